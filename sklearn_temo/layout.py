@@ -95,16 +95,16 @@ class LandmarkLayout:
         """The shape of one clip, ``(n_frames, n_landmarks, n_coords)``."""
         return self.n_frames, self.n_landmarks, self.n_coords
 
-    def unflatten(self, X: NDArray[Any]) -> NDArray[Any]:
+    def unflatten(self, X: Any) -> Any:
         """View of rows as clips.
 
         Parameters
         ----------
-        X : ndarray of shape (..., n_features)
+        X : ndarray or Tensor of shape (..., n_features)
 
         Returns
         -------
-        ndarray of shape (..., n_frames, n_landmarks, n_coords)
+        ndarray or Tensor of shape (..., n_frames, n_landmarks, n_coords)
             A view, no copy.
         """
         return X.reshape(*X.shape[:-1], *self.shape)

@@ -17,9 +17,7 @@ __all__ = ["Mirror", "find_mirror_pairs"]
 _LEAST_POINTS = 5
 
 
-def find_mirror_pairs(
-    points: NDArray[Any], *, tolerance: float = 0.12
-) -> NDArray[np.intp] | None:
+def find_mirror_pairs(points: NDArray[Any], *, tolerance: float = 0.12) -> NDArray[np.intp] | None:
     """Pair landmarks that are mirror images across a vertical plane.
 
     The points are reflected about the mean of their x; a one-to-one assignment of least total

@@ -1,1 +1,8 @@
+"""Face landmarks out of clips: what people pass in, decoded, detected and laid out as rows."""
 
+from __future__ import annotations
+
+from ._clip_landmarks import ClipLandmarks
+from ._transformer import FaceLandmarkTransformer
+
+__all__ = ["FaceLandmarkTransformer", "ClipLandmarks"]

@@ -1,0 +1,87 @@
+# The project's commands, each with all that it needs: `make demo` on a fresh machine asks for
+# nothing but GNU make and a Python that pyproject.toml accepts.
+#
+#   make demo PYTHON=python3.12     another Python, when .venv is made
+#   make test ARGS="-k aligner"     options for pytest
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# Two pips at once would break one environment.
+.NOTPARALLEL:
+
+.PHONY: help demo test lint docs wheel constraints clean
+
+help: ## print this list
+	@echo "usage: make TARGET"
+	@sed -n 's/^\([a-z]*\):.*## /    \1\t/p' Makefile | expand -t 19
+
+demo: $(VENV)/installed ## find the landmarks that matter in clips; writes demo_output/
+	$(BIN)/python -m sklearn_temo demo
+
+# Each worker would otherwise start as many threads as there are cores.
+test: export OMP_NUM_THREADS = 1
+test: export MPLBACKEND = Agg
+test: $(VENV)/installed-test ## run the tests and the examples of the docstrings
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+lint: $(VENV)/installed-lint ## check style, spelling, docstrings and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+	find sklearn_temo -name '*.py' -exec $(BIN)/numpydoc lint {} +
+	$(BIN)/mypy
+
+docs: $(VENV)/installed-docs ## build the documentation into docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+# The wheel is built from the source archive, so that a file missing there is missed at once.
+wheel: $(VENV)/installed-test ## build the source archive and the wheel into dist/
+	rm -rf build dist
+	$(BIN)/python -m build --no-isolation
+
+# In an environment of its own, so that what somebody installed by hand stays out. torch keeps the
+# version that the file says, since its builds differ from machine to machine: raise it there.
+constraints: ## pin the newest versions of everything in constraints.txt
+	rm -rf build/newest
+	$(PYTHON) -m venv build/newest
+	grep '^torch==' constraints.txt > build/newest/torch.txt
+	build/newest/bin/python -m pip install --upgrade pip
+	build/newest/bin/python -m pip install -c build/newest/torch.txt -e '.[test,lint,docs]'
+	{ grep '^#' constraints.txt && build/newest/bin/python -m pip list --format=freeze \
+		--exclude-editable --exclude pip | sed 's/+.*//'; } > build/newest/constraints.txt
+	mv build/newest/constraints.txt constraints.txt
+	rm -rf build/newest
+
+clean: ## remove what the other targets made, except .venv
+	rm -rf build dist sklearn_temo.egg-info demo_output .hypothesis .mypy_cache .pytest_cache \
+		.ruff_cache docs/_build docs/auto_examples docs/api/generated docs/sg_execution_times.rst
+	find . -path ./$(VENV) -prune -o -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/pyvenv.cfg:
+	@command -v '$(PYTHON)' > /dev/null || { \
+		echo "make: no $(PYTHON) on the PATH; pass one: make demo PYTHON=/path/to/python3" >&2; \
+		exit 1; }
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "make: $(PYTHON) is $$('$(PYTHON)' --version 2>&1), but 3.11 or newer is needed;" \
+			"pass one: make demo PYTHON=/path/to/python3" >&2; \
+		exit 1; }
+	'$(PYTHON)' -m venv $(VENV) || { \
+		echo "make: $(PYTHON) cannot make a virtual environment; on Debian and Ubuntu," \
+			"install python3-venv" >&2; \
+		exit 1; }
+
+# An empty file stands for what is installed; a newer pyproject.toml or constraints.txt outdates it.
+$(VENV)/installed: $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
+	$(INSTALL) -e .
+	@touch $@
+
+$(VENV)/installed-%: $(VENV)/installed
+	$(INSTALL) -e '.[$*]'
+	@touch $@

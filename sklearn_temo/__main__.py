@@ -1,0 +1,5 @@
+"""``python -m sklearn_temo``."""
+
+from .cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,316 @@
+"""The selector: train, attribute, keep."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.feature_selection import SelectorMixin
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import (
+    _check_feature_names_in,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+from .. import mesh
+from ..attribution._baselines import KINDS, make_baselines
+from ..layout import LandmarkLayout
+from ._ranking import best_first, count_kept, keep_best
+
+# From so many landmarks on, keeping mirror partners together was measured to cost nothing; with
+# fewer, one side of the face says nearly what the other does.
+_LEAST_SYMMETRIC = 40
+
+
+class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin, BaseEstimator):
+    """Keep the landmarks that a trained network finds relevant, by Integrated Gradients.
+
+    A network is trained on the data; then the Integrated Gradients [1]_ of every sample's own
+    class are taken against several typical samples as baselines, and aggregated to one score for
+    each class and landmark. The k best landmarks are kept, with all their columns.
+
+    Parameters
+    ----------
+    estimator : estimator or None, default=None
+        Cloned and fitted. None for :class:`~sklearn_temo.TEMOClassifier`. Any classifier whose
+        fitted attribute ``module_`` is a ``torch.nn.Module`` from rows of `X` to logits, in the
+        order of ``classes_``, will do, among them every skorch ``NeuralNetClassifier``. Where it
+        has parameters `n_frames` and `n_coords`, they are set to those given here.
+    k : int, float or "all", default=128
+        Landmarks to keep: a number, a share of them, or all.
+    n_baselines : int, default=5
+        Number of baselines, where `baselines` leaves it open.
+    baselines : {"typical", "mean", "zero", "random"} or array-like, default="typical"
+        "typical": medoids of the classes in turn; "random": samples drawn at random; "mean", the
+        mean sample, and "zero" are a single one. Or the baselines themselves, of shape
+        (n_baselines, n_features).
+    n_steps : int or "auto", default="auto"
+        Nodes of the integral; "auto" takes as many as `tol` asks for.
+    tol : float, default=1e-3
+        Relative completeness gap that a pair of sample and baseline may have.
+    symmetric : "auto" or bool, default="auto"
+        Whether scores are averaged over mirror pairs, and both or none of a pair are kept, which
+        needs a full face mesh (468 or 478 landmarks). "auto" does so on a full mesh from k = 40
+        up.
+    batch_size : int, default=1024
+        Points of integration paths that are evaluated at once; it bounds the memory.
+    n_frames : int, default=16
+        Frames of a clip.
+    n_coords : int, default=3
+        Coordinates of a landmark.
+    random_state : int, RandomState instance or None, default=None
+        Of the default estimator and of random baselines. A given `estimator` keeps its own.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The fitted network.
+    classes_ : ndarray of shape (n_classes,)
+        Labels.
+    baselines_ : ndarray of shape (n_baselines, n_features)
+        Where the integrals began.
+    landmark_scores_ : ndarray of shape (n_landmarks,)
+        Score of each landmark: each class's scores divided by their sum, averaged over the
+        classes. They sum to 1.
+    landmark_scores_per_class_ : ndarray of shape (n_classes, n_landmarks)
+        How far each landmark moves the logit of a class: the absolute value of its attribution,
+        summed over its frames and coordinates, averaged over the samples of that class and the
+        baselines.
+    ranking_ : ndarray of int of shape (n_landmarks,)
+        1 is the landmark with the highest score.
+    completeness_gap_ : float
+        Largest relative completeness gap of all pairs of sample and baseline.
+    n_gradient_evaluations_ : int
+        Gradients of the network that were computed for the integrals.
+    n_features_in_ : int
+        Columns seen in :meth:`fit`.
+
+    See Also
+    --------
+    sklearn_temo.attribution.landmark_relevance : The computation, for networks without estimator.
+    LandmarkRelevanceDisplay : Draws the scores on the face.
+    sklearn.feature_selection.SelectFromModel : Selection by weights of a model.
+
+    Notes
+    -----
+    Selection looks at labels: keep it inside the pipeline that is cross-validated.
+
+    Under :class:`sklearn.multiclass.OneVsRestClassifier` each class gets landmarks of its own.
+
+    References
+    ----------
+    .. [1] Sundararajan, M., Taly, A., Yan, Q. (2017). Axiomatic attribution for deep networks.
+       ICML. arXiv 1703.01365.
+
+    Examples
+    --------
+    >>> from sklearn_temo import IGLandmarkSelector, LandmarkAligner, TEMOClassifier
+    >>> from sklearn_temo.datasets import make_expression_clips
+    >>> clips = make_expression_clips(n_clips=42, n_frames=4, random_state=0)
+    >>> X = LandmarkAligner(n_frames=4).fit_transform(clips.data)
+    >>> selector = IGLandmarkSelector(TEMOClassifier(max_epochs=5), k=64, n_frames=4)
+    >>> selector.fit_transform(X, clips.target).shape
+    (42, 768)
+    >>> selector.get_landmark_support().sum()
+    np.int64(64)
+    """
+
+    _parameter_constraints: dict[str, Any] = {
+        "estimator": [HasMethods(["fit"]), None],
+        "k": "no_validation",
+        "n_baselines": [Interval(Integral, 1, None, closed="left")],
+        "baselines": [StrOptions(set(KINDS)), "array-like"],
+        "n_steps": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "tol": [Interval(Real, 0, None, closed="neither")],
+        "symmetric": [StrOptions({"auto"}), "boolean"],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "n_frames": [Interval(Integral, 1, None, closed="left")],
+        "n_coords": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        estimator=None,
+        *,
+        k=128,
+        n_baselines=5,
+        baselines="typical",
+        n_steps="auto",
+        tol=1e-3,
+        symmetric="auto",
+        batch_size=1024,
+        n_frames=16,
+        n_coords=3,
+        random_state=None,
+    ):
+        self.estimator = estimator
+        self.k = k
+        self.n_baselines = n_baselines
+        self.baselines = baselines
+        self.n_steps = n_steps
+        self.tol = tol
+        self.symmetric = symmetric
+        self.batch_size = batch_size
+        self.n_frames = n_frames
+        self.n_coords = n_coords
+        self.random_state = random_state
+
+    @with_callbacks
+    def fit(self, X, y):
+        """Train the network, attribute its decisions, and choose landmarks.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_clips, n_frames * n_landmarks * n_coords)
+            Clips.
+        y : array-like of shape (n_clips,)
+            Labels.
+
+        Returns
+        -------
+        self : IGLandmarkSelector
+        """
+        self._validate_params()
+        X, y = validate_data(self, X, y, dtype=np.float32)
+        y = column_or_1d(y)
+        layout = LandmarkLayout.from_n_features(X.shape[1], self.n_frames, self.n_coords)
+        n_kept = count_kept(self.k, layout.n_landmarks)
+        pairs = self._mirror_pairs(layout.n_landmarks, n_kept)
+        rng = check_random_state(self.random_state)
+        progress = self._init_callback_context(max_subtasks=2)
+        progress.call_on_fit_task_begin(estimator=self, X=X, y=y)
+
+        estimator = self._make_estimator(rng.randint(2**31))
+        task = progress.subcontext(task_name="train")
+        with task.propagate_callback_context(estimator):
+            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            estimator.fit(X, y)
+            task.call_on_fit_task_end(estimator=self, X=X, y=y)
+
+        task = progress.subcontext(task_name="attribute")
+        task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        relevance = self._attribute(estimator, X, y, layout, rng)
+        task.call_on_fit_task_end(estimator=self, X=X, y=y)
+
+        scores, per_class = relevance.overall, relevance.per_class
+        if pairs is not None:
+            scores, per_class = (
+                (values + values[..., pairs]) / 2 for values in (scores, per_class)
+            )
+        self.estimator_ = estimator
+        self.classes_ = estimator.classes_
+        self.landmark_scores_, self.landmark_scores_per_class_ = scores, per_class
+        self.completeness_gap_ = relevance.completeness_gap
+        self.n_gradient_evaluations_ = relevance.n_gradient_evaluations
+        self.ranking_ = np.empty(layout.n_landmarks, dtype=int)
+        self.ranking_[best_first(scores)] = np.arange(1, layout.n_landmarks + 1)
+        self._layout = layout
+        self._landmark_support = keep_best(scores, n_kept, pairs)
+        progress.call_on_fit_task_end(estimator=self, X=X, y=y)
+        return self
+
+    def get_landmark_support(self, indices=False):
+        """Which landmarks are kept.
+
+        Parameters
+        ----------
+        indices : bool, default=False
+            Return numbers of landmarks instead of a mask.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_landmarks,), or of int of shape (n_kept,)
+        """
+        check_is_fitted(self)
+        return np.flatnonzero(self._landmark_support) if indices else self._landmark_support.copy()
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the kept columns.
+
+        Parameters
+        ----------
+        input_features : array-like of str of shape (n_features_in_,), default=None
+            Names of all columns; None for those seen in :meth:`fit`, or, where there were none,
+            ``f{frame:03d}_p{landmark:03d}_{x|y|z}``.
+
+        Returns
+        -------
+        ndarray of str of shape (n_kept_columns,)
+        """
+        check_is_fitted(self)
+        if input_features is None and not hasattr(self, "feature_names_in_"):
+            input_features = self._layout.feature_names()
+        return _check_feature_names_in(self, input_features)[self.get_support()]
+
+    def _get_support_mask(self):
+        check_is_fitted(self)
+        return self._layout.feature_mask(self._landmark_support)
+
+    def _mirror_pairs(self, n_landmarks, n_kept):
+        if self.symmetric == "auto":
+            symmetric = mesh.is_full_mesh(n_landmarks) and n_kept >= _LEAST_SYMMETRIC
+        else:
+            symmetric = self.symmetric
+        return mesh.mirror_pairs(n_landmarks) if symmetric else None
+
+    def _make_estimator(self, seed):
+        if self.estimator is None:
+            from ..classification import TEMOClassifier
+
+            return TEMOClassifier(n_frames=self.n_frames, n_coords=self.n_coords, random_state=seed)
+        estimator = clone(self.estimator)
+        layout = {"n_frames": self.n_frames, "n_coords": self.n_coords}
+        own = estimator.get_params(deep=False)
+        return estimator.set_params(**{name: v for name, v in layout.items() if name in own})
+
+    def _attribute(self, estimator, X, y, layout, rng):
+        from torch import nn
+
+        from ..attribution import landmark_relevance
+
+        module = getattr(estimator, "module_", None)
+        if not isinstance(module, nn.Module):
+            raise TypeError(
+                f"the fitted {type(estimator).__name__} has no torch network: the selector needs "
+                "an attribute module_ that is a torch.nn.Module, from rows of X to logits in the "
+                f"order of classes_; found {module!r}."
+            )
+        targets = np.searchsorted(estimator.classes_, y)
+        self.baselines_ = self._make_baselines(X, targets, rng)
+        return landmark_relevance(
+            module,
+            X,
+            self.baselines_,
+            targets,
+            layout,
+            n_classes=len(estimator.classes_),
+            n_steps=self.n_steps,
+            tol=self.tol,
+            batch_size=self.batch_size,
+        )
+
+    def _make_baselines(self, X, targets, rng):
+        if isinstance(self.baselines, str):
+            return make_baselines(
+                X, targets, kind=self.baselines, n_baselines=self.n_baselines, random_state=rng
+            )
+        baselines = np.asarray(self.baselines, dtype=np.float32)
+        if baselines.ndim != 2 or baselines.shape[1] != X.shape[1] or not len(baselines):
+            raise ValueError(
+                f"baselines must have shape (n_baselines, {X.shape[1]}), one column for each "
+                f"feature of X; got {baselines.shape}."
+            )
+        return baselines
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.non_deterministic = self.random_state is None
+        return tags

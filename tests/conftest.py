@@ -1,0 +1,52 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from sklearn_temo.datasets import load_cremad_sample
+
+
+def decode(path: str) -> NDArray[np.uint8]:
+    """Frames of a video as anybody would decode them, (n_frames, height, width, 3)."""
+    import av
+
+    with av.open(path) as container:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+
+
+@pytest.fixture(scope="session")
+def cremad_paths() -> list[str]:
+    return load_cremad_sample().data
+
+
+@pytest.fixture(scope="session")
+def cremad_frames(cremad_paths: list[str]) -> list[NDArray[np.uint8]]:
+    """The six clips as arrays."""
+    return [decode(path) for path in cremad_paths]
+
+
+@pytest.fixture
+def write_video(tmp_path: Path) -> Callable[..., Path]:
+    """Write frames to a lossless video; `ticks` are their times in milliseconds."""
+    from fractions import Fraction
+
+    import av
+
+    def write(frames, name="clip.mkv", ticks=None, codec="ffv1", pixels="bgr0") -> Path:
+        path = tmp_path / name
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream(codec, rate=25)
+            stream.height, stream.width = frames[0].shape[:2]
+            stream.pix_fmt = pixels
+            stream.codec_context.time_base = Fraction(1, 1000)
+            times = range(0, 40 * len(frames), 40) if ticks is None else ticks
+            for tick, frame in zip(times, frames, strict=True):
+                picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
+                picture.pts, picture.time_base = int(tick), stream.codec_context.time_base
+                container.mux(stream.encode(picture))
+            container.mux(stream.encode(None))
+        return path
+
+    return write

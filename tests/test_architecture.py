@@ -1,0 +1,203 @@
+"""Which way imports run, and which of them are heavy."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "sklearn_temo"
+CHECKOUT = Path(__file__).parents[1]
+SOURCES = sorted((CHECKOUT / PACKAGE).rglob("*.py"))
+
+GROUND = {"layout", "symmetry", "mesh"}
+WINGS = {"extraction", "alignment", "classification", "attribution", "inspection", "datasets"}
+
+# A part of the package is a folder or a module right below it; each may import itself and these.
+MAY_IMPORT: dict[str, set[str]] = {
+    "layout": set(),
+    "symmetry": {"layout"},
+    "mesh": {"symmetry"},
+    **dict.fromkeys(WINGS, GROUND),
+    "selection": GROUND | {"attribution", "classification"},
+}
+MAY_IMPORT["pipeline"] = GROUND | WINGS | {"selection"}
+MAY_IMPORT["demo"] = MAY_IMPORT["pipeline"] | {"pipeline", "__init__"}
+MAY_IMPORT["cli"] = MAY_IMPORT["demo"] | {"demo"}
+MAY_IMPORT["__main__"] = {"cli"}
+# The root names the public classes, and finds each in its part when it is first asked for.
+MAY_IMPORT["__init__"] = MAY_IMPORT["pipeline"] | {"pipeline"}
+
+HEAVY = {"av", "captum", "imblearn", "matplotlib", "mediapipe", "pandas", "skorch", "torch"}
+
+# The only modules that import something heavy when they are imported themselves. Nothing imports
+# them before it needs them: test_importing_a_part_loads_nothing_heavy holds that.
+MAY_BE_HEAVY = {
+    "attribution._integrated_gradients": {"torch"},
+    "attribution._path": {"torch"},
+    "attribution._relevance": {"torch"},
+    "classification._batches": {"torch"},
+    "classification._network": {"torch"},
+    "classification._temo": {"skorch", "torch"},
+}
+
+
+def module_name(source: Path) -> str:
+    """Dotted name below the package; the root is called ``__init__``."""
+    parts = source.relative_to(CHECKOUT / PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+NAMES = {module_name(source): source for source in SOURCES}
+FOLDERS = {name for name, source in NAMES.items() if source.name == "__init__.py"} - {"__init__"}
+
+
+@cache
+def tree(name: str) -> ast.Module:
+    return ast.parse(NAMES[name].read_text(encoding="utf-8"), str(NAMES[name]))
+
+
+@cache
+def public_homes() -> dict[str, str]:
+    """Where the names at the root of the package live, as its ``_HOMES`` says."""
+    for node in tree("__init__").body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOMES":
+            return {name: home.lstrip(".") for name, home in ast.literal_eval(node.value).items()}
+    raise AssertionError("sklearn_temo/__init__.py assigns no _HOMES")
+
+
+def absolute(importer: str, level: int, module: str) -> str:
+    """Dotted name of what a module calls by a relative one."""
+    folder = [PACKAGE, *importer.split(".")]
+    if importer not in FOLDERS:
+        folder.pop()
+    return ".".join([*folder[: len(folder) + 1 - level], *module.split(".")]).rstrip(".")
+
+
+def imports(importer: str, nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Dotted names that a module imports, however it is written.
+
+    Of ``from a import b`` it is ``a.b``, whether b is a module or a name in one. What lazy packages
+    give to ``import_module`` are strings like ``"._path"``.
+    """
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            origin = absolute(importer, node.level, module) if node.level else module
+            yield from (f"{origin}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and (
+            relative := re.fullmatch(r"(\.+)(\w+(?:\.\w+)*)", str(node.value))
+        ):
+            named = absolute(importer, len(relative[1]), relative[2])
+            if named.removeprefix(f"{PACKAGE}.") in NAMES:
+                yield named
+
+
+def own_modules(importer: str, code: ast.Module) -> set[str]:
+    """Modules of the package that a module imports, at any depth of its code."""
+    found = set()
+    for name in imports(importer, ast.walk(code)):
+        top, *path = name.split(".")
+        if top != PACKAGE:
+            continue
+        if path and path[0] in public_homes():
+            path = [public_homes()[path[0]]]
+        while path and ".".join(path) not in NAMES:
+            path.pop()
+        found.add(".".join(path) or "__init__")
+    return found - {importer}
+
+
+def at_import(body: list[ast.stmt]) -> Iterator[ast.AST]:
+    """What runs when the module is imported: all but functions and what only type checkers see."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            yield from at_import(node.orelse)
+            continue
+        yield node
+        for block in ("body", "orelse", "finalbody"):
+            yield from at_import(getattr(node, block, []))
+        for handler in getattr(node, "handlers", []):
+            yield from at_import(handler.body)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_imports_run_one_way(name):
+    part = name.split(".")[0]
+    assert part in MAY_IMPORT, f"{part} is new: say in MAY_IMPORT where it stands"
+    imported = {module.split(".")[0] for module in own_modules(name, tree(name))} - {part}
+    wrong = imported - MAY_IMPORT[part]
+    assert not wrong, f"{name} imports {sorted(wrong)}; {part} may import {MAY_IMPORT[part]}"
+
+
+def test_no_modules_import_each_other():
+    graph = {name: own_modules(name, tree(name)) for name in NAMES}
+    # What an __init__ names is in its own folder, or its first use is what imports it.
+    folders = FOLDERS | {"__init__"}
+    try:
+        TopologicalSorter({n: m - folders for n, m in graph.items()}).prepare()
+    except CycleError as error:
+        pytest.fail(f"these import each other: {' -> '.join(error.args[1])}")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_heavy_imports_are_made_where_they_are_needed(name):
+    nodes = at_import(tree(name).body)
+    tops = {imported.split(".")[0] for imported in imports(name, nodes)}
+    heavy = tops & HEAVY
+    assert heavy == MAY_BE_HEAVY.get(name, set()), f"{name} imports {heavy} at its top"
+
+
+def test_importing_a_part_loads_nothing_heavy():
+    # The demo runs everything: whoever imports it is about to need all of it, so cli waits with it.
+    parts = sorted({name.split(".")[0] for name in NAMES} - {"__main__", "demo"})
+    # What scikit-learn loads by itself (pandas, where it is installed) is not for us to avoid.
+    code = f"""
+import sys
+import sklearn.base
+heavy = {HEAVY} - sys.modules.keys()
+from importlib import import_module
+for part in {parts}:
+    import_module("{PACKAGE}" if part == "__init__" else "{PACKAGE}." + part)
+    loaded = heavy & sys.modules.keys()
+    assert not loaded, f"importing {{part}} loads {{loaded}}"
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+def test_dependencies_are_what_is_imported():
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {re.match(r"[\w-]+", entry)[0].lower() for entry in project["dependencies"]}
+    imported = (found for name in NAMES for found in imports(name, ast.walk(tree(name))))
+    modules = {name.split(".")[0] for name in imported} - {PACKAGE} - sys.stdlib_module_names
+    owners = packages_distributions()
+    unknown = modules - owners.keys()
+    assert not unknown, f"imported, but not installed here: {unknown}"
+    assert {owners[module][0].lower() for module in modules} == declared
+
+
+def test_every_way_to_write_an_import_is_seen():
+    lines = {
+        "import sklearn_temo.mesh as m": "mesh",
+        "from sklearn_temo import mesh": "mesh",
+        "from sklearn_temo import TEMOClassifier": "classification",
+        "from ..layout import LandmarkLayout": "layout",
+        "from .. import symmetry": "symmetry",
+        "from ..attribution._path import frozen": "attribution._path",
+        "def f():\n    from ._ranking import best_first": "selection._ranking",
+        "import_module('._ranking', __name__)": "selection._ranking",
+    }
+    for line, module in lines.items():
+        assert own_modules("selection._new", ast.parse(line)) == {module}, line

@@ -1,0 +1,172 @@
+"""The embedded clips, and the lists of clips that people bring."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.utils import Bunch
+
+from sklearn_temo import datasets
+from sklearn_temo.datasets import load_clip_folder, load_cremad_sample
+
+EMOTIONS = ["anger", "disgust", "fear", "happiness", "neutral", "sadness"]
+
+
+def plant(root, *names):
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"clip")
+    return root
+
+
+def relative(paths, root):
+    return [Path(path).relative_to(root).as_posix() for path in paths]
+
+
+def write_csv(root, text, name="clips.csv", encoding="utf-8"):
+    path = root / name
+    path.write_text(text, encoding=encoding)
+    return path
+
+
+def test_the_sample_is_six_emotions_of_one_actor():
+    sample = load_cremad_sample()
+    assert isinstance(sample, Bunch)
+    assert sample.target.tolist() == EMOTIONS == sample.target_names
+    assert set(sample.groups) == {"1001"}
+    assert sample.data == sample.filenames
+    for path, code in zip(sample.data, ["ANG", "DIS", "FEA", "HAP", "NEU", "SAD"], strict=True):
+        assert Path(path).is_file()
+        assert f"_{code}_" in path
+    paths, target = load_cremad_sample(return_X_y=True)
+    assert paths == sample.data
+    np.testing.assert_array_equal(target, sample.target)
+
+
+def test_the_sample_says_what_it_is(cremad_frames):
+    sample = load_cremad_sample()
+    for text in ("Don't forget a jacket", "1001", "10.1109/TAFFC.2014.2336244", "480 x 360"):
+        assert text in sample.DESCR
+    for text in ("odbl", "dbcl", "CREMA-D", "Cooper"):
+        assert text in sample.license
+    lengths = [len(frames) for frames in cremad_frames]
+    assert (min(lengths), max(lengths)) == (56, 70)
+    assert {frames.shape[1:] for frames in cremad_frames} == {(360, 480, 3)}
+
+
+def test_names_are_public_and_lazy():
+    assert {"load_cremad_sample", "load_clip_folder"} <= set(datasets.__all__) & set(dir(datasets))
+    with pytest.raises(AttributeError, match="no attribute 'load_nothing'"):
+        datasets.load_nothing  # noqa: B018
+
+
+def test_a_folder_for_each_class(tmp_path):
+    plant(tmp_path, "fear/b.MP4", "fear/a.mp4", "anger/z.png", "anger/notes.txt", "readme.md")
+    plant(tmp_path, ".cache/x.mp4", "anger/._z.png", "anger/.thumbs/y.png")
+    paths, y, groups = load_clip_folder(tmp_path)
+    assert relative(paths, tmp_path) == ["anger/z.png", "fear/a.mp4", "fear/b.MP4"]
+    assert y.tolist() == ["anger", "fear", "fear"]
+    assert groups is None
+    assert paths.dtype.kind == y.dtype.kind == "U"
+
+
+def test_a_folder_for_each_subject(tmp_path):
+    plant(tmp_path, "fear/bob/2/c.mp4", "fear/ann/a.mp4", "anger/bob/b.mp4", "anger/bob/a.mp4")
+    paths, y, groups = load_clip_folder(str(tmp_path))
+    assert relative(paths, tmp_path) == [
+        "anger/bob/a.mp4",
+        "anger/bob/b.mp4",
+        "fear/ann/a.mp4",
+        "fear/bob/2/c.mp4",
+    ]
+    assert y.tolist() == ["anger", "anger", "fear", "fear"]
+    assert groups.tolist() == ["bob", "bob", "ann", "bob"]
+
+
+def test_extensions_can_be_chosen(tmp_path):
+    plant(tmp_path, "fear/a.mp4", "fear/b.MOV", "fear/c.y4m")
+    assert len(load_clip_folder(tmp_path)[0]) == 2
+    assert len(load_clip_folder(tmp_path, extensions=["y4m", ".mov"])[0]) == 2
+    with pytest.raises(TypeError, match=r"pass \['.mp4'\]"):
+        load_clip_folder(tmp_path, extensions=".mp4")
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no such folder or CSV file: .*nowhere"):
+        load_clip_folder(tmp_path / "nowhere")
+
+
+def test_a_folder_without_clips(tmp_path):
+    with pytest.raises(ValueError, match=r"no clips .* found no files"):
+        load_clip_folder(tmp_path)
+    plant(tmp_path, "anger/a.txt", "anger/b.txt", "anger/c.doc")
+    with pytest.raises(ValueError, match=r"found 2 \.txt, 1 \.doc; expected class/clip\.mp4"):
+        load_clip_folder(tmp_path)
+
+
+def test_clips_outside_of_any_class(tmp_path):
+    plant(tmp_path, "a.mp4", "b.mp4", "c.mp4", "d.mp4", "fear/e.mp4")
+    with pytest.raises(ValueError, match=r"4 clips lie in .*\(a.mp4, b.mp4, c.mp4, ...\)"):
+        load_clip_folder(tmp_path)
+
+
+def test_some_clips_without_a_group(tmp_path):
+    plant(tmp_path, "fear/ann/a.mp4", "fear/b.mp4")
+    with pytest.raises(ValueError, match=r"1 clips of .* have a group and 1 have none .*b.mp4"):
+        load_clip_folder(tmp_path)
+
+
+def test_a_csv_file(tmp_path):
+    plant(tmp_path, "clips/a.mp4", "clips/b, c.mp4", "clips/ü.mp4")
+    table = 'label,path,group,rater\nfear,clips/ü.mp4,ann,1\nanger,"clips/b, c.mp4",bob,2\n'
+    # With the byte order mark that spreadsheets write.
+    paths, y, groups = load_clip_folder(write_csv(tmp_path, table, encoding="utf-8-sig"))
+    assert relative(paths, tmp_path) == ["clips/ü.mp4", "clips/b, c.mp4"]
+    assert y.tolist() == ["fear", "anger"]
+    assert groups.tolist() == ["ann", "bob"]
+
+
+def test_a_csv_file_without_groups_and_with_absolute_paths(tmp_path):
+    plant(tmp_path, "a.mp4")
+    table = write_csv(tmp_path, f"path,label\n{tmp_path / 'a.mp4'},fear\n\n")
+    paths, y, groups = load_clip_folder(table)
+    assert paths.tolist() == [str(tmp_path / "a.mp4")]
+    assert y.tolist() == ["fear"]
+    assert groups is None
+
+
+def test_a_csv_file_without_its_columns(tmp_path):
+    table = write_csv(tmp_path, "file,label\na.mp4,fear\n")
+    with pytest.raises(ValueError, match=r"columns \['file', 'label'\], without path"):
+        load_clip_folder(table)
+    with pytest.raises(ValueError, match=r"columns \[\], without path and label"):
+        load_clip_folder(write_csv(tmp_path, ""))
+
+
+def test_files_that_a_csv_file_names_in_vain(tmp_path):
+    plant(tmp_path, "there.mp4")
+    names = ["there.mp4", "b.mp4", "c.mp4", "d.mp4", "e.mp4"]
+    table = write_csv(tmp_path, "path,label\n" + "".join(f"{name},fear\n" for name in names))
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"4 of the 5 .* line 3: 'b.mp4', line 4: 'c.mp4', line 5: 'd.mp4', \.\.\.",
+    ):
+        load_clip_folder(table)
+
+
+@pytest.mark.parametrize(
+    ("row", "column"), [(",fear,ann", "path"), ("a.mp4,,ann", "label"), ("a.mp4,fear", "group")]
+)
+def test_a_csv_row_with_a_gap(tmp_path, row, column):
+    plant(tmp_path, "a.mp4")
+    table = write_csv(tmp_path, f"path,label,group\na.mp4,fear,ann\n{row}\n")
+    with pytest.raises(ValueError, match=f"line 3: the {column} is empty"):
+        load_clip_folder(table)
+
+
+def test_a_csv_file_without_clips_or_of_another_encoding(tmp_path):
+    with pytest.raises(ValueError, match="a header but no clips"):
+        load_clip_folder(write_csv(tmp_path, "path,label\n"))
+    with pytest.raises(ValueError, match="no CSV file in UTF-8"):
+        load_clip_folder(write_csv(tmp_path, "path,label\nä.mp4,x\n", encoding="latin-1"))

@@ -1,0 +1,291 @@
+import subprocess
+import sys
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_temo import mesh
+from sklearn_temo.inspection import LandmarkRelevanceDisplay
+
+mpl.use("Agg")
+N = 468
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
+
+
+class KnownClasses(ClassifierMixin, BaseEstimator):
+    """Stands for the net of a selector."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+
+class StubSelector(TransformerMixin, BaseEstimator):
+    """What the display may expect of a selector, and nothing else: one column per landmark."""
+
+    def __init__(self, k=10):
+        self.k = k
+
+    def fit(self, X, y):
+        self.estimator_ = KnownClasses().fit(X, y)
+        self.landmark_scores_per_class_ = np.stack(
+            [np.abs(X[y == label].mean(axis=0)) + 1e-3 for label in self.estimator_.classes_]
+        )
+        self.landmark_scores_ = self.landmark_scores_per_class_.mean(axis=0)
+        return self
+
+    def get_landmark_support(self):
+        return self.landmark_scores_ >= np.sort(self.landmark_scores_)[-self.k]
+
+    def transform(self, X):
+        return X[:, self.get_landmark_support()]
+
+
+@pytest.fixture(scope="module")
+def data():
+    random = np.random.RandomState(0)
+    y = np.repeat(["anger", "fear", "happiness"], 12)
+    X = random.normal(size=(36, N))
+    X[y == "happiness", 5] += 9
+    return X, y
+
+
+def titles(display):
+    return [axes.get_title() for axes in display.axes_]
+
+
+def ask(display, panel):
+    """Colour value, area and outline of each landmark of a panel, in the order of the mesh."""
+    scatter = display.scatters_[panel]
+    face = mesh.canonical_face()[:, :2]
+    shown = np.asarray(scatter.get_offsets())
+    where = np.array([np.flatnonzero((shown == point).all(axis=1))[0] for point in face])
+    lines = np.resize(scatter.get_linewidths(), len(shown))
+    return np.asarray(scatter.get_array())[where], scatter.get_sizes()[where], lines[where]
+
+
+def test_import_leaves_matplotlib_alone():
+    code = "import sys, sklearn_temo.inspection; assert 'matplotlib' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(("n_classes", "columns"), [(2, 2), (3, 3), (6, 3), (7, 4)])
+def test_one_panel_per_class_in_even_rows(n_classes, columns):
+    display = LandmarkRelevanceDisplay.from_scores(np.ones((n_classes, N)))
+    assert len(display.axes_) == len(display.scatters_) == n_classes
+    assert display.axes_[0].get_gridspec().ncols == columns
+    assert display.figure_ is display.axes_[0].figure
+    assert len(display.figure_.axes) == n_classes + 1  # no empty panels; one colour bar for all
+
+
+def test_colour_is_relevance_over_its_mean_in_each_panel():
+    scores = np.random.RandomState(0).rand(2, N)
+    display = LandmarkRelevanceDisplay.from_scores(scores * [[1], [1000]])
+    for panel, row in enumerate(scores):
+        values, sizes, _ = ask(display, panel)
+        np.testing.assert_allclose(values, row / row.mean())
+        inside = values < display.colorbar_.vmax
+        assert (np.diff(sizes[inside][np.argsort(values[inside])]) >= 0).all()
+        assert sizes[values.argmax()] > 3 * sizes[values.argmin()]
+    assert display.colorbar_.vmin == 0
+    assert "average landmark" in display.colorbar_.ax.get_ylabel()
+
+
+def test_a_single_outlier_does_not_take_the_scale():
+    scores = np.ones(N)
+    scores[3] = 1000
+    display = LandmarkRelevanceDisplay.from_scores(scores)
+    assert display.colorbar_.vmax == 1
+    assert display.colorbar_.extend == "max"
+
+
+def test_the_subjects_left_is_on_the_right_and_the_chin_at_the_bottom():
+    display = LandmarkRelevanceDisplay.from_scores(np.eye(N)[0] + 1)
+    offsets = np.asarray(display.scatters_[0].get_offsets())
+    face = mesh.canonical_face()
+    assert {tuple(point) for point in offsets} == {tuple(point) for point in face[:, :2]}
+    axes = display.axes_[0]
+    assert not axes.xaxis_inverted()
+    assert not axes.yaxis_inverted()
+    assert axes.get_aspect() == 1
+    assert not axes.axison
+
+
+def test_kept_landmarks_are_outlined_and_dropped_ones_small():
+    scores = np.ones(N)
+    support = np.zeros(N, dtype=bool)
+    support[100:150] = True
+    display = LandmarkRelevanceDisplay.from_scores(scores, support=support)
+    _, sizes, outlines = ask(display, 0)
+    assert (outlines[support] > 0).all()
+    assert (outlines[~support] == 0).all()
+    assert sizes[support].min() > 2 * sizes[~support].max()
+    (legend,) = display.figure_.legends
+    assert legend.get_texts()[0].get_text() == "kept (50 of 468)"
+
+
+def test_the_most_relevant_lie_on_top():
+    scores = np.random.RandomState(0).rand(N)
+    display = LandmarkRelevanceDisplay.from_scores(scores)
+    assert (np.diff(display.scatters_[0].get_array()) >= 0).all()
+
+
+def test_one_panel_for_all_classes_weighs_them_alike():
+    scores = np.random.RandomState(0).rand(3, N)
+    support = np.zeros((3, N), dtype=bool)
+    support[[0, 1, 2], [7, 8, 9]] = True
+    display = LandmarkRelevanceDisplay.from_scores(
+        scores * [[1], [10], [100]], support=support, per_class=False
+    )
+    values, _, outlines = ask(display, 0)
+    np.testing.assert_allclose(values, (scores / scores.mean(axis=1, keepdims=True)).mean(axis=0))
+    assert np.flatnonzero(outlines).tolist() == [7, 8, 9]
+
+
+def test_irises_are_drawn_within_the_eyes_and_symmetric():
+    display = LandmarkRelevanceDisplay.from_scores(np.arange(478.0))
+    points = np.asarray(display.scatters_[0].get_offsets())
+    for iris, corners in zip((points[468:473], points[473:]), mesh.eye_corners(), strict=True):
+        corner_x = mesh.canonical_face()[corners, 0]
+        assert corner_x.min() < iris[:, 0].min() <= iris[:, 0].max() < corner_x.max()
+    mirrored = points[mesh.mirror_pairs(478)] * [-1, 1]
+    np.testing.assert_allclose(mirrored[468:], points[468:], atol=1e-6)
+
+
+def test_other_landmarks_are_drawn_where_they_are_said_to_be():
+    hand = np.random.RandomState(0).rand(21, 2)
+    display = LandmarkRelevanceDisplay.from_scores(np.arange(21.0), positions=hand)
+    np.testing.assert_array_equal(display.scatters_[0].get_offsets(), hand)
+    assert len(display.axes_[0].collections) == 1  # no face behind a hand
+
+
+def test_given_axes_are_drawn_on():
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 2)
+    display = LandmarkRelevanceDisplay(np.ones((2, N)), class_names=["a", "b"]).plot(
+        ax=axes, colorbar=False
+    )
+    assert display.figure_ is figure
+    assert list(display.axes_) == list(axes)
+    assert titles(display) == ["a", "b"]
+    assert display.colorbar_ is None
+    with pytest.raises(ValueError, match="one Axes for each of the 2 panels, got 1"):
+        display.plot(ax=axes[0])
+
+
+def test_scatter_keywords_reach_matplotlib():
+    display = LandmarkRelevanceDisplay.from_scores(
+        np.ones(N), cmap="viridis_r", scatter_kw={"marker": "s", "zorder": 9}
+    )
+    assert display.scatters_[0].get_zorder() == 9
+    assert display.scatters_[0].get_cmap().name == display.colorbar_.cmap.name == "viridis_r"
+
+
+def test_from_a_selector(data):
+    selector = StubSelector().fit(*data)
+    display = LandmarkRelevanceDisplay.from_estimator(selector)
+    assert titles(display) == ["anger", "fear", "happiness"]
+    np.testing.assert_array_equal(display.scores, selector.landmark_scores_per_class_)
+    np.testing.assert_array_equal(display.support, selector.get_landmark_support())
+
+
+def test_from_a_selector_all_classes_in_one(data):
+    selector = StubSelector().fit(*data)
+    display = LandmarkRelevanceDisplay.from_estimator(selector, per_class=False)
+    assert titles(display) == [""]
+    np.testing.assert_array_equal(display.scores, selector.landmark_scores_)
+
+
+def pipeline():
+    return Pipeline(
+        [
+            ("scale", StandardScaler()),
+            ("inner", make_pipeline("passthrough", StubSelector())),
+            ("classify", LogisticRegression()),
+        ]
+    )
+
+
+def test_from_a_pipeline_in_a_search(data):
+    grid = GridSearchCV(pipeline(), {"classify__C": [1.0, 2.0]}, cv=2).fit(*data)
+    display = LandmarkRelevanceDisplay.from_estimator(grid)
+    assert titles(display) == ["anger", "fear", "happiness"]
+    selector = grid.best_estimator_["inner"][-1]
+    np.testing.assert_array_equal(display.scores, selector.landmark_scores_per_class_)
+
+
+def test_from_one_vs_rest_each_class_shows_its_own_selector(data):
+    one_vs_rest = OneVsRestClassifier(pipeline()).fit(*data)
+    display = LandmarkRelevanceDisplay.from_estimator(one_vs_rest)
+    assert titles(display) == ["anger", "fear", "happiness"]
+    for row, kept, fitted in zip(
+        display.scores, display.support, one_vs_rest.estimators_, strict=True
+    ):
+        np.testing.assert_array_equal(row, fitted["inner"][-1].landmark_scores_)
+        np.testing.assert_array_equal(kept, fitted["inner"][-1].get_landmark_support())
+    assert len(LandmarkRelevanceDisplay.from_estimator(one_vs_rest, per_class=False).axes_) == 1
+
+
+def test_from_one_vs_rest_of_two_classes_shows_the_second(data):
+    X, y = data
+    one_vs_rest = OneVsRestClassifier(pipeline()).fit(X, y == "fear")
+    assert titles(LandmarkRelevanceDisplay.from_estimator(one_vs_rest)) == ["True"]
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        StubSelector(),
+        pipeline(),
+        GridSearchCV(pipeline(), {}),
+        OneVsRestClassifier(pipeline()),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_unfitted_estimators_are_refused(estimator):
+    with pytest.raises(NotFittedError):
+        LandmarkRelevanceDisplay.from_estimator(estimator)
+
+
+@pytest.mark.parametrize("estimator", [LogisticRegression(), make_pipeline(StandardScaler()), "x"])
+def test_estimators_without_a_selector_are_refused(estimator):
+    with pytest.raises(TypeError, match="holds no landmark selector"):
+        LandmarkRelevanceDisplay.from_estimator(estimator)
+
+
+@pytest.mark.parametrize(
+    ("scores", "kwargs", "message"),
+    [
+        (np.ones(21), {}, "21 landmarks.*pass positions of shape"),
+        (np.ones(21), {"positions": np.ones((20, 2))}, r"\(21, 2\), got \(20, 2\)"),
+        (-np.ones(N), {}, "must not be negative"),
+        (np.full(N, np.nan), {}, "NaN"),
+        (np.ones((2, N)), {"class_names": ["a"]}, "1 names, but scores are of 2 classes"),
+        (np.ones(N), {"support": np.ones(5, dtype=bool)}, r"support must have shape \(468,\)"),
+    ],
+)
+def test_bad_input_says_what_is_wrong(scores, kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        LandmarkRelevanceDisplay.from_scores(scores, **kwargs)
+
+
+def test_a_class_without_relevance_is_drawn_empty():
+    scores = np.stack([np.zeros(N), np.ones(N)])
+    display = LandmarkRelevanceDisplay.from_scores(scores)
+    assert (display.scatters_[0].get_array() == 0).all()

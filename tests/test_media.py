@@ -1,0 +1,307 @@
+"""Clips of every kind are read as the frames that a person would see."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sklearn_temo.extraction._media import check_clips, read_clip
+
+HEIGHT, WIDTH = 48, 64
+
+
+def grey_frames(n):
+    """Frame i is all 20 * i."""
+    return [np.full((HEIGHT, WIDTH, 3), 20 * i, np.uint8) for i in range(n)]
+
+
+def read(clip, n_frames=None):
+    (checked,) = check_clips([clip])
+    return list(read_clip(checked, n_frames).frames)
+
+
+def numbers(frames):
+    """Which of the grey frames were read, with repeats."""
+    return [round(frame.pixels.mean() / 20) for frame in frames for _ in range(frame.repeats)]
+
+
+@pytest.fixture
+def corner():
+    """A picture whose top left quarter is red, the rest blue."""
+    picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    picture[..., 2] = 250
+    picture[: HEIGHT // 2, : WIDTH // 2] = 250, 0, 0
+    return picture
+
+
+def test_frames_are_sampled_by_their_times(write_video):
+    # Frame 3 stays for a second: by index the middle of seven frames would be frame 3 as well,
+    # but the third of four is frame 4.
+    path = write_video(grey_frames(7), ticks=[0, 40, 80, 120, 1120, 1160, 1200])
+    assert numbers(read(path, 3)) == [0, 3, 6]
+    assert numbers(read(path, 4)) == [0, 3, 4, 6]
+    assert [frame.time for frame in read(path, 2)] == [0.0, 1.2]
+
+
+def test_first_and_last_are_included(write_video):
+    path = write_video(grey_frames(10))
+    for n_frames in range(2, 12):
+        sample = numbers(read(path, n_frames))
+        assert len(sample) == n_frames
+        assert sample[0] == 0
+        assert sample[-1] == 9
+        assert sample == sorted(sample)
+
+
+def test_one_frame_is_the_first(write_video):
+    assert numbers(read(write_video(grey_frames(5)), 1)) == [0]
+
+
+def test_a_short_clip_repeats_frames(write_video):
+    frames = read(write_video(grey_frames(3)), 7)
+    assert numbers(frames) == [0, 0, 1, 1, 1, 2, 2]
+    assert len(frames) == 3
+
+
+def test_none_reads_every_frame(write_video):
+    path = write_video(grey_frames(9), ticks=[0, 10, 20, 30, 500, 510, 520, 530, 999])
+    frames = read(path)
+    assert numbers(frames) == list(range(9))
+    assert frames[4].time == 0.5
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mov", "clip.avi"])
+def test_reordered_packets_and_other_containers(write_video, name):
+    codec = "mpeg4" if name.endswith("avi") else "libx264"
+    path = write_video(grey_frames(10), name, codec=codec, pixels="yuv420p")
+    assert numbers(read(path, 4)) == [0, 3, 6, 9]
+
+
+def test_a_stream_without_times(write_video):
+    path = write_video(grey_frames(10), "clip.h264", codec="libx264", pixels="yuv420p")
+    assert numbers(read(path, 4)) == [0, 3, 6, 9]
+    assert numbers(read(path)) == list(range(10))
+
+
+def test_only_the_sample_is_kept(write_video):
+    import tracemalloc
+
+    frames = [np.zeros((480, 640, 3), np.uint8)] * 200
+    path = write_video(frames)
+    tracemalloc.start()
+    read(path, 2)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20 * frames[0].nbytes
+
+
+@pytest.mark.parametrize("n_frames", [None, 1, 5, 7, 9, 16, 25])
+def test_a_path_and_its_decoded_array_give_the_same_frames(cremad_paths, cremad_frames, n_frames):
+    for path, array in zip(cremad_paths[:2], cremad_frames[:2], strict=True):
+        for mine, theirs in zip(read(path, n_frames), read(array, n_frames), strict=True):
+            assert mine.repeats == theirs.repeats
+            np.testing.assert_array_equal(mine.pixels, theirs.pixels)
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_turned_video_is_upright(write_video, corner, quarters):
+    stored_frames = [np.ascontiguousarray(np.rot90(corner, -quarters))] * 3
+    path = write_video(stored_frames, "clip.mp4", codec="libx264", pixels="yuv444p")
+    cos, sin = round(math.cos(quarters * math.pi / 2)), round(math.sin(quarters * math.pi / 2))
+    # The matrix of the track header, which says how to turn the stored picture for display.
+    matrix = np.array([cos, -sin, 0, sin, cos, 0, 0, 0, 2**14]) * 2**16
+    stored = bytearray(path.read_bytes())
+    start = stored.index(b"tkhd") + 44
+    stored[start : start + 36] = matrix.astype(">i4").tobytes()
+    path.write_bytes(stored)
+    (frame,) = read(path, 1)
+    assert frame.pixels.shape == corner.shape
+    assert np.abs(frame.pixels.astype(int) - corner).mean() < 10
+
+
+def test_pixels_that_are_not_square_are_made_so(tmp_path):
+    import av
+
+    path = tmp_path / "wide.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = 2
+        picture = av.VideoFrame.from_ndarray(grey_frames(1)[0], format="rgb24")
+        container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    assert read(path, 1)[0].pixels.shape == (HEIGHT, 2 * WIDTH, 3)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_undone(tmp_path, corner, orientation):
+    transpose = Image.Transpose
+    # How a camera held so stores the picture: the inverse of what a viewer does to it.
+    stored = {
+        2: [transpose.FLIP_LEFT_RIGHT],
+        3: [transpose.ROTATE_180],
+        4: [transpose.FLIP_TOP_BOTTOM],
+        5: [transpose.TRANSPOSE],
+        6: [transpose.ROTATE_90],
+        7: [transpose.TRANSVERSE],
+        8: [transpose.ROTATE_270],
+    }
+    image = Image.fromarray(corner)
+    for step in stored.get(orientation, []):
+        image = image.transpose(step)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image.save(tmp_path / "photo.jpg", exif=exif, quality=95)
+    (frame,) = read(tmp_path / "photo.jpg")
+    assert frame.pixels.shape == corner.shape
+    assert np.abs(frame.pixels.astype(int) - corner).mean() < 10
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P", "1", "CMYK"])
+def test_every_kind_of_image_becomes_rgb(tmp_path, mode):
+    name = tmp_path / ("picture.jpg" if mode == "CMYK" else "picture.png")
+    white = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
+    white[:, : WIDTH // 2] = 0
+    Image.fromarray(white).convert(mode).save(name)
+    (frame,) = read(name, 16)
+    assert frame.repeats == 16
+    assert frame.pixels.dtype == np.uint8
+    assert np.abs(frame.pixels.astype(int) - white).max() < 10
+
+
+def test_sixteen_bits_keep_their_shades(tmp_path):
+    shades = np.linspace(0, 65535, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).astype(np.uint16)
+    Image.fromarray(shades).save(tmp_path / "deep.png")
+    (frame,) = read(tmp_path / "deep.png")
+    np.testing.assert_array_equal(frame.pixels[..., 0], shades >> 8)
+
+
+def test_an_animation_is_a_clip(tmp_path):
+    images = [Image.fromarray(frame) for frame in grey_frames(5)]
+    durations = [100, 100, 700, 100, 100]
+    images[0].save(
+        tmp_path / "moving.gif", save_all=True, append_images=images[1:], duration=durations
+    )
+    frames = read(tmp_path / "moving.gif")
+    assert numbers(frames) == [0, 1, 2, 3, 4]
+    np.testing.assert_allclose([frame.time for frame in frames], [0, 0.1, 0.2, 0.9, 1.0])
+    assert numbers(read(tmp_path / "moving.gif", 3)) == [0, 2, 4]
+
+
+def test_the_content_says_what_a_file_is(tmp_path, write_video):
+    video = write_video(grey_frames(3)).rename(tmp_path / "video.png")
+    Image.fromarray(grey_frames(2)[1]).save(tmp_path / "image.mp4", format="png")
+    assert numbers(read(video)) == [0, 1, 2]
+    assert numbers(read(tmp_path / "image.mp4")) == [1]
+
+
+def test_unicode_paths(tmp_path, write_video):
+    path = write_video(grey_frames(2), "лицо 笑顔 é.mkv")
+    assert numbers(read(str(path))) == [0, 1]
+    Image.fromarray(grey_frames(2)[1]).save(tmp_path / "улыбка.png")
+    assert numbers(read(tmp_path / "улыбка.png")) == [1]
+
+
+def damaged(tmp_path, kind) -> Path:
+    path = tmp_path / f"{kind}.mp4"
+    if kind == "text":
+        path.write_text("this is not a video\n" * 20)
+    elif kind == "noise":
+        path.write_bytes(np.random.default_rng(0).bytes(4096))
+    elif kind == "sound":
+        import av
+
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("aac", rate=8000)
+            sound = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+            sound.sample_rate = 8000
+            container.mux(stream.encode(sound))
+            container.mux(stream.encode(None))
+    elif kind == "half a picture":
+        noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(path, format="png")
+        path.write_bytes(path.read_bytes()[:60000])
+    elif kind == "playlist":
+        path.write_text(
+            "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n"
+            "#EXT-X-ENDLIST\n"
+        )
+    return path
+
+
+@pytest.mark.parametrize("kind", ["text", "noise", "sound", "half a picture", "playlist"])
+@pytest.mark.parametrize("n_frames", [None, 4])
+def test_what_cannot_be_decoded_is_named(tmp_path, kind, n_frames):
+    with pytest.raises(ValueError, match=rf"clip 0 \('.*{kind}\.mp4'\): cannot be read as a video"):
+        read(damaged(tmp_path, kind), n_frames)
+
+
+@pytest.mark.parametrize(
+    ("clip", "error", "message"),
+    [
+        ("nowhere.mp4", FileNotFoundError, r"clip 1 \('nowhere.mp4'\): no such file"),
+        (Path(), ValueError, r"clip 1 \('.'\): is a folder"),
+        (None, TypeError, "clip 1 is a NoneType: expected a path"),
+        (3, TypeError, "clip 1 is a int"),
+        ([np.zeros((4, 4, 3), np.uint8)], TypeError, "clip 1 is a list: .*np.stack"),
+        (np.zeros((4, 4, 3)), TypeError, "clip 1 .*dtype is float64, expected uint8"),
+        (np.zeros((4, 4), np.uint8), ValueError, r"clip 1 .*shape \(4, 4\).*grey"),
+        (np.zeros((3, 4, 5), np.uint8), ValueError, "clip 1 .*np.moveaxis"),
+        (np.zeros((4, 4, 4), np.uint8), ValueError, "clip 1 .*RGB"),
+        (np.zeros((0, 4, 4, 3), np.uint8), ValueError, "clip 1 .*not empty"),
+    ],
+)
+def test_a_bad_clip_is_named_before_anything_is_read(clip, error, message):
+    good = np.zeros((4, 4, 3), np.uint8)
+    with pytest.raises(error, match=message):
+        check_clips([good, clip])
+
+
+def test_an_empty_file_is_named(tmp_path):
+    (tmp_path / "a.mp4").touch()
+    with pytest.raises(ValueError, match=r"clip 0 .*empty \(0 bytes\)"):
+        check_clips([tmp_path / "a.mp4"])
+
+
+@pytest.mark.parametrize(
+    ("clips", "error", "message"),
+    [
+        ("a.mp4", TypeError, r"single path 'a.mp4': pass \[path\]"),
+        (Path("a.mp4"), TypeError, "single path"),
+        (None, TypeError, "got None"),
+        (7, TypeError, "got int"),
+        ({"a.mp4": "anger"}, TypeError, "got dict"),
+        ([], ValueError, "clips is empty"),
+        (np.zeros((2, 4, 4, 3), np.uint8), ValueError, r"pass \[frames\] for a single clip"),
+        (np.zeros((3, 2)), ValueError, r"shape \(3, 2\)"),
+        (np.zeros((1, 2, 4, 4, 3)), TypeError, "clip 0 .*dtype is float64"),
+    ],
+)
+def test_what_is_no_list_of_clips(clips, error, message):
+    with pytest.raises(error, match=message):
+        check_clips(clips)
+
+
+def test_containers_of_paths_and_arrays(cremad_paths):
+    import pandas as pd
+
+    for clips in (
+        tuple(cremad_paths),
+        [Path(path) for path in cremad_paths],
+        np.array(cremad_paths),
+        np.array(cremad_paths, dtype=object),
+        np.array(cremad_paths)[:, None],
+        pd.Series(cremad_paths, index=range(10, 16)),
+        pd.DataFrame({"path": cremad_paths}),
+    ):
+        assert [clip.source for clip in check_clips(clips)] == cremad_paths
+    batch = np.zeros((2, 3, 4, 5, 3), np.uint8)
+    assert [clip.content.shape for clip in check_clips(batch)] == [(3, 4, 5, 3)] * 2
+    arrays = np.empty(2, dtype=object)
+    arrays[:] = list(batch)
+    assert [clip.label for clip in check_clips(arrays)] == [
+        "clip 0 (array of shape (3, 4, 5, 3))",
+        "clip 1 (array of shape (3, 4, 5, 3))",
+    ]
