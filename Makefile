@@ -16,7 +16,7 @@ INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraint
 # Two pips at once would break one environment.
 .NOTPARALLEL:
 
-.PHONY: help demo test lint docs wheel constraints clean
+.PHONY: help demo test figures lint docs wheel constraints clean
 
 help: ## print this list
 	@echo "usage: make TARGET"
@@ -30,6 +30,9 @@ test: export OMP_NUM_THREADS = 1
 test: export MPLBACKEND = Agg
 test: $(VENV)/installed-test ## run the tests and the examples of the docstrings
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+figures: $(VENV)/installed-test ## print the figures by which the pipeline is judged
+	$(BIN)/python -m benchmarks.pipeline_figures
 
 lint: $(VENV)/installed-lint ## check style, spelling, docstrings and types
 	$(BIN)/ruff check .

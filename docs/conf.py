@@ -36,6 +36,8 @@ extensions = [
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
 default_role = "code"
+# Quotes belong to the values of parameters: "auto" is typed with straight ones.
+smartquotes = False
 
 # -- Reference -------------------------------------------------------------------------------
 
@@ -81,15 +83,15 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "write_computation_times": False,
     "min_reported_time": 600,
-    "matplotlib_animations": False,
+    # The last value of a block is mostly an object of matplotlib, whose repr says nothing.
+    "capture_repr": (),
 }
-
-# Matplotlib's objects, shown because they are the last value of a block, say nothing.
-sphinx_gallery_conf["capture_repr"] = ()
 
 
 def setup(app):
     app.add_html_math_renderer("mathml", (_inline_math, None), (_block_math, None))
+    # After numpydoc, whose priority is the usual 500.
+    app.connect("autodoc-process-docstring", _escape_fitted_names, priority=600)
     app.connect("missing-reference", _link_to_scikit_learn)
     app.connect("builder-inited", _check_that_all_is_listed)
 
@@ -102,6 +104,13 @@ def _inline_math(translator, node):
 def _block_math(translator, node):
     translator.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>')
     raise nodes.SkipNode
+
+
+def _escape_fitted_names(app, what, name, obj, options, lines):
+    """Let types speak of fitted attributes: numpydoc makes of ``(n_features_in_,)`` a link."""
+    for number, line in enumerate(lines):
+        if re.match(r"\s*\*\*\w+\*\* : ", line):
+            lines[number] = re.sub(r"(?<=\w)_(?=[,) ])", r"\_", line)
 
 
 def _link_to_scikit_learn(app, env, node, contnode):

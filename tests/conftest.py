@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sklearn_temo.datasets import load_cremad_sample
+from sklearn_temo import LandmarkAligner
+from sklearn_temo.datasets import load_cremad_sample, make_expression_clips
 
 
 def decode(path: str) -> NDArray[np.uint8]:
@@ -50,3 +51,48 @@ def write_video(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def expression_clips():
+    """Made clips of 4 frames: 84 rows in pixels, 12 of each of 7 emotions."""
+    return make_expression_clips(n_clips=84, n_frames=4, random_state=0)
+
+
+@pytest.fixture(scope="session")
+def aligned(expression_clips):
+    """The made clips, aligned, and their emotions; not to be written to."""
+    X = LandmarkAligner(n_frames=4).fit_transform(expression_clips.data)
+    X.flags.writeable = False
+    return X, expression_clips.target
+
+
+class TaskRecorder:
+    """scikit-learn callback that keeps what it is told, from whatever depth."""
+
+    max_propagation_depth = None
+
+    def __init__(self, stop_after=None):
+        self.begun: list[tuple[str, str]] = []
+        self.ended: list[tuple[str, str]] = []
+        self.predictors: list[object] = []
+        self.stop_after = stop_after
+
+    def setup(self, estimator, context): ...
+
+    def teardown(self, estimator, context): ...
+
+    def on_fit_task_begin(self, estimator, context, **kwargs):
+        self.begun.append((type(estimator).__name__, context.task_name))
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None, **kwargs):
+        self.ended.append((type(estimator).__name__, context.task_name))
+        if fitted_estimator is not None:
+            self.predictors.append(fitted_estimator)
+        epochs = [name for _, name in self.ended if name == "epoch"]
+        return self.stop_after is not None and len(epochs) >= self.stop_after
+
+
+@pytest.fixture
+def make_task_recorder() -> type[TaskRecorder]:
+    return TaskRecorder

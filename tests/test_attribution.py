@@ -1,0 +1,449 @@
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from captum.attr import IntegratedGradients
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.exceptions import ConvergenceWarning
+from torch import nn
+
+from sklearn_temo import LandmarkLayout, TEMOClassifier
+from sklearn_temo.attribution import integrated_gradients, landmark_relevance
+
+LAYOUT = LandmarkLayout(n_frames=4, n_landmarks=6, n_coords=3)
+N_CLASSES = 3
+SEEDS = st.integers(0, 2**31 - 1)
+
+
+class Opaque(nn.Module):
+    """A net that tells nothing of its inside."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x):
+        return self.net(x)
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(18, 8, batch_first=True)
+        self.out = nn.Linear(8, N_CLASSES)
+
+    def forward(self, x):
+        return self.out(self.lstm(x.unflatten(1, (4, 18)))[0][:, -1])
+
+
+class Formula(nn.Module):
+    """A function without parameters."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+def mlp(activation=nn.GELU, n_out=N_CLASSES):
+    return nn.Sequential(nn.Linear(72, 16), activation(), nn.Dropout(0.5), nn.Linear(16, n_out))
+
+
+def convolutional():
+    return nn.Sequential(
+        nn.Unflatten(1, (4, 18)),
+        nn.Conv1d(4, 5, 3),
+        nn.BatchNorm1d(5),
+        nn.Tanh(),
+        nn.Flatten(),
+        nn.Linear(5 * 16, N_CLASSES),
+    )
+
+
+def temo():
+    X, y = samples(30)
+    fitted = TEMOClassifier(n_frames=4, max_epochs=3, hidden_size=16, random_state=0).fit(X, y)
+    return fitted.module_
+
+
+def samples(n, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, LAYOUT.n_features)).astype(np.float32), np.arange(n) % N_CLASSES
+
+
+def make(build):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return build()
+
+
+def rng_states():
+    return torch.get_rng_state().numpy().tobytes(), np.random.get_state()[1].tobytes()
+
+
+def relative_l2(found, expected):
+    return np.linalg.norm(found - expected) / np.linalg.norm(expected)
+
+
+class TestAgainstOracles:
+    @pytest.mark.parametrize("build", [temo, mlp, convolutional, Recurrent])
+    @pytest.mark.parametrize(("dtype", "limit"), [(torch.float64, 1e-9), (torch.float32, 1e-5)])
+    def test_equals_captum(self, build, dtype, limit, monkeypatch):
+        if dtype == torch.float64:
+            # Captum rounds the weights of its nodes to single precision, which is worth 4e-9.
+            monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
+        module = make(build).to(dtype).eval()
+        X, y = samples(7)
+        baselines = samples(3, seed=1)[0]
+        found, _ = integrated_gradients(module, X, baselines, y, n_steps=12)
+        oracle = IntegratedGradients(module)
+        expected = [
+            oracle.attribute(
+                torch.as_tensor(X, dtype=dtype),
+                baselines=torch.as_tensor(b[None], dtype=dtype),
+                target=torch.as_tensor(y),
+                n_steps=12,
+                method="gausslegendre",
+            )
+            .detach()
+            .numpy()
+            for b in baselines
+        ]
+        assert found.shape == (3, 7, 72)
+        assert found.dtype == torch.empty(0, dtype=dtype).numpy().dtype
+        assert relative_l2(found, np.stack(expected)) <= limit
+
+    @pytest.mark.parametrize("wrap", [lambda net: net, nn.Sequential, Opaque])
+    def test_linear_net_is_weight_times_difference(self, wrap):
+        linear = make(lambda: nn.Linear(72, N_CLASSES)).double()
+        X, y = samples(5)
+        b = samples(2, seed=1)[0]
+        found, gap = integrated_gradients(wrap(linear), X, b, y)
+        weight = linear.weight.detach().numpy()[y]
+        np.testing.assert_allclose(found, (X[None].astype(float) - b[:, None]) * weight, rtol=1e-9)
+        assert gap.max() < 1e-9
+
+    def test_sum_of_squares_is_difference_of_squares(self):
+        square = Formula(lambda x: torch.stack([(x**2).sum(1), -(x**2).sum(1)], dim=1))
+        X, b = np.array([[1.0, -2.0, 3.0]]), np.array([[0.5, 1.0, 3.0]])
+        found, _ = integrated_gradients(square, X, b, [1])
+        np.testing.assert_allclose(found[0], b**2 - X**2, rtol=1e-5)
+        assert found.dtype == np.float32
+
+    def test_attributions_sum_to_the_difference_of_the_logits(self):
+        module = make(mlp).double().eval()
+        X, y = samples(20)
+        b = samples(2, seed=1)[0]
+        found, gap = integrated_gradients(module, X, b, y, tol=1e-6)
+        with torch.no_grad():
+            at_x, at_b = (module(torch.as_tensor(v, dtype=torch.float64)).numpy() for v in (X, b))
+        exact = at_x[np.arange(20), y][None] - at_b[:, y]
+        size = at_x[np.arange(20), y][None], at_b[:, y]
+        floor = 0.01 * (np.abs(size[0]) + np.abs(size[1]))
+        expected_gap = np.abs(found.sum(2) - exact) / np.maximum(np.abs(exact), floor)
+        assert gap.max() <= 1e-6
+        np.testing.assert_allclose(gap, expected_gap, atol=1e-10)
+
+
+class TestAffineFront:
+    def test_temo_body_of_front_is_the_module_and_the_front_is_affine(self):
+        module = make(temo).double().eval()
+        front, body = module.affine_front()
+        x, z = (torch.as_tensor(samples(5, seed)[0], dtype=torch.float64) for seed in (0, 1))
+        torch.testing.assert_close(body(front(x)), module(x), rtol=1e-12, atol=1e-12)
+        for share in (-1.5, 0.3, 4.0):
+            mixed = share * front(x) + (1 - share) * front(z)
+            torch.testing.assert_close(
+                front(share * x + (1 - share) * z), mixed, rtol=1e-9, atol=1e-9
+            )
+
+    @pytest.mark.parametrize("build", [temo, mlp, convolutional, lambda: mlp(nn.ReLU)])
+    def test_a_split_net_gives_what_the_same_net_gives_whole(self, build):
+        module = make(build).double()
+        X, y = samples(6)
+        split, whole = (
+            integrated_gradients(net, X, X[:2], y, n_steps=9) for net in (module, Opaque(module))
+        )
+        np.testing.assert_allclose(split[0], whole[0], atol=1e-12)
+        np.testing.assert_allclose(split[1], whole[1], atol=1e-9)
+
+    def test_a_subclass_of_sequential_with_arguments_of_its_own(self):
+        class Net(nn.Sequential):
+            def __init__(self, n_in):
+                super().__init__(nn.Linear(n_in, 8), nn.GELU(), nn.Linear(8, N_CLASSES))
+
+        module = make(lambda: Net(72)).double()
+        X, y = samples(4)
+        found, expected = (
+            integrated_gradients(net, X, X[:1], y)[0] for net in (module, Opaque(module))
+        )
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+
+    def test_a_subclass_of_sequential_with_a_forward_of_its_own(self):
+        class Net(nn.Sequential):
+            def forward(self, x):
+                return super().forward(x**2)
+
+        module = make(lambda: Net(nn.Linear(72, 8), nn.GELU(), nn.Linear(8, N_CLASSES))).double()
+        X, y = samples(4)
+        found, expected = (
+            integrated_gradients(net, X, X[:1], y, n_steps=8)[0] for net in (module, Opaque(module))
+        )
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+
+    def test_a_subclass_of_linear_is_not_taken_for_affine(self):
+        class Squared(nn.Linear):
+            def forward(self, x):
+                return super().forward(x) ** 2
+
+        module = make(lambda: nn.Sequential(Squared(72, N_CLASSES))).double()
+        X, y = samples(4)
+        found, expected = (
+            integrated_gradients(net, X, X[:1], y)[0] for net in (module, Opaque(module))
+        )
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+class TestOneLogit:
+    @pytest.mark.parametrize("shape", ["(n,)", "(n, 1)"])
+    def test_is_that_of_the_second_class(self, shape):
+        column = make(lambda: mlp(n_out=1)).double()
+        module = nn.Sequential(column, nn.Flatten(0)) if shape == "(n,)" else column
+        two = Opaque(column)
+        two.forward = lambda x: torch.cat([-column(x), column(x)], dim=1)
+        X, _ = samples(6)
+        y = np.array([0, 1, 1, 0, 1, 0])
+        found, gap = integrated_gradients(module, X, X[:2], y, n_steps=8)
+        expected, expected_gap = integrated_gradients(two, X, X[:2], y, n_steps=8)
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+        np.testing.assert_allclose(gap, expected_gap, atol=1e-9)
+
+
+class TestSteps:
+    def test_auto_reaches_the_tolerance_where_few_steps_do_not(self):
+        module = make(lambda: mlp(nn.Tanh)).double()
+        X, y = samples(20)
+        X = 4 * X
+        _, few = integrated_gradients(module, X, X[:2], y, n_steps=8)
+        _, auto = integrated_gradients(module, X, X[:2], y, tol=1e-5)
+        assert few.max() > 1e-5
+        assert auto.max() <= 1e-5
+
+    def test_auto_ends_on_a_net_with_kinks_and_says_how_far_it_came(self):
+        module = make(lambda: mlp(nn.ReLU))
+        X, y = samples(6)
+        _, coarse = integrated_gradients(module, X, X[:2], y, n_steps=8)
+        _, gap = integrated_gradients(module, X, X[:2], y, tol=1e-12)
+        assert np.all(np.isfinite(gap))
+        assert np.all(gap <= coarse * (1 + 1e-6))
+
+    def test_pairs_above_the_tolerance_are_warned_of(self):
+        module = make(lambda: mlp(nn.ReLU))
+        X, y = samples(6)
+        with pytest.warns(ConvergenceWarning, match=r"of 12 pairs .*n_steps"):
+            relevance = landmark_relevance(module, X, X[:2], y, LAYOUT, tol=1e-12)
+        assert relevance.completeness_gap > 1e-12
+
+    def test_one_class_of_target_for_all_samples(self):
+        module = make(mlp)
+        X, _ = samples(4)
+        one = integrated_gradients(module, X, X[:1], 2)[0]
+        np.testing.assert_array_equal(one, integrated_gradients(module, X, X[:1], [2] * 4)[0])
+
+    @pytest.mark.parametrize("n_steps", ["auto", 20])
+    @pytest.mark.parametrize("batch_size", [1, 7, 64])
+    def test_batch_size_does_not_change_the_result(self, n_steps, batch_size):
+        module = make(mlp).double()
+        X, y = samples(9)
+        expected = integrated_gradients(module, X, X[:2], y, n_steps=n_steps, tol=1e-6)[0]
+        found = integrated_gradients(
+            module, X, X[:2], y, n_steps=n_steps, tol=1e-6, batch_size=batch_size
+        )[0]
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9)
+
+    def test_gradients_are_counted(self):
+        module = make(mlp)
+        X, y = samples(6)
+        relevance = landmark_relevance(module, X, X[:2], y, LAYOUT, n_steps=5, tol=10)
+        assert relevance.n_gradient_evaluations == 6 * 2 * 5
+
+
+class TestModuleIsLeftAsItWas:
+    @staticmethod
+    def state(module):
+        return (
+            [part.training for part in module.modules()],
+            [parameter.requires_grad for parameter in module.parameters()],
+            [parameter.grad for parameter in module.parameters()],
+            {name: value.clone() for name, value in module.state_dict().items()},
+        )
+
+    @pytest.mark.parametrize("fails", [False, True])
+    def test_mode_gradients_and_generators(self, fails):
+        module = make(convolutional).train()
+        module[3].eval()
+        module[1].bias.requires_grad_(False)
+        if fails:
+            module[3].register_forward_hook(lambda *args: 1 / 0)
+        X, y = samples(5)
+        before, generators = self.state(module), rng_states()
+        if fails:
+            with pytest.raises(ZeroDivisionError):
+                integrated_gradients(module, X, X[:1], y)
+        else:
+            integrated_gradients(module, X, X[:1], y)
+        after = self.state(module)
+        assert after[:3] == before[:3]
+        assert all(torch.equal(after[3][name], before[3][name]) for name in before[3])
+        assert rng_states() == generators
+
+    def test_dropout_is_off(self):
+        module = make(mlp).train()
+        X, y = samples(5)
+        first, second = (integrated_gradients(module, X, X[:1], y)[0] for _ in range(2))
+        np.testing.assert_array_equal(first, second)
+        np.testing.assert_array_equal(first, integrated_gradients(module.eval(), X, X[:1], y)[0])
+
+    def test_works_where_gradients_are_switched_off(self):
+        module = make(mlp)
+        X, y = samples(5)
+        expected = integrated_gradients(module, X, X[:1], y)[0]
+        with torch.no_grad():
+            np.testing.assert_array_equal(integrated_gradients(module, X, X[:1], y)[0], expected)
+
+
+class TestLandmarkRelevance:
+    def test_equals_the_aggregate_of_the_attributions(self):
+        module = make(temo)
+        X, y = samples(10)
+        baselines = samples(3, seed=1)[0]
+        attributions, gap = integrated_gradients(module, X, baselines, y)
+        relevance = landmark_relevance(module, X, baselines, y, LAYOUT, batch_size=50)
+        for c in range(N_CLASSES):
+            members = np.flatnonzero(y == c)
+            for landmark in range(LAYOUT.n_landmarks):
+                columns = [
+                    (frame * 6 + landmark) * 3 + axis for frame in range(4) for axis in range(3)
+                ]
+                by_hand = np.mean(
+                    [
+                        abs(attributions[i, j, columns].sum(dtype=float))
+                        for i in range(3)
+                        for j in members
+                    ]
+                )
+                assert relevance.per_class[c, landmark] == pytest.approx(by_hand, rel=1e-3)
+        assert relevance.completeness_gap == pytest.approx(gap.max(), abs=1e-3)
+
+    def test_classes_weigh_the_same_whatever_their_sizes(self):
+        module = make(mlp)
+        X, y = samples(9)
+        often = np.concatenate([np.flatnonzero(y != 0), np.repeat(np.flatnonzero(y == 0), 10)])
+        once = landmark_relevance(module, X, X[:2], y, LAYOUT)
+        many = landmark_relevance(module, X[often], X[:2], y[often], LAYOUT)
+        np.testing.assert_allclose(many.per_class, once.per_class, rtol=1e-5)
+        np.testing.assert_allclose(many.overall, once.overall, rtol=1e-5)
+        share = once.per_class / once.per_class.sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(once.overall, share.mean(axis=0), rtol=1e-12)
+        assert once.overall.sum() == pytest.approx(1)
+
+    def test_a_class_without_samples_is_nan_and_does_not_count(self):
+        module = make(mlp)
+        X, y = samples(8)
+        X, y = X[y != 1], y[y != 1]
+        relevance = landmark_relevance(module, X, X[:2], y, LAYOUT, n_classes=3)
+        assert np.isnan(relevance.per_class).all(axis=1).tolist() == [False, True, False]
+        assert relevance.overall.sum() == pytest.approx(1)
+
+    @pytest.mark.parametrize("mode", ["r", "r+"])
+    def test_a_memory_map_gives_what_the_array_gives_without_a_word(self, tmp_path, mode):
+        module = make(mlp)
+        X, y = samples(12)
+        X.tofile(tmp_path / "clips.bin")
+        mapped = np.memmap(tmp_path / "clips.bin", np.float32, mode, shape=X.shape)
+        expected = landmark_relevance(module, X, X[:2], y, LAYOUT)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            found = landmark_relevance(module, mapped, X[:2], y, LAYOUT)
+        np.testing.assert_array_equal(found.per_class, expected.per_class)
+        np.testing.assert_array_equal(mapped, X)
+
+
+class TestErrors:
+    def test_baselines_with_other_columns(self):
+        X, y = samples(3)
+        with pytest.raises(ValueError, match=r"baselines have 71 features, X has 72"):
+            integrated_gradients(make(mlp), X, X[:, :-1], y)
+
+    def test_what_is_not_2d_is_named(self):
+        X, y = samples(3)
+        with pytest.raises(ValueError, match=r"X must be 2-D.*\(72,\)"):
+            integrated_gradients(make(mlp), X[0], X[:1], y)
+        with pytest.raises(ValueError, match=r"baselines must be 2-D.*\(72,\)"):
+            landmark_relevance(make(mlp), X, X[0], y, LAYOUT)
+
+    def test_a_net_that_yields_nan_is_not_passed_off_as_attributed(self):
+        broken = Formula(lambda x: x[:, :2] * torch.nan)
+        found, gap = integrated_gradients(broken, np.ones((2, 3)), np.zeros((1, 3)), 0)
+        assert not np.isfinite(found).any()
+        assert not np.isfinite(gap).any()
+
+
+class TestAxioms:
+    """Of the paper, on random nets."""
+
+    @staticmethod
+    def net(seed, n_in):
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            return nn.Sequential(
+                nn.Linear(n_in, 8), nn.Tanh(), nn.Linear(8, 6), nn.GELU(), nn.Linear(6, 2)
+            ).double()
+
+    @settings(max_examples=25, deadline=None)
+    @given(seed=SEEDS, unused=st.integers(0, 4), opaque=st.booleans())
+    def test_a_feature_that_is_not_used_gets_nothing(self, seed, unused, opaque):
+        net = self.net(seed, 5)
+        with torch.no_grad():
+            net[0].weight[:, unused] = 0
+        rng = np.random.default_rng(seed)
+        X, b = rng.normal(size=(4, 5)), rng.normal(size=(2, 5))
+        found, _ = integrated_gradients(Opaque(net) if opaque else net, X, b, 1)
+        assert np.all(found[..., unused] == 0)
+        assert np.all(np.delete(found, unused, axis=2) != 0)
+
+    @settings(max_examples=25, deadline=None)
+    @given(seed=SEEDS)
+    def test_features_that_play_the_same_part_get_the_same(self, seed):
+        net = self.net(seed, 5)
+        with torch.no_grad():
+            net[0].weight[:, 3] = net[0].weight[:, 1]
+        rng = np.random.default_rng(seed)
+        X, b = rng.normal(size=(4, 5)), rng.normal(size=(2, 5))
+        X[:, 3], b[:, 3] = X[:, 1], b[:, 1]
+        found, _ = integrated_gradients(net, X, b, 0)
+        np.testing.assert_allclose(found[..., 3], found[..., 1], rtol=1e-9, atol=1e-12)
+
+    @settings(max_examples=25, deadline=None)
+    @given(seed=SEEDS, factors=st.tuples(*[st.floats(-3, 3)] * 2))
+    def test_a_sum_of_nets_gets_the_sum_of_attributions(self, seed, factors):
+        nets = self.net(seed, 5), self.net(seed + 1, 5)
+        combined = Opaque(nn.ModuleList(nets))
+        combined.forward = lambda x: sum(f * n(x) for f, n in zip(factors, nets, strict=True))
+        rng = np.random.default_rng(seed)
+        X, b = rng.normal(size=(4, 5)), rng.normal(size=(2, 5))
+        parts = [integrated_gradients(n, X, b, 0, n_steps=10)[0] for n in nets]
+        found, _ = integrated_gradients(combined, X, b, 0, n_steps=10)
+        np.testing.assert_allclose(found, factors[0] * parts[0] + factors[1] * parts[1], atol=1e-10)
+
+    @settings(max_examples=15, deadline=None)
+    @given(seed=SEEDS)
+    def test_no_path_no_attribution(self, seed):
+        X = np.random.default_rng(seed).normal(size=(1, 5))
+        found, gap = integrated_gradients(self.net(seed, 5), X, X, 0)
+        assert np.all(found == 0)
+        assert np.all(gap == 0)

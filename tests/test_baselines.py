@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+
+from sklearn_temo.attribution import make_baselines
+
+
+@pytest.fixture
+def samples():
+    """Three classes of unlike sizes, in no order."""
+    rng = np.random.default_rng(0)
+    y = rng.permutation(np.repeat(["b", "a", "c"], [5, 9, 2]))
+    return rng.normal(size=(len(y), 6)).astype(np.float32), y
+
+
+def rows_of(baselines, X):
+    """Which sample each baseline is."""
+    distance = cdist(baselines, X)
+    assert np.all(distance.min(axis=1) == 0)
+    return distance.argmin(axis=1)
+
+
+def medoid(X, members):
+    return members[cdist(X[members], X[members]).sum(axis=0).argmin()]
+
+
+def test_typical_baselines_are_the_medoids_of_the_classes_in_order(samples):
+    X, y = samples
+    baselines = make_baselines(X, y, n_baselines=3)
+    expected = [medoid(X, np.flatnonzero(y == c)) for c in ("a", "b", "c")]
+    np.testing.assert_array_equal(rows_of(baselines, X), expected)
+    assert baselines.dtype == X.dtype
+
+
+def test_fewer_baselines_than_classes_come_from_the_first_classes(samples):
+    X, y = samples
+    rows = rows_of(make_baselines(X, y, n_baselines=2), X)
+    np.testing.assert_array_equal(y[rows], ["a", "b"])
+
+
+def test_further_rounds_reduce_most_what_is_left_of_the_distances(samples):
+    X, y = samples
+    rows = rows_of(make_baselines(X, y, n_baselines=6), X)
+    np.testing.assert_array_equal(y[rows], ["a", "b", "c"] * 2)
+    for first, second in zip(rows[:3], rows[3:], strict=True):
+        members = np.flatnonzero(y == y[first])
+        left = {
+            other: cdist(X[members], X[[first, other]]).min(axis=1).sum()
+            for other in members
+            if other != first
+        }
+        assert second == min(left, key=left.get)
+
+
+def test_a_class_that_is_used_up_leaves_its_turn_to_the_others(samples):
+    X, y = samples
+    rows = rows_of(make_baselines(X, y, n_baselines=10), X)
+    assert len(set(rows)) == 10
+    assert (y[rows] == "c").sum() == 2
+    np.testing.assert_array_equal(y[rows][6:], ["a", "b", "a", "b"])
+
+
+@pytest.mark.parametrize("kind", ["typical", "random"])
+def test_never_more_baselines_than_samples_and_each_sample_once(samples, kind):
+    X, y = samples
+    rows = rows_of(make_baselines(X, y, kind=kind, n_baselines=1000, random_state=0), X)
+    assert sorted(rows) == list(range(len(X)))
+
+
+def test_identical_samples_are_still_chosen_once_each():
+    X = np.ones((6, 2), dtype=np.float32)
+    assert make_baselines(X, [0, 0, 0, 1, 1, 1], n_baselines=6).shape == (6, 2)
+
+
+def test_mean_and_zero_are_one_baseline_of_the_dtype_of_x(samples):
+    X, y = samples
+    mean = make_baselines(X, y, kind="mean", n_baselines=5)
+    zero = make_baselines(X, y, kind="zero", n_baselines=5)
+    np.testing.assert_allclose(mean, [X.mean(axis=0)], rtol=1e-5, atol=1e-7)
+    np.testing.assert_array_equal(zero, np.zeros((1, 6)))
+    assert mean.dtype == zero.dtype == X.dtype
+
+
+def test_mean_of_many_large_float32_is_taken_in_double_precision():
+    X = np.full((200_000, 1), 300.1, dtype=np.float32)
+    assert make_baselines(X, np.zeros(len(X)), kind="mean")[0, 0] == X[0, 0]
+
+
+def test_random_baselines_are_samples_that_the_seed_decides(samples):
+    X, y = samples
+    chosen = [make_baselines(X, y, kind="random", random_state=seed) for seed in (3, 3, 4)]
+    np.testing.assert_array_equal(chosen[0], chosen[1])
+    assert not np.array_equal(chosen[0], chosen[2])
+    assert len(set(rows_of(chosen[0], X))) == 5
+
+
+def test_unknown_kind_is_named(samples):
+    with pytest.raises(ValueError, match=r"typical.*'median'"):
+        make_baselines(*samples, kind="median")
