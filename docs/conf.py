@@ -44,6 +44,7 @@ smartquotes = False
 autosummary_generate = True
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 numpydoc_use_plots = False
 
@@ -83,6 +84,7 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "write_computation_times": False,
     "min_reported_time": 600,
+    "remove_config_comments": True,
     # The last value of a block is mostly an object of matplotlib, whose repr says nothing.
     "capture_repr": (),
 }
@@ -102,7 +104,7 @@ def _inline_math(translator, node):
 
 
 def _block_math(translator, node):
-    translator.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>')
+    translator.body.append(f'<div class="formula">{tex2mathml(node.astext(), as_block=True)}</div>')
     raise nodes.SkipNode
 
 

@@ -78,6 +78,7 @@ plt.show()
 
 import numpy as np
 
+# sphinx_gallery_thumbnail_number = 2
 kept = np.stack([one[0].get_landmark_support() for one in found.estimators_])
 share_of_kept = (kept & clips.moving).sum(axis=1) / kept.sum(axis=1)
 share_of_face = clips.moving.mean(axis=1)

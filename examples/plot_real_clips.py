@@ -95,7 +95,7 @@ plt.show()
 #
 # It does not show which landmarks matter for an emotion. There is one clip for each emotion, so the
 # label is just another name of the clip: had the labels been dealt out to the clips in another
-# order, much the same faces would have come out, under other titles. The actor also speaks in all
+# order, similar faces would have come out, under other titles. The actor also speaks in all
 # of them, so that the lips move anyway. And what one person does need not be what people do.
 #
 # To say something about emotions takes many people, several clips of each, and a test on people who

@@ -40,9 +40,7 @@ def moved(clips, rng, *, roll_only):
 def test_movement_of_the_head_leaves_no_trace(clips, pose, reference):
     other = moved(clips, np.random.default_rng(0), roll_only=pose == "in-plane")
     expected = align(clips, pose=pose, reference=reference)
-    np.testing.assert_allclose(
-        align(other, pose=pose, reference=reference), expected, atol=1e-6
-    )
+    np.testing.assert_allclose(align(other, pose=pose, reference=reference), expected, atol=1e-6)
 
 
 def test_without_pose_only_place_and_size_are_removed(clips):
@@ -165,7 +163,7 @@ def test_irises_are_carried_along(clips):
 
 
 def test_a_part_of_the_mesh_is_refused(clips):
-    with pytest.raises(ValueError, match="468 or 478 .*467 landmarks"):
+    with pytest.raises(ValueError, match=r"468 or 478 .*467 landmarks"):
         align(clips[:, :, :467])
 
 
@@ -183,9 +181,7 @@ def test_pandas_columns_are_named(clips):
     aligner = LandmarkAligner(n_frames=4).set_output(transform="pandas")
     table = aligner.fit_transform(LAYOUT.flatten(clips))
     assert list(table.columns) == list(LAYOUT.feature_names())
-    np.testing.assert_array_equal(
-        table["f002_p010_y"], align(clips)[:, 2, 10, 1]
-    )
+    np.testing.assert_array_equal(table["f002_p010_y"], align(clips)[:, 2, 10, 1])
 
 
 def test_face_mirror_adds_the_mirror_image_of_every_clip(aligned):

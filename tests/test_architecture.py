@@ -45,7 +45,8 @@ MAY_BE_HEAVY = {
     "attribution._relevance": {"torch"},
     "classification._batches": {"torch"},
     "classification._network": {"torch"},
-    "classification._temo": {"skorch", "torch"},
+    "classification._temo": {"torch"},
+    "classification._training": {"skorch", "torch"},
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -24,7 +25,7 @@ def _reference_is_kept(aligner: LandmarkAligner) -> bool:
     return True
 
 
-class LandmarkAligner(TransformerMixin, BaseEstimator):
+class LandmarkAligner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Remove the head's position, rotation and size, and keep what the face does.
 
     Each frame is moved so that the landmarks that expressions hardly move lie where they lie on
@@ -99,6 +100,7 @@ class LandmarkAligner(TransformerMixin, BaseEstimator):
         self.reference = reference
         self.pose = pose
 
+    @with_callbacks
     def fit(self, X, y=None):
         """Check the parameters and the number of columns; nothing is learned.
 
@@ -115,7 +117,10 @@ class LandmarkAligner(TransformerMixin, BaseEstimator):
         """
         self._validate_params()
         X = self._validate_clips(X, reset=True)
+        progress = self._init_callback_context()
+        progress.call_on_fit_task_begin(estimator=self, X=X)
         self._layout(X.shape[1])
+        progress.call_on_fit_task_end(estimator=self, X=X)
         return self
 
     def transform(self, X):

@@ -32,8 +32,8 @@ class ClipBatches:
     def __init__(self, dataset: Any, batch_size: int, *, views: Tensor | None = None) -> None:
         indices = getattr(dataset, "indices", None)
         whole = dataset if indices is None else dataset.dataset
-        self._X = torch.as_tensor(whole.X)
-        self._y = None if whole.y is None else torch.as_tensor(whole.y)
+        self._X = whole.X
+        self._y = None if whole.y is None else torch.tensor(whole.y)
         self._indices = torch.as_tensor(np.arange(len(whole)) if indices is None else indices)
         self._batch_size = batch_size
         self._views = views
@@ -49,7 +49,8 @@ class ClipBatches:
             # skorch wants a target of every batch; prediction ignores it.
             target = batch if self._y is None else self._y[batch]
             if self._views is None:
-                yield self._X[batch], target
+                # Rows by number, not by slice: a copy that torch may own, also of a read-only map.
+                yield torch.from_numpy(self._X[batch.numpy()]), target
             else:
                 n_views, n_clips, _ = self._views.shape
                 view = torch.randint(n_views, (len(batch),))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
@@ -11,18 +9,14 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.utils import check_random_state, compute_class_weight
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
-from skorch import NeuralNetClassifier
-from skorch.callbacks import Callback, EarlyStopping, LRScheduler
-from skorch.dataset import ValidSplit
 
 from ..layout import LandmarkLayout
 from ..symmetry import Mirror
-from ._batches import ClipBatches
-from ._network import TEMONet
+from ._training import EpochReport, build_net, one_cycle, train
 
 
 class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -232,23 +226,18 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         progress.call_on_fit_task_begin(estimator=self, X=X, y=y)
         self.classes_, targets = np.unique(y, return_inverse=True)
         seed = self._prepare(X)
-        schedule = LRScheduler(
-            torch.optim.lr_scheduler.OneCycleLR,
-            max_lr=self.lr,
-            epochs=self.max_epochs,
-            steps_per_epoch=-(-len(X) // self.batch_size),
-            step_every="batch",
-        )
-        self.net_ = self._make_net(targets, seed, schedule, _EpochReport(self, progress))
-        self._train(X, targets, self.max_epochs, seed, standardise=True)
+        self.__dict__.pop("_partial_seed", None)
+        passing = [
+            ("schedule", one_cycle(self.lr, self.max_epochs, len(X), self.batch_size)),
+            ("progress", EpochReport(self, progress)),
+        ]
+        net = build_net(self, targets, seed, passing)
+        train(net, X, targets, self._mirror, self.max_epochs, seed + 1, standardise=True)
         # Neither the progress of this fit nor its finished cycle of learning rates belong to
         # what comes later: pickles, and more training.
-        self.net_.callbacks = self.callbacks
-        self.net_.callbacks_ = [
-            (name, callback)
-            for name, callback in self.net_.callbacks_
-            if name not in ("schedule", "progress")
-        ]
+        net.callbacks = self.callbacks
+        net.callbacks_ = [pair for pair in net.callbacks_ if pair not in passing]
+        self.net_ = net
         progress.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
@@ -287,13 +276,16 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         targets = np.searchsorted(self.classes_, y)
         if first:
             self._partial_seed = self._prepare(X)
-            self.net_ = self._make_net(targets, self._partial_seed)
-        elif not hasattr(self, "_partial_seed"):
+            net = build_net(self, targets, self._partial_seed)
+        else:
+            net = self.net_
+        if not hasattr(self, "_partial_seed"):
             self._partial_seed = check_random_state(self.random_state).randint(2**31)
         self._partial_seed += 1
-        for group in self.net_.optimizer_.param_groups:
+        for group in net.optimizer_.param_groups:
             group["lr"] = self.lr
-        self._train(X, targets, 1, self._partial_seed, standardise=first)
+        train(net, X, targets, self._mirror, 1, self._partial_seed, standardise=first)
+        self.net_ = net
         return self
 
     def predict_proba(self, X):
@@ -366,118 +358,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             )
         return check_random_state(self.random_state).randint(2**31)
 
-    def _make_net(self, targets, seed, schedule=None, progress=None):
-        present = np.unique(targets)
-        weight = np.ones(len(self.classes_))
-        weight[present] = compute_class_weight(
-            self.class_weight, classes=self.classes_[present], y=self.classes_[targets]
-        )
-        callbacks = [("schedule", schedule), ("progress", progress)]
-        if self.early_stopping:
-            callbacks.append(
-                ("early_stopping", EarlyStopping(patience=self.n_iter_no_change, load_best=True))
-            )
-        net = NeuralNetClassifier(
-            TEMONet,
-            module__n_frames=self.n_frames,
-            module__n_landmarks=self.layout_.n_landmarks,
-            module__n_coords=self.n_coords,
-            module__n_classes=len(self.classes_),
-            module__hidden_size=self.hidden_size,
-            module__n_filters=self.n_filters,
-            module__dropout=self.dropout,
-            module__landmark_dropout=self.landmark_dropout,
-            module__first_frame_dropout=self.first_frame_dropout,
-            module__noise=self.noise,
-            module__randomized=self.randomized,
-            criterion=torch.nn.CrossEntropyLoss,
-            criterion__weight=torch.as_tensor(weight, dtype=torch.float32),
-            criterion__label_smoothing=self.label_smoothing,
-            optimizer=torch.optim.AdamW,
-            optimizer__weight_decay=self.weight_decay,
-            optimizer__fused=True,
-            lr=self.lr,
-            max_epochs=self.max_epochs,
-            batch_size=self.batch_size,
-            iterator_train=ClipBatches,
-            iterator_valid=ClipBatches,
-            train_split=(
-                ValidSplit(self.validation_fraction, stratified=True, random_state=seed)
-                if self.early_stopping
-                else None
-            ),
-            classes=np.arange(len(self.classes_)),
-            callbacks=[pair for pair in callbacks if pair[1] is not None] + (self.callbacks or []),
-            device=self.device,
-            verbose=self.verbose,
-        )
-        with _generator_of_its_own(seed):
-            return net.initialize()
-
-    def _train(self, X, targets, n_epochs, seed, *, standardise):
-        """Show the clips and their mirror images to the net."""
-        module = self.net_.module_
-        with torch.no_grad():
-            views = [module.filtered(torch.as_tensor(X, device=self.device))]
-            if self._mirror is not None:
-                mirrored = self._mirror.apply(X)
-                views.append(module.filtered(torch.as_tensor(mirrored, device=self.device)))
-            stacked = torch.stack(views)
-            if standardise:
-                module.fit_standardisation(stacked.flatten(0, 1))
-        # By attribute: set_params of an initialised net refuses iterators.
-        self.net_.iterator_train = partial(ClipBatches, views=stacked)
-        try:
-            with _generator_of_its_own(seed), _one_thread():
-                self.net_.partial_fit(X, targets, epochs=n_epochs)
-        finally:
-            self.net_.iterator_train = ClipBatches
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.non_deterministic = self.random_state is None
         return tags
-
-
-class _EpochReport(Callback):
-    """Tell scikit-learn's callbacks of each epoch, and stop when one of them says so."""
-
-    def __init__(self, estimator, context):
-        self.estimator = estimator
-        self.context = context
-
-    def on_epoch_begin(self, net, **kwargs):
-        self.task_ = self.context.subcontext(task_name="epoch")
-        self.task_.call_on_fit_task_begin(estimator=self.estimator)
-
-    def on_epoch_end(self, net, **kwargs):
-        stop = self.task_.call_on_fit_task_end(
-            estimator=self.estimator,
-            reconstruction_attributes=lambda: {**vars(self.estimator), "net_": net},
-        )
-        if stop:
-            # What skorch itself does to end a training early: fit catches it and goes on.
-            raise KeyboardInterrupt
-
-
-@contextmanager
-def _generator_of_its_own(seed):
-    """Seed torch for a while, and give the user's generator back afterwards."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        yield
-
-
-@contextmanager
-def _one_thread():
-    """Train on one thread of the CPU.
-
-    Batches of small nets are too short to be shared: a second thread gains nothing, and where
-    another process has its core, waiting for it costs many times the training.
-    """
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(n_threads)

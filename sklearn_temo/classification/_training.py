@@ -1,0 +1,206 @@
+"""How T-EMO's net is built and trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackContext
+from sklearn.utils import compute_class_weight
+from skorch import NeuralNetClassifier
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+from skorch.dataset import ValidSplit
+
+from ..symmetry import Mirror
+from ._batches import ClipBatches
+from ._network import TEMONet
+
+
+def build_net(
+    temo: BaseEstimator,
+    targets: NDArray[np.intp],
+    seed: int,
+    callbacks: Sequence[tuple[str, Callback]] = (),
+) -> NeuralNetClassifier:
+    """Initialise a skorch net as a classifier's parameters say.
+
+    Parameters
+    ----------
+    temo : TEMOClassifier
+        With `classes_` and `layout_`.
+    targets : ndarray of int of shape (n_clips,)
+        Encoded labels, for the weights of the classes.
+    seed : int
+        Of the weights.
+    callbacks : sequence of (name, callback), default=()
+        In addition to the classifier's own.
+
+    Returns
+    -------
+    skorch.NeuralNetClassifier
+    """
+    present = np.unique(targets)
+    weight = np.ones(len(temo.classes_))
+    weight[present] = compute_class_weight(
+        temo.class_weight, classes=temo.classes_[present], y=temo.classes_[targets]
+    )
+    callbacks = list(callbacks)
+    if temo.early_stopping:
+        callbacks.append(
+            ("early_stopping", EarlyStopping(patience=temo.n_iter_no_change, load_best=True))
+        )
+    net = NeuralNetClassifier(
+        TEMONet,
+        module__n_frames=temo.n_frames,
+        module__n_landmarks=temo.layout_.n_landmarks,
+        module__n_coords=temo.n_coords,
+        module__n_classes=len(temo.classes_),
+        module__hidden_size=temo.hidden_size,
+        module__n_filters=temo.n_filters,
+        module__dropout=temo.dropout,
+        module__landmark_dropout=temo.landmark_dropout,
+        module__first_frame_dropout=temo.first_frame_dropout,
+        module__noise=temo.noise,
+        module__randomized=temo.randomized,
+        criterion=torch.nn.CrossEntropyLoss,
+        criterion__weight=torch.as_tensor(weight, dtype=torch.float32),
+        criterion__label_smoothing=temo.label_smoothing,
+        optimizer=torch.optim.AdamW,
+        optimizer__weight_decay=temo.weight_decay,
+        optimizer__fused=True,
+        lr=temo.lr,
+        max_epochs=temo.max_epochs,
+        batch_size=temo.batch_size,
+        iterator_train=ClipBatches,
+        iterator_valid=ClipBatches,
+        train_split=(
+            ValidSplit(temo.validation_fraction, stratified=True, random_state=seed)
+            if temo.early_stopping
+            else None
+        ),
+        classes=np.arange(len(temo.classes_)),
+        callbacks=callbacks + (temo.callbacks or []),
+        device=temo.device,
+        verbose=temo.verbose,
+    )
+    with own_generator(seed):
+        return net.initialize()
+
+
+def one_cycle(lr: float, n_epochs: int, n_clips: int, batch_size: int) -> LRScheduler:
+    """One cycle of learning rates over a whole training, up to `lr`."""
+    return LRScheduler(
+        torch.optim.lr_scheduler.OneCycleLR,
+        max_lr=lr,
+        epochs=n_epochs,
+        steps_per_epoch=-(-n_clips // batch_size),
+        step_every="batch",
+    )
+
+
+def train(
+    net: NeuralNetClassifier,
+    X: NDArray[np.float32],
+    targets: NDArray[np.intp],
+    mirror: Mirror | None,
+    n_epochs: int,
+    seed: int,
+    *,
+    standardise: bool,
+) -> None:
+    """Show the clips and their mirror images to the net.
+
+    Parameters
+    ----------
+    net : skorch.NeuralNetClassifier
+        Initialised.
+    X : ndarray of shape (n_clips, n_features)
+        Clips.
+    targets : ndarray of int of shape (n_clips,)
+        Encoded labels.
+    mirror : Mirror or None
+        None for no mirror images.
+    n_epochs : int
+        Passes over the clips.
+    seed : int
+        Of batches, noise and dropout.
+    standardise : bool
+        Take mean and scale from these clips first.
+    """
+    module = net.module_
+    clips = [X] if mirror is None else [X, mirror.apply(X)]
+    with torch.no_grad():
+        views = torch.stack([module.filtered(torch.tensor(c, device=net.device)) for c in clips])
+        if standardise:
+            module.fit_standardisation(views.flatten(0, 1))
+    # By attribute: set_params of an initialised net refuses iterators.
+    net.iterator_train = partial(ClipBatches, views=views)
+    try:
+        with own_generator(seed), _one_thread():
+            net.partial_fit(X, targets, epochs=n_epochs)
+    finally:
+        net.iterator_train = ClipBatches
+    if "train_loss" not in net.history[-1]:
+        # skorch takes an interrupt for a wish to stop early. Between epochs it is one, of a
+        # callback; within an epoch somebody pressed Ctrl-C.
+        raise KeyboardInterrupt
+
+
+class EpochReport(Callback):
+    """Tell scikit-learn's callbacks of each epoch, and stop when one of them says so.
+
+    Parameters
+    ----------
+    estimator : TEMOClassifier
+        Being fitted.
+    context : sklearn.callback.CallbackContext
+        Of the fit.
+    """
+
+    def __init__(self, estimator: BaseEstimator, context: CallbackContext) -> None:
+        self.estimator = estimator
+        self.context = context
+
+    def on_epoch_begin(self, net: NeuralNetClassifier, **kwargs: Any) -> None:
+        """Open a task."""
+        self.task_ = self.context.subcontext(task_name="epoch")
+        self.task_.call_on_fit_task_begin(estimator=self.estimator)
+
+    def on_epoch_end(self, net: NeuralNetClassifier, **kwargs: Any) -> None:
+        """Close the task."""
+        stop = self.task_.call_on_fit_task_end(
+            estimator=self.estimator,
+            reconstruction_attributes=lambda: {**vars(self.estimator), "net_": net},
+        )
+        if stop:
+            # How skorch's own callbacks end a training: it stops there and is done.
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def own_generator(seed: int) -> Iterator[None]:
+    """Seed torch for a while, and give the user's generator back afterwards."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Train on one thread of the CPU.
+
+    Batches of small nets are too short to be shared: a second thread gains little, and where
+    another process has its core, waiting for it costs many times the training.
+    """
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
