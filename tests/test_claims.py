@@ -1,6 +1,7 @@
 """What the pipeline promises on real faces and on clips of known truth."""
 
 import pytest
+
 from benchmarks.pipeline_figures import (
     CKPLUS,
     accuracy_by_k,

@@ -165,11 +165,11 @@ def attribution_blocks(
     most_steps = _MOST_STEPS if n_steps == "auto" else n_steps
     n_rows = max(1, batch_size // first_steps)
     with frozen(module):
-        b = torch.as_tensor(baselines, **as_tensor)
+        b = torch.tensor(baselines, **as_tensor)
         hidden_b = network.to_hidden(b)
         for start in range(0, len(X), n_rows):
             samples = slice(start, min(start + n_rows, len(X)))
-            x = torch.as_tensor(np.ascontiguousarray(X[samples]), **as_tensor)
+            x = torch.tensor(np.ascontiguousarray(X[samples]), **as_tensor)
             t = torch.as_tensor(target[samples].copy(), device=device)
             hidden_x = network.to_hidden(x)
             for i in range(len(b)):
@@ -189,7 +189,7 @@ def _integrate(network, hidden_x, hidden_b, target, first_steps, most_steps, tol
     exact = at_x - at_b
     size = torch.maximum(exact.abs(), _SMALL_DIFFERENCE * (at_x.abs() + at_b.abs()))
     size = size.clamp_min(torch.finfo(size.dtype).tiny)
-    best = torch.empty_like(direction)
+    best = torch.full_like(direction, torch.nan)
     best_gap = torch.full_like(exact, torch.inf)
     todo = torch.arange(len(target), device=target.device)
     n_steps, n_evaluations = first_steps, 0

@@ -72,14 +72,16 @@ class SplitNetwork:
         affine_front: Any = getattr(module, "affine_front", None)
         if affine_front is not None:
             return cls(*affine_front())
-        if isinstance(module, nn.Sequential):
+        # Subclasses may do anything in a forward of their own.
+        if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
             layers = list(module)
             n_affine = next(
-                (i for i, layer in enumerate(layers) if not isinstance(layer, _AFFINE_LAYERS)),
+                (i for i, layer in enumerate(layers) if type(layer) not in _AFFINE_LAYERS),
                 len(layers),
             )
             if n_affine:
-                return cls(module[:n_affine], module[n_affine:])
+                front, body = layers[:n_affine], layers[n_affine:]
+                return cls(nn.Sequential(*front), nn.Sequential(*body))
         return cls(None, module)
 
     def to_hidden(self, x: Tensor) -> Tensor:

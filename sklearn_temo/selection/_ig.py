@@ -282,7 +282,8 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
                 "an attribute module_ that is a torch.nn.Module, from rows of X to logits in the "
                 f"order of classes_; found {module!r}."
             )
-        targets = np.searchsorted(estimator.classes_, y)
+        order = np.argsort(estimator.classes_)
+        targets = order[np.searchsorted(estimator.classes_, y, sorter=order)]
         self.baselines_ = self._make_baselines(X, targets, rng)
         return landmark_relevance(
             module,
