@@ -41,7 +41,8 @@ lint: $(VENV)/installed-lint ## check style, spelling, docstrings and types
 	find sklearn_temo -name '*.py' -exec $(BIN)/numpydoc lint {} +
 	$(BIN)/mypy
 
-docs: $(VENV)/installed-docs ## build the documentation into docs/_build/html
+docs: $(VENV)/installed-docs $(VENV)/installed-test ## check and build the documentation
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --doctest-glob='*.rst' docs/user_guide
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
 # The wheel is built from the source archive, so that a file missing there is missed at once.

@@ -104,7 +104,7 @@ def _inline_math(translator, node):
 
 
 def _block_math(translator, node):
-    translator.body.append(f'<div class="formula">{tex2mathml(node.astext(), as_block=True)}</div>')
+    translator.body.append(f'<p class="formula">{tex2mathml(node.astext(), as_block=True)}</p>')
     raise nodes.SkipNode
 
 

@@ -37,7 +37,9 @@ _LIMITS = """\
 What this does not show: these are six recordings of one actor, one for each emotion. Training and
 test are different moments of the same recordings, so the numbers tell how well this person's
 emotions in these recordings are recognised, nothing more. They say nothing about other people,
-other sentences, or another day; for that, keep people apart with groups (see the user guide)."""
+other sentences, or another day; for that, keep people apart with groups (see the user guide).
+Nor are the landmarks above those of an emotion: whatever differs between the recordings, such as
+how the head is held, tells them apart as well as an expression does."""
 
 
 class Windows(NamedTuple):

@@ -36,8 +36,9 @@ def make_temo_pipeline(
     reference : {"first", "mean"} or None, default="first"
         What the aligner compares frames with.
     landmarks : transformer, "passthrough" or None, default=None
-        The first step; None for :class:`~sklearn_temo.FaceLandmarkTransformer`. With
-        "passthrough" the pipeline starts from landmarks that were extracted before.
+        The first step, cloned; None for :class:`~sklearn_temo.FaceLandmarkTransformer`. Where it
+        has a parameter `n_frames`, that is set. With "passthrough" the pipeline starts from
+        landmarks that were extracted before.
     random_state : int or None, default=None
         Of the selector, and of the classifier where it has such a parameter that is None.
     verbose : bool, default=False
@@ -61,6 +62,10 @@ def make_temo_pipeline(
         from .extraction import FaceLandmarkTransformer
 
         landmarks = FaceLandmarkTransformer(n_frames=n_frames)
+    elif hasattr(landmarks, "get_params"):
+        landmarks = clone(landmarks)
+        if "n_frames" in landmarks.get_params(deep=False):
+            landmarks.set_params(n_frames=n_frames)
     if classifier is None:
         from .classification import TEMOClassifier
 

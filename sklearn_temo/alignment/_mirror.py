@@ -44,9 +44,9 @@ class FaceMirror(BaseEstimator):
     Notes
     -----
     The clips must hold positions in frame 0 (any `reference` of
-    :class:`~sklearn_temo.LandmarkAligner` but "mean"), before any standardisation, and the kept
-    landmarks must be closed under mirroring, as
-    :class:`~sklearn_temo.IGLandmarkSelector` keeps them.
+    :class:`~sklearn_temo.LandmarkAligner` but "mean"), before any standardisation, and with each
+    landmark its mirror partner. :class:`~sklearn_temo.IGLandmarkSelector` keeps both from k = 40
+    up; for fewer, pass it ``symmetric=True``.
 
     Examples
     --------
@@ -125,7 +125,8 @@ class FaceMirror(BaseEstimator):
             raise ValueError(
                 f"the mean of frame 0 over {X.shape[0]} clips is not a symmetric face of "
                 f"{layout.n_landmarks} landmarks: FaceMirror needs positions in frame 0, not "
-                "standardised, and landmarks whose mirror partners are kept too."
+                "standardised, and landmarks whose mirror partners are kept too "
+                "(IGLandmarkSelector(symmetric=True) keeps them for any k)."
             )
         self.n_features_in_ = X.shape[1]
         self.mirror_pairs_ = mirror.pairs

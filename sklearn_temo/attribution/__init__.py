@@ -8,6 +8,7 @@ from typing import Any
 _HOMES = {
     "integrated_gradients": "._integrated_gradients",
     "landmark_relevance": "._relevance",
+    "LandmarkRelevance": "._relevance",
     "make_baselines": "._baselines",
 }
 

@@ -40,8 +40,9 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
     estimator : estimator or None, default=None
         Cloned and fitted. None for :class:`~sklearn_temo.TEMOClassifier`. Any classifier whose
         fitted attribute ``module_`` is a ``torch.nn.Module`` from rows of `X` to logits, in the
-        order of ``classes_``, will do, among them every skorch ``NeuralNetClassifier``. Where it
-        has parameters `n_frames` and `n_coords`, they are set to those given here.
+        order of ``classes_``, will do, among them a skorch ``NeuralNetClassifier`` with
+        ``criterion=torch.nn.CrossEntropyLoss`` (skorch itself wants labels that are integers from
+        0 on). Where it has parameters `n_frames` and `n_coords`, they are set to those given here.
     k : int, float or "all", default=128
         Landmarks to keep: a number, a share of them, or all.
     n_baselines : int, default=5
@@ -236,7 +237,7 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
 
         Parameters
         ----------
-        input_features : array-like of str of shape (n_features_in_,), default=None
+        input_features : array-like of str of shape (n_features_in,), default=None
             Names of all columns; None for those seen in :meth:`fit`, or, where there were none,
             ``f{frame:03d}_p{landmark:03d}_{x|y|z}``.
 
