@@ -192,7 +192,7 @@ def test_early_stopping_stops_and_keeps_the_best(aligned):
     _, valid = temo.net_.get_split_datasets(X, np.searchsorted(temo.classes_, y))
     assert len(valid) == 21
     with torch.no_grad():
-        rows = torch.stack([torch.as_tensor(valid[i][0]) for i in range(len(valid))])
+        rows = torch.stack([torch.tensor(valid[i][0]) for i in range(len(valid))])
         targets = torch.tensor([int(valid[i][1]) for i in range(len(valid))])
         loss = temo.net_.criterion_(temo.module_.eval()(rows), targets)
     assert float(loss) == pytest.approx(min(losses), rel=1e-3)
