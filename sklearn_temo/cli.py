@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from . import __version__
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
@@ -24,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="sklearn-temo",
         description="Face landmarks that matter for an emotion.",
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser(
         "demo", help="the whole way, from the embedded real clips to a table and a picture"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +76,12 @@ class LandmarkLayout:
         ------
         ValueError
             If the columns cannot be divided into whole landmarks.
+
+        Warns
+        -----
+        UserWarning
+            If there are several times as many landmarks as a face has: `n_frames` is then likely
+            not that of the clips.
         """
         n_landmarks, rest = divmod(n_features, n_frames * n_coords)
         if rest or not n_landmarks:
@@ -82,6 +89,17 @@ class LandmarkLayout:
                 f"X has {n_features} features, which is not a multiple of "
                 f"n_frames * n_coords = {n_frames} * {n_coords} = {n_frames * n_coords}: "
                 "pass the n_frames and n_coords that the clips were extracted with."
+            )
+        whole_faces = [
+            face for face in (468, 478) if n_landmarks > face and n_landmarks % face == 0
+        ]
+        if whole_faces:
+            warnings.warn(
+                f"with n_frames={n_frames} and n_coords={n_coords}, {n_features} features are "
+                f"{n_landmarks} landmarks, a multiple of the {whole_faces[0]} of a face: is "
+                f"n_frames={n_frames * n_landmarks // whole_faces[0]} meant?",
+                UserWarning,
+                stacklevel=3,
             )
         return cls(n_frames, n_landmarks, n_coords)
 

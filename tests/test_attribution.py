@@ -474,3 +474,52 @@ class TestAxioms:
         found, gap = integrated_gradients(self.net(seed, 5), X, X, 0)
         assert np.all(found == 0)
         assert np.all(gap == 0)
+
+
+class WithTwoOutputs(nn.Module):
+    def forward(self, x):
+        return x[:, :2], x
+
+
+@pytest.mark.parametrize("first_layer_in_place", [False, True])
+def test_layers_that_work_in_place_change_nothing(first_layer_in_place):
+    torch.manual_seed(0)
+    layers = [nn.Linear(6, 8), nn.ReLU(inplace=True), nn.Linear(8, 3)]
+    plain = [layers[0], nn.ReLU(), layers[2]]
+    if first_layer_in_place:
+        layers, plain = [nn.ELU(inplace=True), *layers], [nn.ELU(), *plain]
+    X = np.random.default_rng(0).normal(size=(9, 6)).astype(np.float32)
+    arguments = (X, X[:3], np.arange(9) % 3)
+    found, gap = integrated_gradients(nn.Sequential(*layers), *arguments)
+    expected, expected_gap = integrated_gradients(nn.Sequential(*plain), *arguments)
+    # Equal up to rounding: kernels that work in place may round otherwise.
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(gap, expected_gap, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"n_steps": 0}, ValueError, "n_steps"),
+        ({"n_steps": "many"}, ValueError, "n_steps"),
+        ({"tol": -1.0}, ValueError, "tol"),
+        ({"target": 1.9}, ValueError, "ints"),
+        ({"target": 3}, ValueError, "tells 3 classes apart"),
+        ({"target": -1}, ValueError, "from 0 to 2"),
+        ({"X": np.full((4, 6), np.nan)}, ValueError, "rows 0 to 3"),
+        ({"baselines": np.full((1, 6), np.inf)}, ValueError, "baselines"),
+        ({"module": WithTwoOutputs()}, TypeError, "one tensor"),
+    ],
+)
+def test_what_does_not_fit_is_named(arguments, error, message):
+    good = {"module": nn.Linear(6, 3), "X": np.ones((4, 6)), "baselines": np.zeros((1, 6))}
+    with pytest.raises(error, match=message):
+        integrated_gradients(**{**good, "target": 0, **arguments})
+
+
+def test_a_network_with_other_classes_is_refused():
+    X = np.ones((4, 6), dtype=np.float32)
+    with pytest.raises(ValueError, match="8 outputs, but there are 7 classes"):
+        landmark_relevance(
+            nn.Linear(6, 8), X, X[:1], np.zeros(4, dtype=int), LandmarkLayout(1, 6, 1), n_classes=7
+        )

@@ -97,3 +97,11 @@ def test_random_baselines_are_samples_that_the_seed_decides(samples):
 def test_unknown_kind_is_named(samples):
     with pytest.raises(ValueError, match=r"typical.*'median'"):
         make_baselines(*samples, kind="median")
+
+
+def test_samples_and_labels_must_fit():
+    X = np.ones((4, 3))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        make_baselines(X, [0, 1], n_baselines=4)
+    with pytest.raises(ValueError, match="n_baselines"):
+        make_baselines(X, [0, 1, 0, 1], n_baselines=0)

@@ -71,3 +71,8 @@ def test_empty_layouts_are_refused(field):
 def test_a_layout_cannot_be_changed():
     with pytest.raises(AttributeError):
         LAYOUT.n_frames = 4
+
+
+def test_a_number_of_frames_that_makes_several_faces_is_doubted():
+    with pytest.warns(UserWarning, match="is n_frames=16 meant"):
+        LandmarkLayout.from_n_features(16 * 468 * 3, n_frames=8, n_coords=3)

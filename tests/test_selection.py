@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils import check_random_state
 from skorch import NeuralNetClassifier
@@ -469,3 +470,10 @@ class TestTruth:
         assert selector.get_landmark_support().sum() == 128
         assert moving[selector.get_landmark_support()].mean() >= 0.9
         assert selector.completeness_gap_ <= 1e-3
+
+
+def test_a_pipeline_as_estimator_is_refused_before_it_is_trained(aligned):
+    X, y = aligned
+    selector = IGLandmarkSelector(make_pipeline(StandardScaler(), TEMOClassifier()), n_frames=4)
+    with pytest.raises(TypeError, match="before the selector"):
+        selector.fit(X, y)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import pairwise_distances
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, check_X_y
 
 KINDS = ("typical", "mean", "zero", "random")
 
 
 def make_baselines(
-    X: NDArray,
+    X: Any,
     y: ArrayLike,
     *,
     kind: str = "typical",
@@ -22,7 +24,7 @@ def make_baselines(
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
+    X : array-like of shape (n_samples, n_features)
         Samples.
     y : array-like of shape (n_samples,)
         Their classes.
@@ -42,6 +44,9 @@ def make_baselines(
     -------
     ndarray of shape (n_baselines, n_features)
     """
+    X, y = check_X_y(X, y, dtype=[np.float32, np.float64])
+    if n_baselines < 1:
+        raise ValueError(f"n_baselines must be at least 1, got {n_baselines}.")
     if kind == "zero":
         return np.zeros((1, X.shape[1]), dtype=X.dtype)
     if kind == "mean":
@@ -51,7 +56,7 @@ def make_baselines(
         rng = check_random_state(random_state)
         return X[rng.choice(len(X), n_baselines, replace=False)]
     if kind == "typical":
-        return X[_typical_samples(X, np.asarray(y), n_baselines)]
+        return X[_typical_samples(X, y, n_baselines)]
     raise ValueError(f"kind must be one of {KINDS}, got {kind!r}.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -73,7 +74,7 @@ def integrated_gradients(
     baselines : array-like of shape (n_baselines, n_features)
         Where the paths begin.
     target : array-like of int of shape (n_samples,) or int
-        The class whose logit is explained, for each sample.
+        The class whose logit is explained, for each sample: the number of an output.
     n_steps : int or "auto", default="auto"
         Gauss-Legendre nodes of the integral. "auto" begins with 8 and doubles them, up to 256, for
         those pairs of sample and baseline whose gap exceeds `tol`; the best of the tried is kept.
@@ -91,6 +92,13 @@ def integrated_gradients(
     gap : ndarray of shape (n_baselines, n_samples)
         How far the attributions of a pair are from their exact sum,
         ``|sum_i IG_i - (F(x) - F(b))| / max(|F(x) - F(b)|, 0.01 (|F(x)| + |F(b)|))``.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, a target is not the number of an output, or a number is not finite.
+    TypeError
+        If the network's output is not one tensor.
 
     References
     ----------
@@ -139,6 +147,7 @@ def attribution_blocks(
     tol: float = 1e-3,
     batch_size: int = 1024,
     device: str | torch.device | None = None,
+    n_logits: int | None = None,
 ) -> Iterator[AttributionBlock]:
     """Stream :func:`integrated_gradients` in blocks of samples, baseline by baseline.
 
@@ -146,6 +155,8 @@ def attribution_blocks(
     ----------
     module, X, baselines, target, n_steps, tol, batch_size, device
         As in :func:`integrated_gradients`.
+    n_logits : int, default=None
+        How many classes the outputs must tell apart; None to accept any number.
 
     Yields
     ------
@@ -157,7 +168,16 @@ def attribution_blocks(
             f"baselines have {baselines.shape[1]} features, X has {X.shape[1]}: "
             "they must be of the same kind."
         )
-    target = np.broadcast_to(np.asarray(target, dtype=np.int64), (len(X),))
+    if n_steps != "auto" and not (isinstance(n_steps, Integral) and n_steps >= 1):
+        raise ValueError(f'n_steps must be a positive int or "auto", got {n_steps!r}.')
+    if not tol > 0 or batch_size < 1:
+        raise ValueError(f"tol and batch_size must be positive, got {tol!r} and {batch_size!r}.")
+    if not np.isfinite(baselines).all():
+        raise ValueError("baselines contain NaN or infinity.")
+    target = np.asarray(target)
+    if target.dtype.kind not in "iu":
+        raise ValueError(f"target must be ints, the numbers of outputs; got dtype {target.dtype}.")
+    target = np.broadcast_to(target.astype(np.int64), (len(X),))
     device = device or next((p.device for p in module.parameters()), torch.device("cpu"))
     as_tensor: dict[str, Any] = {"dtype": _dtype(module), "device": device}
     network = SplitNetwork.of(module)
@@ -167,9 +187,15 @@ def attribution_blocks(
     with frozen(module):
         b = torch.tensor(baselines, **as_tensor)
         hidden_b = network.to_hidden(b)
+        with torch.no_grad():
+            _check_logits(network.body(hidden_b[:1].clone()), target, n_logits)
         for start in range(0, len(X), n_rows):
             samples = slice(start, min(start + n_rows, len(X)))
             x = torch.tensor(np.ascontiguousarray(X[samples]), **as_tensor)
+            if not torch.isfinite(x).all():
+                raise ValueError(
+                    f"X contains NaN or infinity in rows {samples.start} to {samples.stop - 1}."
+                )
             t = torch.as_tensor(target[samples].copy(), device=device)
             hidden_x = network.to_hidden(x)
             for i in range(len(b)):
@@ -184,8 +210,10 @@ def _integrate(network, hidden_x, hidden_b, target, first_steps, most_steps, tol
     """Mean gradient over the paths from one baseline, with its gap and cost."""
     direction = hidden_x - hidden_b
     with torch.no_grad():
-        at_x = _target_logits(network.body(hidden_x), target)
-        at_b = _target_logits(network.body(hidden_b[None]).expand(len(target), -1), target)
+        # Copies, which layers that work in place may overwrite.
+        at_x = _target_logits(network.body(hidden_x.clone()), target)
+        at_b = network.body(hidden_b[None].clone())
+        at_b = _target_logits(at_b.reshape(1, -1).expand(len(target), -1), target)
     exact = at_x - at_b
     size = torch.maximum(exact.abs(), _SMALL_DIFFERENCE * (at_x.abs() + at_b.abs()))
     size = size.clamp_min(torch.finfo(size.dtype).tiny)
@@ -218,10 +246,30 @@ def _mean_gradient(body, start, direction, target, n_steps):
     spread = (n_steps, *[1] * direction.ndim)
     points = (start + nodes.view(spread) * direction).flatten(0, 1).requires_grad_()
     with torch.enable_grad():
-        logits = _target_logits(body(points), target.repeat(n_steps))
+        logits = _target_logits(body(points.clone()), target.repeat(n_steps))
         gradient = torch.autograd.grad(logits.sum(), points)[0]
     gradient = gradient.unflatten(0, (n_steps, len(direction)))
     return torch.tensordot(weights, gradient, dims=1)
+
+
+def _check_logits(output: Any, target: NDArray[np.int64], n_logits: int | None) -> None:
+    """Complain where the outputs are not the logits that the targets speak of."""
+    if not isinstance(output, Tensor):
+        raise TypeError(
+            f"the network must return its logits as one tensor, got {type(output).__name__}."
+        )
+    n_found = 1 if output.ndim == 1 else output.shape[1]
+    n_classes = max(2, n_found)
+    if n_logits is not None and n_classes != n_logits:
+        raise ValueError(
+            f"the network has {n_found} outputs, but there are {n_logits} classes: it must return "
+            "one logit for each class, in the order of classes_ (or one for two classes)."
+        )
+    if len(target) and not 0 <= target.min() <= target.max() < n_classes:
+        raise ValueError(
+            f"target has values from {target.min()} to {target.max()}, but the network tells "
+            f"{n_classes} classes apart: pass numbers of outputs, from 0 to {n_classes - 1}."
+        )
 
 
 def _target_logits(output: Tensor, target: Tensor) -> Tensor:

@@ -89,7 +89,8 @@ class SplitNetwork:
         if self.front is None:
             return x
         with torch.no_grad():
-            return self.front(x)
+            # A copy, which layers that work in place may overwrite.
+            return self.front(x.clone())
 
     def to_input(self, gradient: Tensor, x: Tensor) -> Tensor:
         """Gradients with respect to the hidden space as gradients with respect to the input.
@@ -109,7 +110,7 @@ class SplitNetwork:
             return gradient
         x = x.detach().requires_grad_()
         with torch.enable_grad():
-            return torch.autograd.grad(self.front(x), x, gradient)[0]
+            return torch.autograd.grad(self.front(x.clone()), x, gradient)[0]
 
 
 @contextmanager

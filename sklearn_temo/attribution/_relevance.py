@@ -74,7 +74,8 @@ def landmark_relevance(
     layout : LandmarkLayout
         Which columns belong to which landmark.
     n_classes : int, default=None
-        Number of classes; None for the largest target plus one.
+        Number of classes, which the network's outputs must agree with; None for the largest
+        target plus one.
 
     Returns
     -------
@@ -87,12 +88,24 @@ def landmark_relevance(
     """
     X, baselines = _as_rows(X, "X"), _as_rows(baselines, "baselines")
     target = np.asarray(target)
+    if target.shape != (len(X),) or target.dtype.kind not in "iu":
+        raise ValueError(
+            f"target must be {len(X)} ints, one for each row of X; got shape {target.shape} and "
+            f"dtype {target.dtype}."
+        )
+    if layout.n_features != X.shape[1]:
+        raise ValueError(
+            f"layout is one of {layout.n_features} columns, X has {X.shape[1]}: pass the layout "
+            "of X."
+        )
+    n_logits = n_classes
     n_classes = n_classes or int(target.max()) + 1
     sums = np.zeros((n_classes, layout.n_landmarks))
     n_evaluations = n_above = 0
     worst = 0.0
     options: dict[str, Any] = {"n_steps": n_steps, "tol": tol, "batch_size": batch_size}
-    for block in attribution_blocks(module, X, baselines, target, device=device, **options):
+    options |= {"device": device, "n_logits": n_logits}
+    for block in attribution_blocks(module, X, baselines, target, **options):
         # Columns first summed, then made positive: what a landmark adds to the logit is the sum
         # over its frames and coordinates, in which the swings of temporal filters cancel.
         per_sample = layout.unflatten(block.attributions).sum(dim=(1, 3)).abs_().cpu().numpy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from numbers import Integral, Real
 from typing import Any
 
@@ -227,8 +228,10 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.classes_, targets = np.unique(y, return_inverse=True)
         seed = self._prepare(X)
         self.__dict__.pop("_partial_seed", None)
+        n_held_out = ceil(self.validation_fraction * len(X)) if self.early_stopping else 0
+        n_learnt = len(X) - n_held_out
         passing = [
-            ("schedule", one_cycle(self.lr, self.max_epochs, len(X), self.batch_size)),
+            ("schedule", one_cycle(self.lr, self.max_epochs, n_learnt, self.batch_size)),
             ("progress", EpochReport(self, progress)),
         ]
         net = build_net(self, targets, seed, passing)

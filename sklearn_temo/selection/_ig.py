@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.feature_selection import SelectorMixin
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import (
@@ -266,6 +267,11 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
             from ..classification import TEMOClassifier
 
             return TEMOClassifier(n_frames=self.n_frames, n_coords=self.n_coords, random_state=seed)
+        if isinstance(self.estimator, Pipeline):
+            raise TypeError(
+                "estimator must be the network alone, got a Pipeline: put the steps before the "
+                "network before the selector, so that both see the same columns."
+            )
         estimator = clone(self.estimator)
         layout = {"n_frames": self.n_frames, "n_coords": self.n_coords}
         own = estimator.get_params(deep=False)
