@@ -77,10 +77,7 @@ def run_demo(output: Path) -> None:
     sample = load_cremad_sample()
     print(f"Extracting landmarks from {len(sample.data)} clips of CREMA-D ...", flush=True)
     windows = _windows(sample)
-    train = windows.where(windows.within(0, _TRAIN_SHARE))
-    # The test begins a few frames after the end of the training part.
-    gap = _GAP / windows.n_frames_of_clip.min()
-    test = windows.where(windows.within(_TRAIN_SHARE + gap, 1))
+    train, test = _train_and_test(windows)
     print(
         f"{len(train.y)} windows of {_WINDOW} frames from the first {_TRAIN_SHARE:.0%} of each "
         f"clip to learn from,\n{len(test.y)} from the rest to test on, {_GAP} frames apart; "
@@ -122,8 +119,15 @@ def _classifiers() -> dict[str, Any]:
     }
 
 
-def _search(train: Windows) -> GridSearchCV:
-    """Choose k and the classifier on blocks of the training time that share no frame."""
+def _train_and_test(windows: Windows) -> tuple[Windows, Windows]:
+    """The beginning of each clip, and its end, a few frames later."""
+    gap = _GAP / windows.n_frames_of_clip.min()
+    train, test = windows.within(0, _TRAIN_SHARE), windows.within(_TRAIN_SHARE + gap, 1)
+    return windows.where(train), windows.where(test)
+
+
+def _folds(train: Windows) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Blocks of the training time, each in turn for validation, a few frames from the rest."""
     bounds = np.linspace(0, _TRAIN_SHARE, _N_BLOCKS + 1)
     gap = _GAP / train.n_frames_of_clip.min()
     splits = []
@@ -131,6 +135,12 @@ def _search(train: Windows) -> GridSearchCV:
         validation = train.within(begin, end)
         learn = train.within(0, begin - gap) | train.within(end + gap, _TRAIN_SHARE)
         splits.append((np.flatnonzero(learn), np.flatnonzero(validation)))
+    return splits
+
+
+def _search(train: Windows) -> GridSearchCV:
+    """Choose k and the classifier within the training time."""
+    splits = _folds(train)
     # A window begins anywhere in the clip: there is no neutral first frame to compare with.
     pipe = make_temo_pipeline(
         landmarks="passthrough", n_frames=_WINDOW, reference=None, random_state=0

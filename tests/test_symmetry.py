@@ -1,20 +1,20 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks.pipeline_figures import CKPLUS
 from sklearn_temo import LandmarkAligner, LandmarkLayout, mesh
 from sklearn_temo.symmetry import Mirror, find_mirror_pairs
-
-CKPLUS = Path(__file__).parents[2] / "shared" / "data" / "ckplus" / "neutral_apex.npz"
 
 
 @pytest.fixture(scope="module")
 def real_faces():
     """Neutral faces of CK+, (231, 468, 3), which may not be given away with the package."""
     if not CKPLUS.is_file():
-        pytest.skip(f"the landmarks of CK+ are for research use only and not at {CKPLUS}")
+        pytest.skip(
+            "the landmarks of CK+ are for research only and not part of the project; set "
+            "SKLEARN_TEMO_CKPLUS to the path of neutral_apex.npz"
+        )
     with np.load(CKPLUS) as data:
         return data["X"][:, 0]
 
