@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from ._path import SplitNetwork, frozen, gauss_legendre
+from ._progress import reported
 
 _FIRST_STEPS = 8
 _MOST_STEPS = 256
@@ -54,6 +55,8 @@ def integrated_gradients(
     tol: float = 1e-3,
     batch_size: int = 1024,
     device: str | torch.device | None = None,
+    average: bool = False,
+    verbose: int = 0,
 ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     r"""Integrated Gradients of every sample against every baseline.
 
@@ -83,12 +86,16 @@ def integrated_gradients(
     batch_size : int, default=1024
         Points of paths evaluated at once; it bounds the memory.
     device : str or torch.device, default=None
-        Where to compute; None for where the module is.
+        Where to compute; None for where the module is. The module is moved there, and back.
+    average : bool, default=False
+        Return the mean over the baselines, which takes the memory of one.
+    verbose : int, default=0
+        Print how far the work is, about once a second.
 
     Returns
     -------
     attributions : ndarray of shape (n_baselines, n_samples, n_features)
-        In the module's dtype.
+        In the module's dtype; of shape (n_samples, n_features) with `average`.
     gap : ndarray of shape (n_baselines, n_samples)
         How far the attributions of a pair are from their exact sum,
         ``|sum_i IG_i - (F(x) - F(b))| / max(|F(x) - F(b)|, 0.01 (|F(x)| + |F(b)|))``.
@@ -118,11 +125,10 @@ def integrated_gradients(
     """
     X = _as_rows(X, "X")
     baselines = _as_rows(baselines, "baselines")
-    shape = (len(baselines), *X.shape)
     dtype = torch.empty(0, dtype=_dtype(module)).numpy().dtype
-    attributions = np.empty(shape, dtype=dtype)
-    gap = np.empty(shape[:2], dtype=dtype)
-    for block in attribution_blocks(
+    attributions = np.zeros(X.shape if average else (len(baselines), *X.shape), dtype=dtype)
+    gap = np.empty((len(baselines), len(X)), dtype=dtype)
+    blocks = attribution_blocks(
         module,
         X,
         baselines,
@@ -131,8 +137,12 @@ def integrated_gradients(
         tol=tol,
         batch_size=batch_size,
         device=device,
-    ):
-        attributions[block.baseline, block.samples] = block.attributions.cpu().numpy()
+    )
+    for block in reported(blocks, gap.size, verbose):
+        if average:
+            attributions[block.samples] += block.attributions.cpu().numpy() / len(baselines)
+        else:
+            attributions[block.baseline, block.samples] = block.attributions.cpu().numpy()
         gap[block.baseline, block.samples] = block.gap.cpu().numpy()
     return attributions, gap
 
@@ -178,13 +188,13 @@ def attribution_blocks(
     if target.dtype.kind not in "iu":
         raise ValueError(f"target must be ints, the numbers of outputs; got dtype {target.dtype}.")
     target = np.broadcast_to(target.astype(np.int64), (len(X),))
-    device = device or next((p.device for p in module.parameters()), torch.device("cpu"))
+    device = torch.device(device) if device is not None else device_of(module)
     as_tensor: dict[str, Any] = {"dtype": _dtype(module), "device": device}
-    network = SplitNetwork.of(module)
     first_steps = _FIRST_STEPS if n_steps == "auto" else n_steps
     most_steps = _MOST_STEPS if n_steps == "auto" else n_steps
-    n_rows = max(1, batch_size // first_steps)
-    with frozen(module):
+    n_rows = rows_of_a_block(n_steps, batch_size)
+    with frozen(module, device):
+        network = SplitNetwork.of(module)
         b = torch.tensor(baselines, **as_tensor)
         hidden_b = network.to_hidden(b)
         with torch.no_grad():
@@ -197,13 +207,28 @@ def attribution_blocks(
                     f"X contains NaN or infinity in rows {samples.start} to {samples.stop - 1}."
                 )
             t = torch.as_tensor(target[samples].copy(), device=device)
-            hidden_x = network.to_hidden(x)
+            hidden_x, to_input = network.with_transpose(x)
             for i in range(len(b)):
                 mean_gradient, gap, n_evaluations = _integrate(
                     network, hidden_x, hidden_b[i], t, first_steps, most_steps, tol, batch_size
                 )
-                attributions = network.to_input(mean_gradient, x).mul_(x - b[i])
+                attributions = to_input(mean_gradient) * (x - b[i])
                 yield AttributionBlock(i, samples, attributions, gap, n_evaluations)
+
+
+def rows_of_a_block(n_steps: int | Literal["auto"], batch_size: int) -> int:
+    """How many samples :func:`attribution_blocks` takes at once.
+
+    Parameters
+    ----------
+    n_steps : int or "auto"
+    batch_size : int
+
+    Returns
+    -------
+    int
+    """
+    return max(1, batch_size // (_FIRST_STEPS if n_steps == "auto" else n_steps))
 
 
 def _integrate(network, hidden_x, hidden_b, target, first_steps, most_steps, tol, batch_size):
@@ -277,6 +302,11 @@ def _target_logits(output: Tensor, target: Tensor) -> Tensor:
     if output.ndim == 1 or output.shape[1] == 1:
         return torch.where(target == 1, 1, -1) * output.reshape(-1)
     return output.gather(1, target[:, None])[:, 0]
+
+
+def device_of(module: nn.Module) -> torch.device:
+    """Where a module computes; the CPU for one without parameters."""
+    return next((p.device for p in module.parameters()), torch.device("cpu"))
 
 
 def _dtype(module: nn.Module) -> torch.dtype:

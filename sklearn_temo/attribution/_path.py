@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -92,44 +92,66 @@ class SplitNetwork:
             # A copy, which layers that work in place may overwrite.
             return self.front(x.clone())
 
-    def to_input(self, gradient: Tensor, x: Tensor) -> Tensor:
-        """Gradients with respect to the hidden space as gradients with respect to the input.
+    def with_transpose(self, x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """Inputs as the body sees them, and the way back for gradients.
 
         Parameters
         ----------
-        gradient : Tensor of shape (n_rows, ...)
-            Shaped like the front's output.
         x : Tensor of shape (n_rows, n_features)
-            Any inputs: the transpose of an affine map does not depend on them.
 
         Returns
         -------
-        Tensor of shape (n_rows, n_features)
+        hidden : Tensor of shape (n_rows, ...)
+        to_input : callable
+            Takes gradients with respect to the hidden space, shaped like `hidden`, to gradients
+            with respect to the input, Tensor of shape (n_rows, n_features). It may be called
+            often: the transpose of an affine map does not depend on the inputs.
         """
         if self.front is None:
-            return gradient
-        x = x.detach().requires_grad_()
+            return x, lambda gradient: gradient
         with torch.enable_grad():
-            return torch.autograd.grad(self.front(x.clone()), x, gradient)[0]
+            source = x.detach().requires_grad_()
+            hidden = self.front(source.clone())
+
+        def to_input(gradient: Tensor) -> Tensor:
+            if not hidden.requires_grad:
+                return torch.zeros_like(x)
+            return torch.autograd.grad(hidden, source, gradient, retain_graph=True)[0]
+
+        return hidden.detach(), to_input
 
 
 @contextmanager
-def frozen(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode, without gradients of parameters; as it was before, whatever happens.
+def frozen(module: nn.Module, device: torch.device) -> Iterator[None]:
+    """Evaluation mode on a device, without gradients of parameters; then as it was before.
+
+    The random generators, too, are afterwards where they were, whatever the module draws.
 
     Parameters
     ----------
     module : torch.nn.Module
+    device : torch.device
+        Where to compute.
     """
     modes = [(part, part.training) for part in module.modules()]
     trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    try:
-        module.eval()
-        for parameter in trained:
-            parameter.requires_grad_(False)
-        yield
-    finally:
-        for part, mode in modes:
-            part.training = mode
-        for parameter in trained:
-            parameter.requires_grad_(True)
+    home = next((parameter.device for parameter in module.parameters()), device)
+    gpus = [device] if device.type == "cuda" else []
+    # cuDNN differentiates recurrent layers in training mode only; torch's own kernels do always.
+    recurrent = any(isinstance(part, nn.RNNBase) for part in module.modules())
+    cudnn = torch.backends.cudnn.flags(enabled=False) if recurrent and gpus else nullcontext()
+    with torch.random.fork_rng(devices=gpus), cudnn:
+        try:
+            module.eval()
+            for parameter in trained:
+                parameter.requires_grad_(False)
+            if home != device:
+                module.to(device)
+            yield
+        finally:
+            if home != device:
+                module.to(home)
+            for part, mode in modes:
+                part.training = mode
+            for parameter in trained:
+                parameter.requires_grad_(True)

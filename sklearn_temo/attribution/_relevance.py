@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,7 +15,9 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import nn
 
 from ..layout import LandmarkLayout
+from ._integrated_gradients import AttributionBlock as Block
 from ._integrated_gradients import _as_rows, attribution_blocks
+from ._progress import reported
 
 
 @dataclass(frozen=True)
@@ -30,11 +34,17 @@ class LandmarkRelevance:
         Largest relative completeness gap of all pairs.
     n_gradient_evaluations : int
         Gradients of the network that were computed.
+    n_pairs : int
+        Pairs of sample and baseline.
+    n_unconverged : int
+        Of these, the ones whose gap is above the tolerance.
     """
 
     per_class: NDArray[np.float64]
     completeness_gap: float
     n_gradient_evaluations: int
+    n_pairs: int
+    n_unconverged: int
 
     @property
     def overall(self) -> NDArray[np.float64]:
@@ -60,6 +70,7 @@ def landmark_relevance(
     tol: float = 1e-3,
     batch_size: int = 1024,
     device: str | torch.device | None = None,
+    verbose: int = 0,
 ) -> LandmarkRelevance:
     """Relevance of each landmark for each class, over a whole data set.
 
@@ -67,7 +78,7 @@ def landmark_relevance(
 
     Parameters
     ----------
-    module, X, baselines, n_steps, tol, batch_size, device
+    module, X, baselines, n_steps, tol, batch_size, device, verbose
         As in :func:`integrated_gradients`. `X` may be a ``np.memmap``.
     target : array-like of int of shape (n_samples,)
         Class of each sample; the logit of this class is explained.
@@ -86,41 +97,118 @@ def landmark_relevance(
     ConvergenceWarning
         If a pair of sample and baseline stays above `tol`.
     """
-    X, baselines = _as_rows(X, "X"), _as_rows(baselines, "baselines")
-    target = np.asarray(target)
-    if target.shape != (len(X),) or target.dtype.kind not in "iu":
-        raise ValueError(
-            f"target must be {len(X)} ints, one for each row of X; got shape {target.shape} and "
-            f"dtype {target.dtype}."
+    sums = RelevanceSums(X, baselines, target, layout, n_classes)
+    blocks = sums.blocks(module, n_steps=n_steps, tol=tol, batch_size=batch_size, device=device)
+    for _ in reported(blocks, sums.n_pairs, verbose):
+        pass
+    relevance = sums.relevance()
+    warn_if_unconverged(relevance, tol, stacklevel=3)
+    return relevance
+
+
+class RelevanceSums:
+    """Relevance of landmarks, summed up block by block.
+
+    Parameters
+    ----------
+    X, baselines, target, layout, n_classes
+        As in :func:`landmark_relevance`.
+    """
+
+    def __init__(
+        self,
+        X: ArrayLike,
+        baselines: ArrayLike,
+        target: ArrayLike,
+        layout: LandmarkLayout,
+        n_classes: int | None,
+    ) -> None:
+        self.X, self.baselines = _as_rows(X, "X"), _as_rows(baselines, "baselines")
+        self.target = np.asarray(target)
+        if self.target.shape != (len(self.X),) or self.target.dtype.kind not in "iu":
+            raise ValueError(
+                f"target must be {len(self.X)} ints, one for each row of X; got shape "
+                f"{self.target.shape} and dtype {self.target.dtype}."
+            )
+        if layout.n_features != self.X.shape[1]:
+            raise ValueError(
+                f"layout is one of {layout.n_features} columns, X has {self.X.shape[1]}: pass the "
+                "layout of X."
+            )
+        self.layout = layout
+        self.n_logits = n_classes
+        self.n_pairs = len(self.X) * len(self.baselines)
+        self._sums = np.zeros((n_classes or int(self.target.max()) + 1, layout.n_landmarks))
+        self._n_evaluations = self._n_unconverged = 0
+        self._worst = 0.0
+
+    def blocks(self, module: nn.Module, *, tol: float, **options: Any) -> Iterator[Block]:
+        """Attribute block by block, and add each to the sums.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+        tol : float
+        **options
+            As in :func:`integrated_gradients`.
+
+        Yields
+        ------
+        AttributionBlock
+            Already added.
+        """
+        blocks = attribution_blocks(
+            module,
+            self.X,
+            self.baselines,
+            self.target,
+            tol=tol,
+            n_logits=self.n_logits,
+            **options,
         )
-    if layout.n_features != X.shape[1]:
-        raise ValueError(
-            f"layout is one of {layout.n_features} columns, X has {X.shape[1]}: pass the layout "
-            "of X."
+        # Closed at once when the work is cut short, so that the module is then as it was before.
+        with closing(blocks):
+            for block in blocks:
+                # Columns first summed, then made positive: what a landmark adds to the logit is
+                # the sum over its frames and coordinates, in which the swings of temporal filters
+                # cancel.
+                shares = self.layout.unflatten(block.attributions).sum(dim=(1, 3)).abs_()
+                np.add.at(self._sums, self.target[block.samples], shares.cpu().numpy())
+                self._n_evaluations += block.n_evaluations
+                self._n_unconverged += int((block.gap > tol).sum())
+                self._worst = max(self._worst, float(block.gap.max()))
+                yield block
+
+    def relevance(self) -> LandmarkRelevance:
+        """The means.
+
+        Returns
+        -------
+        LandmarkRelevance
+        """
+        sums = self._sums
+        n_summed = np.bincount(self.target, minlength=len(sums))[:, None] * len(self.baselines)
+        per_class = np.divide(sums, n_summed, out=np.full_like(sums, np.nan), where=n_summed > 0)
+        return LandmarkRelevance(
+            per_class, self._worst, self._n_evaluations, self.n_pairs, self._n_unconverged
         )
-    n_logits = n_classes
-    n_classes = n_classes or int(target.max()) + 1
-    sums = np.zeros((n_classes, layout.n_landmarks))
-    n_evaluations = n_above = 0
-    worst = 0.0
-    options: dict[str, Any] = {"n_steps": n_steps, "tol": tol, "batch_size": batch_size}
-    options |= {"device": device, "n_logits": n_logits}
-    for block in attribution_blocks(module, X, baselines, target, **options):
-        # Columns first summed, then made positive: what a landmark adds to the logit is the sum
-        # over its frames and coordinates, in which the swings of temporal filters cancel.
-        per_sample = layout.unflatten(block.attributions).sum(dim=(1, 3)).abs_().cpu().numpy()
-        np.add.at(sums, target[block.samples], per_sample)
-        n_evaluations += block.n_evaluations
-        n_above += int((block.gap > tol).sum())
-        worst = max(worst, float(block.gap.max()))
-    if n_above:
+
+
+def warn_if_unconverged(relevance: LandmarkRelevance, tol: float, stacklevel: int) -> None:
+    """Say how many pairs of sample and baseline missed the tolerance, and how far.
+
+    Parameters
+    ----------
+    relevance : LandmarkRelevance
+    tol : float
+    stacklevel : int
+        Of :func:`warnings.warn`.
+    """
+    if relevance.n_unconverged:
         warnings.warn(
-            f"the attributions of {n_above} of {len(X) * len(baselines)} pairs of sample and "
-            f"baseline miss their exact sum by more than tol={tol:g} of it (at worst by "
-            f"{worst:.2g}): pass more n_steps, or a larger tol.",
+            f"the attributions of {relevance.n_unconverged} of {relevance.n_pairs} pairs of "
+            f"sample and baseline miss their exact sum by more than tol={tol:g} of it (at worst "
+            f"by {relevance.completeness_gap:.2g}): pass more n_steps, or a larger tol.",
             ConvergenceWarning,
-            stacklevel=2,
+            stacklevel=stacklevel,
         )
-    n_samples = np.bincount(target, minlength=n_classes)[:, None] * len(baselines)
-    per_class = np.divide(sums, n_samples, out=np.full_like(sums, np.nan), where=n_samples > 0)
-    return LandmarkRelevance(per_class, worst, n_evaluations)
