@@ -16,6 +16,7 @@ def make_temo_pipeline(
     pose: str | None = "in-plane",
     reference: str | None = "first",
     landmarks: Any = None,
+    memory: Any = None,
     random_state: int | None = None,
     verbose: bool = False,
 ) -> Pipeline:
@@ -39,6 +40,9 @@ def make_temo_pipeline(
         The first step, cloned; None for :class:`~sklearn_temo.FaceLandmarkTransformer`. Where it
         has a parameter `n_frames`, that is set. With "passthrough" the pipeline starts from
         landmarks that were extracted before.
+    memory : str, path, joblib.Memory or None, default=None
+        Where the selector keeps its trained network and the relevance, so that a search over `k`
+        trains one a fold; needs `random_state`. None keeps nothing.
     random_state : int or None, default=None
         Of the selector, and of the classifier where it has such a parameter that is None.
     verbose : bool, default=False
@@ -75,11 +79,12 @@ def make_temo_pipeline(
     settings: dict[str, Any] = {"n_frames": n_frames} if "n_frames" in own else {}
     if "random_state" in own and own["random_state"] is None:
         settings["random_state"] = random_state
+    select = IGLandmarkSelector(k=k, memory=memory, n_frames=n_frames, random_state=random_state)
     return Pipeline(
         [
             ("landmarks", landmarks),
             ("align", LandmarkAligner(n_frames=n_frames, pose=pose, reference=reference)),
-            ("select", IGLandmarkSelector(k=k, n_frames=n_frames, random_state=random_state)),
+            ("select", select),
             ("classify", classifier.set_params(**settings)),
         ],
         verbose=verbose,

@@ -47,6 +47,7 @@ MAY_BE_HEAVY = {
     "classification._network": {"torch"},
     "classification._temo": {"torch"},
     "classification._training": {"skorch", "torch"},
+    "selection._evidence": {"torch"},
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Literal
@@ -158,7 +158,7 @@ def attribution_blocks(
     batch_size: int = 1024,
     device: str | torch.device | None = None,
     n_logits: int | None = None,
-) -> Iterator[AttributionBlock]:
+) -> Generator[AttributionBlock]:
     """Stream :func:`integrated_gradients` in blocks of samples, baseline by baseline.
 
     Parameters

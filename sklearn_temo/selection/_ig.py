@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import warnings
+from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
@@ -20,13 +23,16 @@ from sklearn.utils.validation import (
 )
 
 from .. import mesh
-from ..attribution._baselines import KINDS, make_baselines
+from ..attribution._baselines import KINDS
 from ..layout import LandmarkLayout
+from ._memory import remember
 from ._ranking import best_first, count_kept, keep_best
 
 # From so many landmarks on, keeping mirror partners together was measured to cost nothing; with
 # fewer, one side of the face says nearly what the other does.
 _LEAST_SYMMETRIC = 40
+
+_OF_THE_COLUMNS = ("n_features_in_", "feature_names_in_")
 
 
 class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin, BaseEstimator):
@@ -62,12 +68,22 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         up.
     batch_size : int, default=1024
         Points of integration paths that are evaluated at once; it bounds the memory.
+    memory : str, path, object with the joblib.Memory interface or None, default=None
+        Where the trained network and its relevance are kept, to be found again by every fit on
+        the same data that differs in `k` or `symmetric` only: a search over `k` then trains one
+        network a fold. Whatever else changes (data, labels, parameters, the code of `estimator`,
+        versions of the libraries) leads to new work. Needs a `random_state`: without, every fit is
+        meant to be another one. What is kept can be as personal as the data; None keeps nothing.
     n_frames : int, default=16
         Frames of a clip.
     n_coords : int, default=3
         Coordinates of a landmark.
     random_state : int, RandomState instance or None, default=None
-        Of the default estimator and of random baselines. A given `estimator` keeps its own.
+        Of the network and of random baselines. A given `estimator` takes it where it has a
+        `random_state` that is None; and torch's own generator is seeded by it during the
+        training, for networks that draw from there, and given back afterwards.
+    verbose : int, default=0
+        Print how far the attribution is, about once a second.
 
     Attributes
     ----------
@@ -132,9 +148,11 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         "tol": [Interval(Real, 0, None, closed="neither")],
         "symmetric": [StrOptions({"auto"}), "boolean"],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "memory": [str, os.PathLike, HasMethods(["cache"]), None],
         "n_frames": [Interval(Integral, 1, None, closed="left")],
         "n_coords": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -148,9 +166,11 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         tol=1e-3,
         symmetric="auto",
         batch_size=1024,
+        memory=None,
         n_frames=16,
         n_coords=3,
         random_state=None,
+        verbose=0,
     ):
         self.estimator = estimator
         self.k = k
@@ -160,9 +180,11 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         self.tol = tol
         self.symmetric = symmetric
         self.batch_size = batch_size
+        self.memory = memory
         self.n_frames = n_frames
         self.n_coords = n_coords
         self.random_state = random_state
+        self.verbose = verbose
 
     @with_callbacks
     def fit(self, X, y):
@@ -180,34 +202,46 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         self : IGLandmarkSelector
         """
         self._validate_params()
+        before = {name: vars(self)[name] for name in _OF_THE_COLUMNS if name in vars(self)}
+        try:
+            return self._fit(X, y)
+        except BaseException:
+            # All else is set at the very end; so an earlier fit stays whole.
+            for name in _OF_THE_COLUMNS:
+                self.__dict__.pop(name, None)
+            self.__dict__.update(before)
+            raise
+
+    def _fit(self, X, y):
+        from ..attribution._relevance import warn_if_unconverged
+        from ._evidence import gather_evidence
+
         X, y = validate_data(self, X, y, dtype=np.float32)
         y = column_or_1d(y)
         layout = LandmarkLayout.from_n_features(X.shape[1], self.n_frames, self.n_coords)
         n_kept = count_kept(self.k, layout.n_landmarks)
         pairs = self._mirror_pairs(layout.n_landmarks, n_kept)
-        rng = check_random_state(self.random_state)
         progress = self._init_callback_context(max_subtasks=2)
         progress.call_on_fit_task_begin(estimator=self, X=X, y=y)
 
-        estimator = self._make_estimator(rng.randint(2**31))
-        task = progress.subcontext(task_name="train")
-        with task.propagate_callback_context(estimator):
-            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            estimator.fit(X, y)
-            task.call_on_fit_task_end(estimator=self, X=X, y=y)
+        estimator, seed = self._make_estimator()
 
-        task = progress.subcontext(task_name="attribute")
-        task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        relevance = self._attribute(estimator, X, y, layout, rng)
-        task.call_on_fit_task_end(estimator=self, X=X, y=y)
+        integration = (self.baselines, self.n_baselines, self.n_steps, self.tol, self.batch_size)
+        # Base arrays, since joblib tells a memory map from an array of the same numbers.
+        depends_on = (np.asarray(X), np.asarray(y), layout, seed, *integration)
+        work = partial(gather_evidence, self, estimator, X, y, layout, seed, progress)
+        evidence = remember(self.memory, work, estimator, depends_on)
+        relevance = evidence.relevance
+        warn_if_unconverged(relevance, self.tol, stacklevel=5)
 
         scores, per_class = relevance.overall, relevance.per_class
         if pairs is not None:
             scores, per_class = (
                 (values + values[..., pairs]) / 2 for values in (scores, per_class)
             )
-        self.estimator_ = estimator
-        self.classes_ = estimator.classes_
+        self.estimator_ = evidence.estimator
+        self.classes_ = evidence.estimator.classes_
+        self.baselines_ = evidence.baselines
         self.landmark_scores_, self.landmark_scores_per_class_ = scores, per_class
         self.completeness_gap_ = relevance.completeness_gap
         self.n_gradient_evaluations_ = relevance.n_gradient_evaluations
@@ -262,60 +296,43 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
             symmetric = self.symmetric
         return mesh.mirror_pairs(n_landmarks) if symmetric else None
 
-    def _make_estimator(self, seed):
+    def _make_estimator(self):
+        """The network to train, and the seed of all that it leaves open."""
+        seed = check_random_state(self.random_state).randint(2**31)
         if self.estimator is None:
             from ..classification import TEMOClassifier
 
-            return TEMOClassifier(n_frames=self.n_frames, n_coords=self.n_coords, random_state=seed)
-        if isinstance(self.estimator, Pipeline):
+            estimator = TEMOClassifier()
+        elif isinstance(self.estimator, Pipeline):
             raise TypeError(
                 "estimator must be the network alone, got a Pipeline: put the steps before the "
                 "network before the selector, so that both see the same columns."
             )
-        estimator = clone(self.estimator)
-        layout = {"n_frames": self.n_frames, "n_coords": self.n_coords}
+        else:
+            estimator = clone(self.estimator)
+        settings = {"n_frames": self.n_frames, "n_coords": self.n_coords}
         own = estimator.get_params(deep=False)
-        return estimator.set_params(**{name: v for name, v in layout.items() if name in own})
-
-    def _attribute(self, estimator, X, y, layout, rng):
-        from torch import nn
-
-        from ..attribution import landmark_relevance
-
-        module = getattr(estimator, "module_", None)
-        if not isinstance(module, nn.Module):
-            raise TypeError(
-                f"the fitted {type(estimator).__name__} has no torch network: the selector needs "
-                "an attribute module_ that is a torch.nn.Module, from rows of X to logits in the "
-                f"order of classes_; found {module!r}."
+        if own.get("random_state", seed) is None:
+            settings["random_state"] = seed
+        elif isinstance(own.get("random_state"), Integral) and not self._draws_baselines():
+            # Nothing is left to chance.
+            seed = 0
+        if self.memory is not None and self.random_state is None and seed:
+            warnings.warn(
+                "memory is of no use without random_state: every fit trains another network. "
+                "Pass random_state=0, or any int, to the selector.",
+                UserWarning,
+                stacklevel=5,
             )
-        order = np.argsort(estimator.classes_)
-        targets = order[np.searchsorted(estimator.classes_, y, sorter=order)]
-        self.baselines_ = self._make_baselines(X, targets, rng)
-        return landmark_relevance(
-            module,
-            X,
-            self.baselines_,
-            targets,
-            layout,
-            n_classes=len(estimator.classes_),
-            n_steps=self.n_steps,
-            tol=self.tol,
-            batch_size=self.batch_size,
-        )
+        return estimator.set_params(
+            **{name: v for name, v in settings.items() if name in own}
+        ), seed
 
-    def _make_baselines(self, X, targets, rng):
-        if isinstance(self.baselines, str):
-            return make_baselines(
-                X, targets, kind=self.baselines, n_baselines=self.n_baselines, random_state=rng
-            )
-        baselines = np.asarray(self.baselines, dtype=np.float32)
-        if baselines.ndim != 2 or baselines.shape[1] != X.shape[1] or not len(baselines):
-            raise ValueError(
-                f"baselines must have shape (n_baselines, {X.shape[1]}), one column for each "
-                f"feature of X; got {baselines.shape}."
-            )
-        return baselines
+    def _draws_baselines(self):
+        return isinstance(self.baselines, str) and self.baselines == "random"
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_landmark_support")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

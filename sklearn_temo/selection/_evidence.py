@@ -1,0 +1,119 @@
+"""What landmarks are chosen by: a trained network, and the relevance they have for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackContext
+from torch import nn
+
+from ..attribution._baselines import make_baselines
+from ..attribution._integrated_gradients import rows_of_a_block
+from ..attribution._progress import reported
+from ..attribution._relevance import LandmarkRelevance, RelevanceSums
+from ..layout import LandmarkLayout
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A fitted network and its relevance.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted.
+    baselines : ndarray of shape (n_baselines, n_features)
+        Where the integrals began.
+    relevance : LandmarkRelevance
+    """
+
+    estimator: BaseEstimator
+    baselines: NDArray
+    relevance: LandmarkRelevance
+
+
+def gather_evidence(
+    selector: BaseEstimator,
+    estimator: BaseEstimator,
+    X: NDArray[np.float32],
+    y: NDArray,
+    layout: LandmarkLayout,
+    seed: int,
+    progress: CallbackContext,
+) -> Evidence:
+    """Train a network, and attribute its decisions.
+
+    Parameters
+    ----------
+    selector : IGLandmarkSelector
+        Whose parameters say how.
+    estimator : estimator
+        To be fitted.
+    X : ndarray of shape (n_clips, n_features)
+        Clips.
+    y : ndarray of shape (n_clips,)
+        Labels.
+    layout : LandmarkLayout
+        Of `X`.
+    seed : int
+        Of torch's generator during the training, and of random baselines.
+    progress : sklearn.callback.CallbackContext
+        Of the selector's fit, with two subtasks.
+
+    Returns
+    -------
+    Evidence
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        task = progress.subcontext(task_name="train")
+        with task.propagate_callback_context(estimator):
+            task.call_on_fit_task_begin(estimator=selector, X=X, y=y)
+            estimator.fit(X, y)
+            task.call_on_fit_task_end(estimator=selector, X=X, y=y)
+    module: Any = getattr(estimator, "module_", None)
+    if not isinstance(module, nn.Module):
+        raise TypeError(
+            f"the fitted {type(estimator).__name__} has no torch network: the selector needs "
+            "an attribute module_ that is a torch.nn.Module, from rows of X to logits in the "
+            f"order of classes_; found {module!r}."
+        )
+    order = np.argsort(estimator.classes_)
+    targets = order[np.searchsorted(estimator.classes_, y, sorter=order)]
+    baselines = _baselines(selector, X, targets, seed)
+    sums = RelevanceSums(X, baselines, targets, layout, len(estimator.classes_))
+    n_blocks = -(-len(X) // rows_of_a_block(selector.n_steps, selector.batch_size))
+    task = progress.subcontext(task_name="attribute", max_subtasks=n_blocks * len(baselines))
+    task.call_on_fit_task_begin(estimator=selector, X=X, y=y)
+    blocks = sums.blocks(
+        module, n_steps=selector.n_steps, tol=selector.tol, batch_size=selector.batch_size
+    )
+    for _ in reported(blocks, sums.n_pairs, selector.verbose):
+        block = task.subcontext(task_name="block")
+        block.call_on_fit_task_begin(estimator=selector)
+        block.call_on_fit_task_end(estimator=selector)
+    task.call_on_fit_task_end(estimator=selector, X=X, y=y)
+    return Evidence(estimator, baselines, sums.relevance())
+
+
+def _baselines(selector, X, targets, seed):
+    if isinstance(selector.baselines, str):
+        return make_baselines(
+            X,
+            targets,
+            kind=selector.baselines,
+            n_baselines=selector.n_baselines,
+            random_state=seed,
+        )
+    baselines = np.asarray(selector.baselines, dtype=np.float32)
+    if baselines.ndim != 2 or baselines.shape[1] != X.shape[1] or not len(baselines):
+        raise ValueError(
+            f"baselines must have shape (n_baselines, {X.shape[1]}), one column for each "
+            f"feature of X; got {baselines.shape}."
+        )
+    return baselines

@@ -1,0 +1,98 @@
+"""Work that was done before: what its result depends on, and where it is kept."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import pickle
+import warnings
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from typing import Any
+
+import joblib
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.validation import check_memory
+
+# Their code is known by their versions; all other code is told by its text.
+_KNOWN_BY_VERSION = ("numpy", "scikit-learn", "sklearn-temo", "skorch", "torch")
+_KNOWN_MODULES = {"builtins", "functools", "numpy", "sklearn", "sklearn_temo", "skorch", "torch"}
+
+
+def remember(
+    memory: Any, work: Callable[[], Any], estimator: BaseEstimator, depends_on: tuple[Any, ...]
+) -> Any:
+    """Do some work, unless its result is kept from an earlier time.
+
+    Parameters
+    ----------
+    memory : str, path, joblib.Memory or None
+        Where results are kept. An entry is written when the work is done, under another name
+        first, so that neither an interrupt nor a second process leaves half of one; what cannot
+        be read is done again.
+    work : callable
+        Without arguments. Its result can be pickled.
+    estimator : estimator
+        Not fitted. The result depends on its parameters and on their code.
+    depends_on : tuple
+        All else that the result depends on, by content.
+
+    Returns
+    -------
+    object
+        What `work` returned, now or then.
+    """
+    if memory is None:
+        return work()
+    memory = check_memory(memory)
+    # Who listens to a fit does not change what comes of it.
+    estimator = clone(estimator)
+    vars(estimator).pop("_skl_callbacks", None)
+    try:
+        versions = [(name, version(name)) for name in _KNOWN_BY_VERSION]
+        key = joblib.hash((estimator, sorted(_source_texts(estimator)), versions, depends_on))
+    # What it is that cannot be pickled decides which of these is raised.
+    except (pickle.PicklingError, AttributeError, TypeError, OSError) as error:
+        warnings.warn(
+            f"memory is not used: {type(estimator).__name__} cannot be told from others like it "
+            f"({error}). Define its classes and functions by name in a module.",
+            UserWarning,
+            stacklevel=4,
+        )
+        return work()
+    return memory.cache(_keyed, ignore=["work"])(key, work)
+
+
+def _keyed(key, work):
+    return work()
+
+
+def _source_texts(estimator: BaseEstimator) -> Iterator[str]:
+    """The code of classes and functions that are an estimator, or are parameters of one."""
+    for value in _flat([estimator, *estimator.get_params(deep=True).values()]):
+        while isinstance(value, functools.partial):
+            value = value.func
+        named = inspect.isclass(value) or inspect.isroutine(value)
+        cls = value if named else type(value)
+        for code in inspect.getmro(cls) if inspect.isclass(cls) else (cls,):
+            if (code.__module__ or "builtins").partition(".")[0] not in _KNOWN_MODULES:
+                yield _source_text(code)
+
+
+def _source_text(code: Any) -> str:
+    """The whole file, with the functions that are called there; or what was typed."""
+    try:
+        module = inspect.getmodule(code)
+        if module is not None:
+            return inspect.getsource(module)
+    except (OSError, TypeError):
+        pass
+    return inspect.getsource(code)
+
+
+def _flat(values: Any) -> Iterator[Any]:
+    for value in values.values() if isinstance(values, dict) else values:
+        if isinstance(value, list | tuple | dict):
+            yield from _flat(value)
+        else:
+            yield value
