@@ -174,7 +174,11 @@ class TestAgainstOracles:
 class TestAffineFront:
     def test_temo_body_of_front_is_the_module_and_the_front_is_affine(self):
         module = make(temo).double().eval()
-        front, body = module.affine_front()
+        columnwise, embed, body = module.affine_front()
+
+        def front(x):
+            return embed(columnwise(x))
+
         x, z = (torch.as_tensor(samples(5, seed)[0], dtype=torch.float64) for seed in (0, 1))
         torch.testing.assert_close(body(front(x)), module(x), rtol=1e-12, atol=1e-12)
         for share in (-1.5, 0.3, 4.0):

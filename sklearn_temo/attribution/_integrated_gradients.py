@@ -158,6 +158,7 @@ def attribution_blocks(
     batch_size: int = 1024,
     device: str | torch.device | None = None,
     n_logits: int | None = None,
+    columnwise: bool = False,
 ) -> Generator[AttributionBlock]:
     """Stream :func:`integrated_gradients` in blocks of samples, baseline by baseline.
 
@@ -167,6 +168,9 @@ def attribution_blocks(
         As in :func:`integrated_gradients`.
     n_logits : int, default=None
         How many classes the outputs must tell apart; None to accept any number.
+    columnwise : bool, default=False
+        Attribute behind the network's columnwise map, where it has one: fewer columns, whose sums
+        over a landmark are the same.
 
     Yields
     ------
@@ -195,22 +199,27 @@ def attribution_blocks(
     n_rows = rows_of_a_block(n_steps, batch_size)
     with frozen(module, device):
         network = SplitNetwork.of(module)
-        b = torch.tensor(baselines, **as_tensor)
-        hidden_b = network.to_hidden(b)
+        inner, b = network, torch.tensor(baselines, **as_tensor)
+        if columnwise:
+            inner, b = network.behind_columnwise(b)
+        hidden_b = inner.with_transpose(b)[0]
         with torch.no_grad():
             _check_logits(network.body(hidden_b[:1].clone()), target, n_logits)
         for start in range(0, len(X), n_rows):
             samples = slice(start, min(start + n_rows, len(X)))
-            x = torch.tensor(np.ascontiguousarray(X[samples]), **as_tensor)
-            if not torch.isfinite(x).all():
+            x = _as_tensor(X[samples], as_tensor)
+            # The sum is finite where all are, and takes no memory.
+            if not torch.isfinite(x.sum()) and not torch.isfinite(x).all():
                 raise ValueError(
                     f"X contains NaN or infinity in rows {samples.start} to {samples.stop - 1}."
                 )
+            if columnwise:
+                _, x = network.behind_columnwise(x)
             t = torch.as_tensor(target[samples].copy(), device=device)
-            hidden_x, to_input = network.with_transpose(x)
+            hidden_x, to_input = inner.with_transpose(x)
             for i in range(len(b)):
                 mean_gradient, gap, n_evaluations = _integrate(
-                    network, hidden_x, hidden_b[i], t, first_steps, most_steps, tol, batch_size
+                    inner, hidden_x, hidden_b[i], t, first_steps, most_steps, tol, batch_size
                 )
                 attributions = to_input(mean_gradient) * (x - b[i])
                 yield AttributionBlock(i, samples, attributions, gap, n_evaluations)
@@ -311,6 +320,17 @@ def device_of(module: nn.Module) -> torch.device:
 
 def _dtype(module: nn.Module) -> torch.dtype:
     return next((p.dtype for p in module.parameters()), torch.float32)
+
+
+def _as_tensor(rows: NDArray, as_tensor: dict[str, Any]) -> Tensor:
+    """Rows as a tensor, without a copy where that can be; not to be written to."""
+    rows = np.ascontiguousarray(rows)
+    # torch warns of arrays that are read-only, as if it were to write.
+    return (
+        torch.as_tensor(rows, **as_tensor)
+        if rows.flags.writeable
+        else torch.tensor(rows, **as_tensor)
+    )
 
 
 def _as_rows(X: ArrayLike, name: str) -> NDArray:

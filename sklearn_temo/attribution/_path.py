@@ -46,19 +46,23 @@ def gauss_legendre(n_steps: int) -> tuple[NDArray[np.float64], NDArray[np.float6
 
 @dataclass(frozen=True)
 class SplitNetwork:
-    """A network as an affine front and the rest: ``body(front(x))``.
+    """A network as affine maps and the rest: ``body(front(columnwise(x)))``.
 
     Behind an affine map a straight path is still straight, so the integral can be taken there,
     where vectors are short, and be brought back to the input by the map's transpose once.
 
     Parameters
     ----------
+    columnwise : callable or None
+        Affine, and mixes frames only: what a landmark's columns add to the output together is the
+        same in front of it and behind it. None for the identity.
     front : callable or None
         Affine; None for the identity.
     body : callable
         From the front's output to logits.
     """
 
+    columnwise: Callable[[Tensor], Tensor] | None
     front: Callable[[Tensor], Tensor] | None
     body: Callable[[Tensor], Tensor]
 
@@ -66,12 +70,14 @@ class SplitNetwork:
     def of(cls, module: nn.Module) -> SplitNetwork:
         """Split a network where its affine front ends.
 
-        A module says so itself by a method ``affine_front()`` that returns ``(front, body)``; of
-        an ``nn.Sequential`` the leading affine layers are taken; any other module has no front.
+        A module says so itself by a method ``affine_front()`` that returns ``(front, body)`` or
+        ``(columnwise, front, body)``; of an ``nn.Sequential`` the leading affine layers are taken;
+        any other module has no front.
         """
         affine_front: Any = getattr(module, "affine_front", None)
         if affine_front is not None:
-            return cls(*affine_front())
+            parts = affine_front()
+            return cls(*parts) if len(parts) == 3 else cls(None, *parts)
         # Subclasses may do anything in a forward of their own.
         if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
             layers = list(module)
@@ -81,16 +87,26 @@ class SplitNetwork:
             )
             if n_affine:
                 front, body = layers[:n_affine], layers[n_affine:]
-                return cls(nn.Sequential(*front), nn.Sequential(*body))
-        return cls(None, module)
+                return cls(None, nn.Sequential(*front), nn.Sequential(*body))
+        return cls(None, None, module)
 
-    def to_hidden(self, x: Tensor) -> Tensor:
-        """Inputs as the body sees them."""
-        if self.front is None:
-            return x
+    def behind_columnwise(self, x: Tensor) -> tuple[SplitNetwork, Tensor]:
+        """The network and its inputs behind the columnwise map.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_rows, n_features)
+
+        Returns
+        -------
+        network : SplitNetwork
+            Without columnwise map.
+        x : Tensor of shape (n_rows, n_filtered_frames * n_landmarks * n_coords)
+        """
+        if self.columnwise is None:
+            return self, x
         with torch.no_grad():
-            # A copy, which layers that work in place may overwrite.
-            return self.front(x.clone())
+            return SplitNetwork(None, self.front, self.body), self.columnwise(x)
 
     def with_transpose(self, x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
         """Inputs as the body sees them, and the way back for gradients.
@@ -107,11 +123,13 @@ class SplitNetwork:
             with respect to the input, Tensor of shape (n_rows, n_features). It may be called
             often: the transpose of an affine map does not depend on the inputs.
         """
-        if self.front is None:
+        if self.columnwise is None and self.front is None:
             return x, lambda gradient: gradient
         with torch.enable_grad():
             source = x.detach().requires_grad_()
-            hidden = self.front(source.clone())
+            # A copy, which layers that work in place may overwrite.
+            hidden = source.clone() if self.columnwise is None else self.columnwise(source)
+            hidden = hidden if self.front is None else self.front(hidden)
 
         def to_input(gradient: Tensor) -> Tensor:
             if not hidden.requires_grad:

@@ -164,6 +164,7 @@ class RelevanceSums:
             self.target,
             tol=tol,
             n_logits=self.n_logits,
+            columnwise=True,
             **options,
         )
         # Closed at once when the work is cut short, so that the module is then as it was before.
@@ -172,7 +173,8 @@ class RelevanceSums:
                 # Columns first summed, then made positive: what a landmark adds to the logit is
                 # the sum over its frames and coordinates, in which the swings of temporal filters
                 # cancel.
-                shares = self.layout.unflatten(block.attributions).sum(dim=(1, 3)).abs_()
+                shares = block.attributions.unflatten(1, (-1, *self.layout.shape[1:]))
+                shares = shares.sum(dim=(1, 3)).abs_()
                 np.add.at(self._sums, self.target[block.samples], shares.cpu().numpy())
                 self._n_evaluations += block.n_evaluations
                 self._n_unconverged += int((block.gap > tol).sum())

@@ -102,7 +102,7 @@ class TEMONet(nn.Module):
         if self.later_embedding is None:
             return x
         later = x[:, self.n_inputs :].unflatten(1, (-1, self.n_inputs))
-        waves = torch.einsum("rt,ntp->nrp", self.basis, later)
+        waves = torch.matmul(self.basis, later)
         return torch.cat([x[:, : self.n_inputs], waves.flatten(1)], dim=1)
 
     def fit_standardisation(self, filtered: Tensor) -> None:
@@ -130,17 +130,35 @@ class TEMONet(nn.Module):
         -------
         Tensor of shape (n_clips, n_hidden)
         """
-        z = ((filtered - self.mean) / self.scale).unflatten(1, (-1, self.n_inputs))
+        z = (filtered - self.mean) / self.scale
         if self.training:
-            z = self._disturbed(z)
-        first = self.first_embedding(z[:, 0])
+            z = self._disturbed(z.unflatten(1, (-1, self.n_inputs))).flatten(1)
+        return self._embed_standardised(z)
+
+    def _embed_standardised(self, z: Tensor) -> Tensor:
         if self.later_embedding is None:
-            return first
-        return torch.cat([first, self.later_embedding(z[:, 1:]).flatten(1)], dim=1)
+            return self.first_embedding(z)
+        # One split, whose way back is one concatenation.
+        first, later = z.split([self.n_inputs, z.shape[1] - self.n_inputs], dim=1)
+        waves = self.later_embedding(later.unflatten(1, (-1, self.n_inputs)))
+        return torch.cat([self.first_embedding(first), waves.flatten(1)], dim=1)
 
     def front(self, x: Tensor) -> Tensor:
         """Hidden units of clips, Tensor of shape (n_clips, n_hidden)."""
         return self.embed(self.filtered(x))
+
+    def standardised(self, x: Tensor) -> Tensor:
+        """Clips behind the filters and the standardisation.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_clips, n_frames * n_landmarks * n_coords)
+
+        Returns
+        -------
+        Tensor of shape (n_clips, (1 + n_filters) * n_landmarks * n_coords)
+        """
+        return (self.filtered(x) - self.mean) / self.scale
 
     def forward(self, x: Tensor | None = None, *, filtered: Tensor | None = None) -> Tensor:
         """Logits of clips.
@@ -163,14 +181,15 @@ class TEMONet(nn.Module):
         return self.head(self.embed(filtered))
 
     def affine_front(self):
-        """The affine map that the network begins with, and what follows it.
+        """The affine maps that the network begins with, and what follows them.
 
         Returns
         -------
-        front, body : callable
-            ``body(front(x))`` equals ``self(x)``; in evaluation mode `front` is affine.
+        columnwise, front, body : callable
+            ``body(front(columnwise(x)))`` equals ``self(x)`` in evaluation mode, where the first
+            two are affine; `columnwise` mixes no landmarks and no coordinates, only frames.
         """
-        return self.front, self.head
+        return self.standardised, self._embed_standardised, self.head
 
     def _disturbed(self, z: Tensor) -> Tensor:
         """Noise added, some landmarks left out, and sometimes the first frame."""

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.utils import check_random_state
+from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
@@ -18,6 +18,8 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from ..layout import LandmarkLayout
 from ..symmetry import Mirror
 from ._training import EpochReport, build_net, one_cycle, train
+
+_PREDICTED_AT_ONCE = 128
 
 
 class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -305,11 +307,12 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             In the order of `classes_`.
         """
         check_is_fitted(self, "net_")
-        X = validate_data(self, X, dtype=np.float32, reset=False)
-        logits = self.net_.forward(X)
+        # What is not finite shows in the few hidden units, cheaper than in the many columns.
+        X = validate_data(self, X, dtype=np.float32, reset=False, ensure_all_finite=False)
+        logits = self._logits(X)
         if self._mirror is not None:
-            logits = (logits + self.net_.forward(self._mirror.apply(X))) / 2
-        return torch.softmax(logits, dim=1).cpu().numpy()
+            logits = (logits + self._logits(self._mirror.apply(X))) / 2
+        return torch.softmax(logits, dim=1).numpy()
 
     def predict(self, X):
         """The most probable classes.
@@ -343,6 +346,21 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         X, y = validate_data(self, X, y, dtype=np.float32, reset=reset)
         check_classification_targets(y)
         return X, column_or_1d(y)
+
+    def _logits(self, X):
+        """Logits of clips, Tensor of shape (n_clips, n_classes) on the CPU."""
+        module = self.net_.module_.eval()
+        found = []
+        with torch.inference_mode():
+            for start in range(0, len(X), _PREDICTED_AT_ONCE):
+                rows = X[start : start + _PREDICTED_AT_ONCE]
+                # torch warns of arrays that are read-only, as if it were to write.
+                x = torch.as_tensor(rows) if rows.flags.writeable else torch.tensor(rows)
+                hidden = module.front(x.to(self.net_.device))
+                if not torch.isfinite(hidden.sum()):
+                    assert_all_finite(X, input_name="X", estimator_name=type(self).__name__)
+                found.append(module.head(hidden).cpu())
+        return torch.cat(found)
 
     def _prepare(self, X):
         """Layout and mirror of the data; returns the seed of the fit."""

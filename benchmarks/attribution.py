@@ -1,0 +1,352 @@
+"""Print how fast and how exact the attribution is: ``make bench-attribution``.
+
+Everything that is compared runs in one process with the same number of threads, in turns; ratios
+are of medians. The memory of a large data set is measured in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from captum.attr import IntegratedGradients
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from torch import nn
+
+from sklearn_temo import IGLandmarkSelector, LandmarkAligner, LandmarkLayout, TEMOClassifier
+from sklearn_temo.attribution import integrated_gradients, landmark_relevance, make_baselines
+from sklearn_temo.attribution._path import frozen
+from sklearn_temo.classification._network import TEMONet
+from sklearn_temo.datasets import make_expression_clips
+
+N_CLIPS, N_BASELINES, N_LARGE = 140, 5, 20_000
+# Of samples, and of path points at once: the best of them is what Captum is credited with.
+CAPTUM_BATCHES = [(16, None), (140, None), (140, 256), (140, 1024)]
+
+
+def seconds(works: dict[str, Callable[[], Any]], n_rounds: int = 3) -> dict[str, float]:
+    """Median time of each work, done in turns after one round that does not count."""
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for i in range(n_rounds + 1):
+        for name, work in works.items():
+            start = perf_counter()
+            work()
+            if i:
+                times[name].append(perf_counter() - start)
+    return {name: median(taken) for name, taken in times.items()}
+
+
+def row(what: str, figure: str, target: str = "") -> None:
+    """Print a row of the table."""
+    print(f"| {what} | {figure} | {target} |", flush=True)
+
+
+def captum(
+    module: nn.Module,
+    X: np.ndarray,
+    baselines: np.ndarray,
+    target: np.ndarray,
+    batch_size: int,
+    internal: int | None,
+    n_steps: int = 50,
+) -> np.ndarray:
+    """The loop over batches and baselines that everyone writes around Captum."""
+    explain = IntegratedGradients(module)
+    found = np.empty((len(baselines), *X.shape), dtype=np.float32)
+    for i, b in enumerate(torch.from_numpy(baselines)):
+        for start in range(0, len(X), batch_size):
+            rows = slice(start, start + batch_size)
+            found[i, rows] = explain.attribute(
+                torch.from_numpy(X[rows]),
+                baselines=b[None],
+                target=torch.from_numpy(target[rows]),
+                n_steps=n_steps,
+                internal_batch_size=internal,
+            ).numpy()
+    return found
+
+
+def scores(attributions: np.ndarray, target: np.ndarray, layout: LandmarkLayout) -> np.ndarray:
+    """Relevance over the classes, from attributions in double precision."""
+    shares = np.abs(
+        attributions.reshape(len(attributions), -1, *layout.shape).sum(axis=(2, 4), dtype=float)
+    )
+    per_class = np.stack([shares[:, target == c].mean((0, 1)) for c in np.unique(target)])
+    return (per_class / per_class.sum(axis=1, keepdims=True)).mean(axis=0)
+
+
+def against_captum(
+    module: nn.Module,
+    X: np.ndarray,
+    baselines: np.ndarray,
+    y: np.ndarray,
+    layout: LandmarkLayout,
+) -> None:
+    """Time, gap and ranking beside Captum's."""
+    works: dict[str, Callable[[], Any]] = {
+        f"captum {size}/{internal}": lambda size=size, internal=internal: captum(
+            module, X, baselines, y, size, internal
+        )
+        for size, internal in CAPTUM_BATCHES
+    }
+    works["auto"] = lambda: integrated_gradients(module, X, baselines, y)
+    works["50"] = lambda: integrated_gradients(module, X, baselines, y, n_steps=50)
+    works["relevance"] = lambda: landmark_relevance(module, X, baselines, y, layout)
+    taken = seconds(works)
+    best = min((name for name in works if "captum" in name), key=lambda name: taken[name])
+    gap = integrated_gradients(module, X, baselines, y)[1].max()
+    n_evaluations = landmark_relevance(module, X, baselines, y, layout).n_gradient_evaluations
+    row("Captum, 50 steps, best of its batch sizes", f"{taken[best]:.2f} s ({best})")
+    row(
+        f"integrated_gradients, auto ({n_evaluations / gap.size / len(X) / len(baselines):.1f} "
+        "nodes a pair)",
+        f"{taken[best] / taken['auto']:.1f}x",
+        ">= 40x",
+    )
+    row("its largest completeness gap", f"{gap:.1e}", "<= 1e-3")
+    row("integrated_gradients, the same 50 nodes", f"{taken[best] / taken['50']:.1f}x", ">= 8x")
+    row("landmark_relevance, auto", f"{taken[best] / taken['relevance']:.1f}x")
+
+    ours = landmark_relevance(module, X, baselines, y, layout).overall
+    theirs = scores(captum(module, X, baselines, y, 140, 1024), y, layout)
+    order, other = (np.argsort(-s, kind="stable")[:128] for s in (ours, theirs))
+    n_same = len(np.intersect1d(order, other))
+    odd = np.setxor1d(order, other)
+    tied = np.abs(theirs[odd] / np.sort(theirs)[-128] - 1).max(initial=0)
+    row("of Captum's first 128 landmarks", f"{n_same} of 128 (others tied within {tied:.0e})")
+
+
+def growth(X: np.ndarray, baselines: np.ndarray, y: np.ndarray) -> None:
+    """Time against landmarks, samples and baselines."""
+    nets, data = {}, {}
+    for n_landmarks in (468, 1872):
+        layout = LandmarkLayout(16, n_landmarks, 3)
+        times = n_landmarks // 468
+        wide = [np.tile(a.reshape(-1, 16, 468, 3), (1, 1, times, 1)) for a in (X, baselines)]
+        data[n_landmarks] = [np.ascontiguousarray(a.reshape(len(a), -1)) for a in wide], layout
+        torch.manual_seed(0)
+        nets[n_landmarks] = net = default_net(n_landmarks).eval()
+        with torch.no_grad():
+            net.fit_standardisation(net.filtered(torch.from_numpy(data[n_landmarks][0][0])))
+        net.requires_grad_(False)
+    works: dict[str, Callable[[], Any]] = {}
+    for n, ((A, b), layout) in data.items():
+        works[f"ours {n}"] = lambda n=n, A=A, b=b, layout=layout: landmark_relevance(
+            nets[n], A, b, y, layout
+        )
+        works[f"attributions {n}"] = lambda n=n, A=A, b=b: integrated_gradients(nets[n], A, b, y)
+        works[f"captum {n}"] = lambda n=n, A=A, b=b: captum(nets[n], A, b[:1], y, 140, 256)
+    (A, b), layout = data[468]
+    twice = np.concatenate([A, A])
+    works["samples"] = lambda: landmark_relevance(
+        nets[468], twice, b, np.concatenate([y, y]), layout
+    )
+    works["baselines"] = lambda: landmark_relevance(nets[468], A, np.concatenate([b, b]), y, layout)
+    taken = seconds(works)
+    for name, target in (("ours", "<= 2x"), ("attributions", ""), ("captum", "")):
+        what = {"ours": "landmark_relevance", "attributions": "integrated_gradients"}.get(
+            name, "Captum"
+        )
+        row(
+            f"468 -> 1872 landmarks, {what}",
+            f"{taken[f'{name} 1872'] / taken[f'{name} 468']:.2f}x",
+            target,
+        )
+    for name in ("samples", "baselines"):
+        row(f"twice the {name}", f"{taken[name] / taken['ours 468']:.2f}x", "linear")
+
+
+def default_net(n_landmarks: int, n_classes: int = 7) -> TEMONet:
+    """T-EMO's net with the classifier's defaults, not trained."""
+    of_net = {"hidden_size", "n_filters", "dropout", "landmark_dropout", "first_frame_dropout"}
+    settings = {n: v for n, v in TEMOClassifier().get_params().items() if n in of_net}
+    settings |= {"noise": TEMOClassifier().noise, "randomized": False}
+    return TEMONet(16, n_landmarks, 3, n_classes, **settings)
+
+
+def grid_over_k(X: np.ndarray, y: np.ndarray) -> None:
+    """A search over eight values of k, with memory and without, beside one value."""
+    selector = IGLandmarkSelector(TEMOClassifier(max_epochs=20), random_state=0)
+    eight = [8, 16, 32, 64, 128, 234, 350, 468]
+
+    def search(ks, memory):
+        with tempfile.TemporaryDirectory() as folder:
+            pipe = make_pipeline(
+                clone(selector).set_params(memory=folder if memory else None), GaussianNB()
+            )
+            GridSearchCV(
+                pipe,
+                {"iglandmarkselector__k": ks},
+                cv=StratifiedKFold(3),
+                refit=False,
+                error_score="raise",
+            ).fit(X, y)
+
+    taken = seconds(
+        {
+            "one": lambda: search([128], False),
+            "memory": lambda: search(eight, True),
+            "without": lambda: search(eight, False),
+        }
+    )
+    row(
+        "search over 8 values of k with memory", f"{taken['memory'] / taken['one']:.2f}x", "<= 1.3x"
+    )
+    row("the same without memory", f"{taken['without'] / taken['one']:.2f}x")
+
+
+def training(X: np.ndarray, y: np.ndarray) -> None:
+    """T-EMO beside a plain loop of torch, and the latency of one clip beside an RBF SVM."""
+    n_epochs = 10
+    temo = TEMOClassifier(max_epochs=n_epochs, mirror=False, random_state=0)
+
+    def loop():
+        torch.manual_seed(0)
+        n_threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        net = default_net(468)
+        target = torch.from_numpy(y)
+        with torch.no_grad():
+            filtered = net.filtered(torch.from_numpy(X))
+            net.fit_standardisation(filtered)
+        loss_of = nn.CrossEntropyLoss(label_smoothing=temo.label_smoothing)
+        adam = torch.optim.AdamW(
+            net.parameters(), lr=temo.lr, weight_decay=temo.weight_decay, fused=True
+        )
+        n_batches = -(-len(X) // temo.batch_size)
+        cycle = torch.optim.lr_scheduler.OneCycleLR(
+            adam, max_lr=temo.lr, epochs=n_epochs, steps_per_epoch=n_batches
+        )
+        net.train()
+        for _ in range(n_epochs):
+            for batch in torch.randperm(len(X)).split(temo.batch_size):
+                adam.zero_grad()
+                loss = loss_of(net(filtered=filtered[batch]), target[batch])
+                loss.backward()
+                adam.step()
+                cycle.step()
+                loss.item()
+        torch.set_num_threads(n_threads)
+
+    taken = seconds({"temo": lambda: clone(temo).fit(X, y), "loop": loop}, n_rounds=5)
+    row(
+        "T-EMO's training beside a plain loop of the same net, per epoch",
+        f"{taken['temo'] / taken['loop']:.2f}x",
+        "<= 1.15x",
+    )
+    fitted = clone(temo).fit(X, y)
+    svm = make_pipeline(StandardScaler(), SVC()).fit(X, y)
+    module = fitted.module_.eval()
+
+    def plain():
+        with torch.inference_mode():
+            return [module(torch.from_numpy(X[i : i + 128])) for i in range(0, len(X), 128)]
+
+    taken = seconds({"temo": lambda: fitted.predict(X), "plain": plain}, n_rounds=11)
+    row(
+        f"T-EMO's prediction of {len(X)} clips beside a plain loop",
+        f"{taken['temo'] / taken['plain']:.2f}x",
+        "<= 1.15x",
+    )
+    taken = seconds(
+        {
+            "temo": lambda: [fitted.predict(X[i : i + 1]) for i in range(50)],
+            "svm": lambda: [svm.predict(X[i : i + 1]) for i in range(50)],
+        },
+        n_rounds=5,
+    )
+    row("one clip, T-EMO.predict", f"{taken['temo'] * 20:.2f} ms")
+    row("one clip, StandardScaler + SVC.predict", f"{taken['svm'] * 20:.2f} ms")
+
+
+def large(folder: str) -> None:
+    """Relevance of a data set that does not fit into the memory allowed; prints the peak."""
+    import resource
+
+    n_features = 16 * 468 * 3
+    X = np.memmap(Path(folder) / "X", dtype=np.float32, mode="r", shape=(N_LARGE, n_features))
+    torch.manual_seed(0)
+    net = default_net(468)
+    y = np.arange(N_LARGE) % 7
+    layout = LandmarkLayout(16, 468, 3)
+    landmark_relevance(net, X[:140], X[:1], y[:140], layout)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        landmark_relevance(net, X, X[:1], y, layout)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"{(after - before) / 1024:.0f} MB in {perf_counter() - start:.0f} s")
+
+
+def memory(X: np.ndarray) -> None:
+    """Peak memory for 20,000 clips in a file, in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        rng = np.random.default_rng(0)
+        with (Path(folder) / "X").open("wb") as file:
+            for start in range(0, N_LARGE, 500):
+                rows = X[(start + np.arange(500)) % len(X)]
+                rows = rows + 0.01 * rng.standard_normal(rows.shape, dtype=np.float32)
+                file.write(rows.astype(np.float32).tobytes())
+        command = [sys.executable, "-m", "benchmarks.attribution", "--large", folder]
+        run = subprocess.run(command, capture_output=True, text=True, check=True)
+    row(
+        f"peak memory above the start, {N_LARGE} clips of a {N_LARGE * X.shape[1] * 4 / 1e9:.1f} GB "
+        "memory map",
+        run.stdout.strip(),
+        "< 600 MB",
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--large", metavar="FOLDER", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--only", nargs="*", default=["captum", "growth", "memory", "grid", "training"]
+    )
+    options = parser.parse_args()
+    if options.large:
+        large(options.large)
+        return
+    # LandmarkLayout rightly doubts that a face has 1872 landmarks.
+    warnings.filterwarnings("ignore", category=UserWarning)
+    clips = make_expression_clips(n_clips=N_CLIPS, n_frames=16, random_state=0)
+    X = LandmarkAligner(n_frames=16).fit_transform(clips.data)
+    names, y = np.unique(clips.target, return_inverse=True)
+    baselines = make_baselines(X, y, n_baselines=N_BASELINES)
+    layout = LandmarkLayout(16, 468, 3)
+    print(f"{len(X)} clips of 16 frames x 468 landmarks x 3, {N_BASELINES} baselines, {len(names)}")
+    print(f"classes, {torch.get_num_threads()} threads of torch {torch.__version__}\n")
+    print("| | here | target |\n|---|---|---|")
+    if "captum" in options.only:
+        module = TEMOClassifier(random_state=0).fit(X, y).module_
+        with frozen(module, torch.device("cpu")):
+            against_captum(module, X, baselines, y, layout)
+    if "growth" in options.only:
+        growth(X, baselines, y)
+    if "memory" in options.only:
+        memory(X)
+    if "grid" in options.only:
+        grid_over_k(X, y)
+    if "training" in options.only:
+        training(X, y)
+
+
+if __name__ == "__main__":
+    main()
