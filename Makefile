@@ -16,11 +16,11 @@ INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraint
 # Two pips at once would break one environment.
 .NOTPARALLEL:
 
-.PHONY: help demo test figures lint docs wheel constraints clean
+.PHONY: help demo test figures bench-attribution lint docs wheel constraints clean
 
 help: ## print this list
 	@echo "usage: make TARGET"
-	@sed -n 's/^\([a-z]*\):.*## /    \1\t/p' Makefile | expand -t 19
+	@sed -n 's/^\([a-z-]*\):.*## /    \1\t/p' Makefile | expand -t 23
 
 demo: $(VENV)/installed ## find the landmarks that matter in clips; writes demo_output/
 	$(BIN)/python -m sklearn_temo demo
@@ -33,6 +33,9 @@ test: $(VENV)/installed-test ## run the tests and the examples of the docstrings
 
 figures: $(VENV)/installed-test ## print the figures by which the pipeline is judged
 	$(BIN)/python -m benchmarks.pipeline_figures
+
+bench-attribution: $(VENV)/installed-test ## print how fast and exact the attribution is
+	$(BIN)/python -m benchmarks.attribution
 
 lint: $(VENV)/installed-lint ## check style, spelling, docstrings and types
 	$(BIN)/ruff check .

@@ -221,7 +221,7 @@ def attribution_blocks(
                 mean_gradient, gap, n_evaluations = _integrate(
                     inner, hidden_x, hidden_b[i], t, first_steps, most_steps, tol, batch_size
                 )
-                attributions = to_input(mean_gradient) * (x - b[i])
+                attributions = to_input(mean_gradient).mul_(x - b[i])
                 yield AttributionBlock(i, samples, attributions, gap, n_evaluations)
 
 

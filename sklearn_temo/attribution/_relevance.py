@@ -173,8 +173,10 @@ class RelevanceSums:
                 # Columns first summed, then made positive: what a landmark adds to the logit is
                 # the sum over its frames and coordinates, in which the swings of temporal filters
                 # cancel.
-                shares = block.attributions.unflatten(1, (-1, *self.layout.shape[1:]))
-                shares = shares.sum(dim=(1, 3)).abs_()
+                n_columns = self.layout.n_landmarks * self.layout.n_coords
+                # Frames first, which is a sum of contiguous rows.
+                shares = block.attributions.unflatten(1, (-1, n_columns)).sum(dim=1)
+                shares = shares.unflatten(1, (-1, self.layout.n_coords)).sum(dim=2).abs_()
                 np.add.at(self._sums, self.target[block.samples], shares.cpu().numpy())
                 self._n_evaluations += block.n_evaluations
                 self._n_unconverged += int((block.gap > tol).sum())

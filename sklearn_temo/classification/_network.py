@@ -140,8 +140,9 @@ class TEMONet(nn.Module):
             return self.first_embedding(z)
         # One split, whose way back is one concatenation.
         first, later = z.split([self.n_inputs, z.shape[1] - self.n_inputs], dim=1)
-        waves = self.later_embedding(later.unflatten(1, (-1, self.n_inputs)))
-        return torch.cat([self.first_embedding(first), waves.flatten(1)], dim=1)
+        # As one matrix: of what is not contiguous torch would multiply the pieces one by one.
+        waves = self.later_embedding(later.reshape(-1, self.n_inputs))
+        return torch.cat([self.first_embedding(first), waves.view(len(z), -1)], dim=1)
 
     def front(self, x: Tensor) -> Tensor:
         """Hidden units of clips, Tensor of shape (n_clips, n_hidden)."""

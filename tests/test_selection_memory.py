@@ -1,0 +1,295 @@
+"""What the selector's memory finds again, and what it must not."""
+
+import os
+import pickle
+import subprocess
+import sys
+import textwrap
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+
+from sklearn_temo import IGLandmarkSelector, TEMOClassifier, make_temo_pipeline
+
+N_FITS = "SKLEARN_TEMO_TEST_FITS"
+
+
+class Counted(TEMOClassifier):
+    """Leaves a file for each fit, whatever process it is in."""
+
+    def fit(self, X, y):
+        folder = os.environ[N_FITS]
+        with open(os.path.join(folder, f"{os.getpid()}_{len(os.listdir(folder))}"), "x"):
+            return super().fit(X, y)
+
+
+@pytest.fixture
+def n_fits(tmp_path, monkeypatch):
+    folder = tmp_path / "fits"
+    folder.mkdir()
+    monkeypatch.setenv(N_FITS, str(folder))
+    return lambda: len(os.listdir(folder))
+
+
+def selector(tmp_path, estimator=None, **parameters):
+    estimator = Counted(max_epochs=2, hidden_size=8) if estimator is None else estimator
+    settings = {"k": 64, "n_frames": 4, "random_state": 0, "memory": tmp_path / "memory"}
+    return IGLandmarkSelector(estimator, **settings | parameters)
+
+
+def assert_same(one, other):
+    for name in ("landmark_scores_", "landmark_scores_per_class_", "ranking_", "baselines_"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    assert one.completeness_gap_ == other.completeness_gap_
+    assert one.n_gradient_evaluations_ == other.n_gradient_evaluations_
+    for a, b in zip(
+        one.estimator_.module_.parameters(), other.estimator_.module_.parameters(), strict=True
+    ):
+        assert torch.equal(a, b)
+
+
+def test_another_k_is_found_and_equals_a_fit_without_memory(tmp_path, n_fits, aligned):
+    for k, symmetric in [(64, "auto"), (16, "auto"), (0.5, False), ("all", True)]:
+        found = selector(tmp_path, k=k, symmetric=symmetric).fit(*aligned)
+        assert n_fits() == 1
+        plain = selector(tmp_path, TEMOClassifier(max_epochs=2, hidden_size=8), memory=None)
+        plain.set_params(k=k, symmetric=symmetric).fit(*aligned)
+        assert_same(found, plain)
+        np.testing.assert_array_equal(found.get_support(), plain.get_support())
+        np.testing.assert_array_equal(
+            found.estimator_.predict(aligned[0]), plain.estimator_.predict(aligned[0])
+        )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"n_baselines": 2},
+        {"baselines": "mean"},
+        {"baselines": np.zeros((1, 4 * 468 * 3), dtype=np.float32)},
+        {"n_steps": 4},
+        {"tol": 1e-2},
+        {"random_state": 1},
+        {"estimator__lr": 0.01},
+        {"estimator__randomized": True},
+    ],
+)
+def test_whatever_else_changes_is_new_work(tmp_path, n_fits, aligned, change):
+    selector(tmp_path).fit(*aligned)
+    changed = selector(tmp_path).set_params(**change).fit(*aligned)
+    assert n_fits() == 2
+    plain = selector(tmp_path).set_params(**change, memory=None).fit(*aligned)
+    assert_same(changed, plain)
+
+
+def test_data_are_told_by_every_number_and_label(tmp_path, n_fits, aligned):
+    X, y = aligned
+    selector(tmp_path).fit(X, y)
+    touched = X.copy()
+    touched[-1, -1] = np.nextafter(touched[-1, -1], np.float32(np.inf))
+    selector(tmp_path).fit(touched, y)
+    assert n_fits() == 2
+    labels = y.copy()
+    labels[[0, 1]] = labels[[1, 0]]
+    assert np.any(labels != y)
+    selector(tmp_path).fit(X, labels)
+    assert n_fits() == 3
+    selector(tmp_path).fit(X[::-1], y[::-1])
+    assert n_fits() == 4
+    # Not what holds the numbers, but the numbers.
+    mapped = np.memmap(tmp_path / "X", dtype=np.float32, mode="w+", shape=X.shape)
+    mapped[:] = X
+    selector(tmp_path).fit(mapped, y)
+    selector(tmp_path).fit(X.astype(float).tolist(), y)
+    assert n_fits() == 4
+
+
+def test_a_search_over_k_trains_once_a_fold_in_two_processes(tmp_path, n_fits, aligned):
+    def search(memory):
+        pipe = make_pipeline(selector(tmp_path, memory=memory), GaussianNB())
+        grid = {"iglandmarkselector__k": [8, 16, 64, 128]}
+        return GridSearchCV(
+            pipe, grid, cv=StratifiedKFold(3), n_jobs=2, refit=False, error_score="raise"
+        ).fit(*aligned)
+
+    remembered = search(tmp_path / "memory")
+    # Both processes may begin with the same fold.
+    assert 3 <= n_fits() <= 6
+    n_before = n_fits()
+    plain = search(None)
+    assert n_fits() == n_before + 12
+    np.testing.assert_array_equal(
+        remembered.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"]
+    )
+
+
+def test_another_process_finds_it(tmp_path, aligned):
+    np.savez(tmp_path / "data.npz", X=aligned[0], y=aligned[1])
+    code = f"""
+    import numpy as np
+    from sklearn_temo import IGLandmarkSelector, TEMOClassifier
+    with np.load({str(tmp_path / "data.npz")!r}) as data:
+        X, y = data["X"], data["y"]
+    def train(self, X, y):
+        raise RuntimeError("trained")
+    if {{again}}:
+        TEMOClassifier.fit = train
+    temo = TEMOClassifier(max_epochs=2, hidden_size=8)
+    s = IGLandmarkSelector(temo, n_frames=4, random_state=0, memory={str(tmp_path / "m")!r})
+    print(repr(s.fit(X, y).landmark_scores_.tobytes()))
+    """
+    printed = [
+        subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(code).replace("{again}", str(again))],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for again in (False, True)
+    ]
+    assert printed[0] == printed[1]
+
+
+def test_a_damaged_entry_is_done_again(tmp_path, n_fits, aligned):
+    first = selector(tmp_path).fit(*aligned)
+    (entry,) = (tmp_path / "memory").rglob("output.pkl")
+    entry.write_bytes(entry.read_bytes()[:1000])
+    with pytest.warns(UserWarning):
+        again = selector(tmp_path).fit(*aligned)
+    assert n_fits() == 2
+    assert_same(first, again)
+
+
+def test_warnings_of_the_integral_come_again(tmp_path, n_fits, aligned):
+    for _ in range(2):
+        with pytest.warns(ConvergenceWarning, match="of 420 pairs"):
+            selector(tmp_path, n_steps=1, tol=1e-9).fit(*aligned)
+    assert n_fits() == 1
+
+
+def test_without_random_state_each_fit_is_another_and_one_is_told(tmp_path, n_fits, aligned):
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="random_state"):
+            selector(tmp_path, random_state=None).fit(*aligned)
+    assert n_fits() == 2
+
+
+def test_a_network_with_a_seed_of_its_own_needs_no_other(tmp_path, n_fits, aligned):
+    seeded = Counted(max_epochs=2, hidden_size=8, random_state=3)
+    for _ in range(2):
+        selector(tmp_path, seeded, random_state=None).fit(*aligned)
+    selector(tmp_path, seeded, random_state=7).fit(*aligned)
+    assert n_fits() == 1
+
+
+def test_other_code_of_the_estimator_is_new_work(tmp_path, aligned, monkeypatch):
+    folder = tmp_path / "code"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+    code = (
+        "from sklearn_temo import TEMOClassifier\n\n\nclass Own(TEMOClassifier):\n    factor = {}\n"
+    )
+    code += "    def fit(self, X, y):\n        return super().fit(self.factor * X, y)\n"
+    scores = []
+    for i, factor in enumerate((1, 3)):
+        (folder / "own_network.py").write_text(code.format(factor))
+        os.utime(folder / "own_network.py", (i, i))
+        sys.modules.pop("own_network", None)
+        from own_network import Own
+
+        own = Own(max_epochs=2, hidden_size=8)
+        scores.append(selector(tmp_path, own).fit(*aligned).landmark_scores_)
+    assert np.any(scores[0] != scores[1])
+
+
+def test_what_cannot_be_told_apart_is_not_remembered(tmp_path, aligned):
+    class Local(TEMOClassifier):
+        pass
+
+    with pytest.warns(UserWarning, match="memory is not used"):
+        selector(tmp_path, Local(max_epochs=1, hidden_size=8)).fit(*aligned)
+
+
+def test_a_joblib_memory_may_be_passed(tmp_path, n_fits, aligned):
+    memory = joblib.Memory(tmp_path / "own", verbose=0)
+    for k in (8, 16):
+        selector(tmp_path, memory=memory, k=k).fit(*aligned)
+    assert n_fits() == 1
+    with pytest.raises(ValueError, match="memory"):
+        selector(tmp_path, memory=3).fit(*aligned)
+
+
+def test_nothing_is_written_without_a_place(tmp_path, aligned, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    temo = TEMOClassifier(max_epochs=1, hidden_size=8)
+    selector(tmp_path, temo, memory=None).fit(*aligned)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_pipeline_passes_it_on(tmp_path):
+    assert make_temo_pipeline(memory=tmp_path).named_steps["select"].memory == tmp_path
+
+
+class Interrupt:
+    """Callback that raises when the first block of the attribution is done."""
+
+    max_propagation_depth = None
+
+    def setup(self, estimator, context): ...
+
+    def teardown(self, estimator, context): ...
+
+    def on_fit_task_begin(self, estimator, context, **kwargs): ...
+
+    def on_fit_task_end(self, estimator, context, **kwargs):
+        if context.task_name == "block":
+            self.module = next(
+                frame.f_locals["module"]
+                for frame in _frames()
+                if isinstance(frame.f_locals.get("module"), torch.nn.Module)
+            )
+            self.module.train_before = self.module.training
+            raise KeyboardInterrupt
+
+
+def _frames():
+    frame = sys._getframe()
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def test_an_interrupt_leaves_nothing_half_done(tmp_path, n_fits, aligned):
+    X, y = aligned
+    interrupted = selector(tmp_path).set_callbacks(callback := Interrupt())
+    with pytest.raises(KeyboardInterrupt) as caught:
+        interrupted.fit(X, y)
+    # The traceback still holds every frame: the module is itself again all the same.
+    assert caught.tb is not None
+    assert all(p.requires_grad for p in callback.module.parameters())
+    assert not hasattr(interrupted, "n_features_in_")
+    assert not interrupted.__sklearn_is_fitted__()
+    assert not list((tmp_path / "memory").rglob("output.pkl"))
+
+    fitted = selector(tmp_path).fit(X, y)
+    before = pickle.dumps(fitted.landmark_scores_)
+    fitted.set_callbacks(Interrupt())
+    with pytest.raises(KeyboardInterrupt):
+        fitted.fit(X[:, : 4 * 300 * 3], y)
+    assert fitted.n_features_in_ == X.shape[1]
+    assert pickle.dumps(fitted.landmark_scores_) == before
+    assert fitted.transform(X).shape[1] == 64 * 4 * 3
+
+
+def test_blocks_are_reported(tmp_path, n_fits, aligned, make_task_recorder, capsys):
+    recorder = make_task_recorder()
+    selector(tmp_path, batch_size=80, n_steps=8, verbose=1).set_callbacks(recorder).fit(*aligned)
+    # 84 clips in blocks of 80 / 8, five baselines.
+    assert recorder.ended.count(("IGLandmarkSelector", "block")) == 9 * 5
+    assert "420 of 420 pairs" in capsys.readouterr().out
