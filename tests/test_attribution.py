@@ -527,3 +527,79 @@ def test_a_network_with_other_classes_is_refused():
         landmark_relevance(
             nn.Linear(6, 8), X, X[:1], np.zeros(4, dtype=int), LandmarkLayout(1, 6, 1), n_classes=7
         )
+
+
+def test_the_mean_over_baselines():
+    module = make(mlp)
+    X, y = samples(9)
+    each, gap = integrated_gradients(module, X, X[:4], y)
+    mean, same_gap = integrated_gradients(module, X, X[:4], y, average=True, batch_size=30)
+    assert mean.shape == X.shape
+    np.testing.assert_allclose(mean, each.mean(axis=0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(gap, same_gap, atol=1e-4)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_module_that_draws_numbers_does_not_move_the_generator(fails):
+    def noisy(x):
+        draw = torch.rand(1)
+        if fails and len(x) > 1:
+            raise RuntimeError("on purpose")
+        return x[:, :2] * (1 + 0 * draw)
+
+    X, before = np.ones((3, 4)), rng_states()
+    if fails:
+        with pytest.raises(RuntimeError, match="on purpose"):
+            integrated_gradients(Formula(noisy), X, 0 * X[:1], 0)
+    else:
+        integrated_gradients(Formula(noisy), X, 0 * X[:1], 0)
+    assert rng_states() == before
+
+
+def test_work_cut_short_leaves_the_module_as_it_was():
+    """Also while the traceback, and with it every frame of the work, is still at hand."""
+    module = make(mlp).train()
+    X, y = samples(200)
+    state = TestModuleIsLeftAsItWas.state(module)[:3]
+    broken = X.copy()
+    broken[150] = np.nan
+    with pytest.raises(ValueError, match="rows 128 to 199") as caught:
+        landmark_relevance(module, broken, X[:2], y, LAYOUT)
+    assert caught.tb is not None
+    assert TestModuleIsLeftAsItWas.state(module)[:3] == state
+
+
+def test_progress_is_printed_when_asked_for(capsys):
+    module = make(mlp)
+    X, y = samples(6)
+    integrated_gradients(module, X, X[:2], y)
+    assert capsys.readouterr().out == ""
+    landmark_relevance(module, X, X[:2], y, LAYOUT, verbose=1)
+    assert "12 of 12 pairs of sample and baseline" in capsys.readouterr().out
+
+
+def test_behind_a_columnwise_map_landmarks_get_what_they_get_in_front_of_it():
+    module = make(temo).double()
+    X, y = samples(10)
+    baselines = samples(3, seed=1)[0]
+    behind = landmark_relevance(module, X, baselines, y, LAYOUT)
+    whole = landmark_relevance(Opaque(module), X, baselines, y, LAYOUT)
+    np.testing.assert_allclose(behind.per_class, whole.per_class, rtol=1e-6)
+
+
+@pytest.mark.parametrize("order", ["read-only", "Fortran", "reversed", "memory map"])
+def test_rows_however_they_lie_in_memory(order, tmp_path):
+    module = make(mlp)
+    X, y = samples(6)
+    expected = integrated_gradients(module, X, X[:2], y)[0]
+    if order == "memory map":
+        X.tofile(tmp_path / "X")
+        held = np.memmap(tmp_path / "X", dtype=X.dtype, mode="r", shape=X.shape)
+    else:
+        held = {"Fortran": np.asfortranarray(X), "reversed": X[::-1].copy()[::-1]}.get(order, X)
+        held.flags.writeable = order != "read-only"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = integrated_gradients(module, held, X[:2], y)[0]
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+    np.testing.assert_array_equal(held, X)

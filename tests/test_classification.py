@@ -320,3 +320,11 @@ def test_parameters_are_checked(aligned, params):
     (name,) = params
     with pytest.raises(ValueError, match=f"The '{name}' parameter of TEMOClassifier"):
         make_temo(**params).fit(*aligned)
+
+
+def test_rows_in_any_order_of_memory(aligned):
+    X, y = aligned
+    temo = TEMOClassifier(n_frames=4, max_epochs=2, hidden_size=8, random_state=0)
+    expected = temo.fit(X[::-1].copy(), y[::-1]).predict_proba(X[::-1].copy())
+    np.testing.assert_array_equal(temo.fit(X[::-1], y[::-1]).predict_proba(X[::-1]), expected)
+    np.testing.assert_array_equal(temo.predict_proba(np.asfortranarray(X[::-1])), expected)

@@ -343,7 +343,8 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return None if self._mirror is None else self._mirror.pairs
 
     def _validate_training_data(self, X, y, *, reset):
-        X, y = validate_data(self, X, y, dtype=np.float32, reset=reset)
+        # In order, since torch takes no negative strides.
+        X, y = validate_data(self, X, y, dtype=np.float32, order="C", reset=reset)
         check_classification_targets(y)
         return X, column_or_1d(y)
 
@@ -353,7 +354,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         found = []
         with torch.inference_mode():
             for start in range(0, len(X), _PREDICTED_AT_ONCE):
-                rows = X[start : start + _PREDICTED_AT_ONCE]
+                rows = np.ascontiguousarray(X[start : start + _PREDICTED_AT_ONCE])
                 # torch warns of arrays that are read-only, as if it were to write.
                 x = torch.as_tensor(rows) if rows.flags.writeable else torch.tensor(rows)
                 hidden = module.front(x.to(self.net_.device))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import pickle
 import warnings
 from collections.abc import Callable, Iterator
@@ -44,7 +45,7 @@ def remember(
     """
     if memory is None:
         return work()
-    memory = check_memory(memory)
+    memory = check_memory(os.fspath(memory) if isinstance(memory, os.PathLike) else memory)
     # Who listens to a fit does not change what comes of it.
     estimator = clone(estimator)
     vars(estimator).pop("_skl_callbacks", None)
