@@ -587,6 +587,19 @@ def test_behind_a_columnwise_map_landmarks_get_what_they_get_in_front_of_it():
     np.testing.assert_allclose(behind.per_class, whole.per_class, rtol=1e-6)
 
 
+@pytest.mark.parametrize("mode", ["r", "r+", "c"])
+def test_changes_to_a_memory_map_are_kept(mode, tmp_path):
+    X, y = samples(6)
+    X.tofile(tmp_path / "X")
+    held = np.memmap(tmp_path / "X", dtype=X.dtype, mode=mode, shape=X.shape)
+    if mode != "r":
+        X[2] = held[2] = 7
+    module = make(mlp)
+    found = integrated_gradients(module, held, X[:2], y)[0]
+    np.testing.assert_array_equal(found, integrated_gradients(module, X, X[:2], y)[0])
+    np.testing.assert_array_equal(held, X)
+
+
 @pytest.mark.parametrize("order", ["read-only", "Fortran", "reversed", "memory map"])
 def test_rows_however_they_lie_in_memory(order, tmp_path):
     module = make(mlp)

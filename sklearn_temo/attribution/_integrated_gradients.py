@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Generator
 from dataclasses import dataclass
 from numbers import Integral
@@ -223,6 +224,7 @@ def attribution_blocks(
                 )
                 attributions = to_input(mean_gradient).mul_(x - b[i])
                 yield AttributionBlock(i, samples, attributions, gap, n_evaluations)
+            _release_pages(X)
 
 
 def rows_of_a_block(n_steps: int | Literal["auto"], batch_size: int) -> int:
@@ -331,6 +333,13 @@ def _as_tensor(rows: NDArray, as_tensor: dict[str, Any]) -> Tensor:
         if rows.flags.writeable
         else torch.tensor(rows, **as_tensor)
     )
+
+
+def _release_pages(rows: NDArray) -> None:
+    """Let go of the pages of a mapped file that were read; the file keeps what they hold."""
+    # Not of a copy-on-write map, whose changes are nowhere else.
+    if isinstance(rows, np.memmap) and rows.mode in ("r", "r+") and hasattr(mmap, "MADV_DONTNEED"):
+        rows._mmap.madvise(mmap.MADV_DONTNEED)
 
 
 def _as_rows(X: ArrayLike, name: str) -> NDArray:
