@@ -197,13 +197,10 @@ def grid_over_k(X: np.ndarray, y: np.ndarray) -> None:
                 error_score="raise",
             ).fit(X, y)
 
-    taken = seconds(
-        {
-            "one": lambda: search([128], False),
-            "memory": lambda: search(eight, True),
-            "without": lambda: search(eight, False),
-        }
-    )
+    taken = seconds({"one": lambda: search([128], False), "memory": lambda: search(eight, True)})
+    start = perf_counter()
+    search(eight, False)
+    taken["without"] = perf_counter() - start
     row(
         "search over 8 values of k with memory", f"{taken['memory'] / taken['one']:.2f}x", "<= 1.3x"
     )

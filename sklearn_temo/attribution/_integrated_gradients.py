@@ -339,7 +339,8 @@ def _release_pages(rows: NDArray) -> None:
     """Let go of the pages of a mapped file that were read; the file keeps what they hold."""
     # Not of a copy-on-write map, whose changes are nowhere else.
     if isinstance(rows, np.memmap) and rows.mode in ("r", "r+") and hasattr(mmap, "MADV_DONTNEED"):
-        rows._mmap.madvise(mmap.MADV_DONTNEED)
+        mapping: Any = rows
+        mapping._mmap.madvise(mmap.MADV_DONTNEED)
 
 
 def _as_rows(X: ArrayLike, name: str) -> NDArray:
