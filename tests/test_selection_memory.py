@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
+from skorch import NeuralNetClassifier
 
 from sklearn_temo import IGLandmarkSelector, TEMOClassifier, make_temo_pipeline
 
@@ -208,6 +209,58 @@ def test_other_code_of_the_estimator_is_new_work(tmp_path, aligned, monkeypatch)
     assert np.any(scores[0] != scores[1])
 
 
+def test_code_that_is_changed_while_python_runs_is_not_remembered(tmp_path, aligned, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    file = tmp_path / "edited_network.py"
+    file.write_text("from sklearn_temo import TEMOClassifier\n\n\nclass Own(TEMOClassifier): ...\n")
+    os.utime(file, (1, 1))
+    from edited_network import Own
+
+    own = Own(max_epochs=1, hidden_size=8)
+    selector(tmp_path, own).fit(*aligned)
+    os.utime(file)
+    with pytest.warns(UserWarning, match=r"edited_network.py was changed"):
+        selector(tmp_path, own).fit(*aligned)
+
+
+class Net(torch.nn.Module):
+    n_forwards = 0
+
+    def __init__(self):
+        super().__init__()
+        self.layers = torch.nn.Sequential(torch.nn.Linear(5616, 4), torch.nn.Linear(4, 7))
+
+    def forward(self, x):
+        Net.n_forwards += self.training
+        return self.layers(x)
+
+
+def skorch_net(module):
+    return NeuralNetClassifier(
+        module,
+        criterion=torch.nn.CrossEntropyLoss,
+        max_epochs=1,
+        train_split=None,
+        verbose=0,
+    )
+
+
+def test_a_skorch_net_is_remembered(tmp_path, aligned, monkeypatch):
+    monkeypatch.setattr(Net, "n_forwards", 0)
+    codes = np.unique(aligned[1], return_inverse=True)[1]
+    first = selector(tmp_path, skorch_net(Net), k=8).fit(aligned[0], codes)
+    n_before = Net.n_forwards
+    again = selector(tmp_path, skorch_net(Net), k=16).fit(aligned[0], codes)
+    assert Net.n_forwards == n_before > 0
+    assert_same(first, again)
+
+
+def test_a_module_that_was_made_before_is_not_remembered(tmp_path, aligned):
+    codes = np.unique(aligned[1], return_inverse=True)[1]
+    with pytest.warns(UserWarning, match="pass the module's class"):
+        selector(tmp_path, skorch_net(Net()), k=8).fit(aligned[0], codes)
+
+
 def test_what_cannot_be_told_apart_is_not_remembered(tmp_path, aligned):
     class Local(TEMOClassifier):
         pass
@@ -254,7 +307,6 @@ class Interrupt:
                 for frame in _frames()
                 if isinstance(frame.f_locals.get("module"), torch.nn.Module)
             )
-            self.module.train_before = self.module.training
             raise KeyboardInterrupt
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, Literal
 
@@ -71,7 +71,7 @@ def integrated_gradients(
     module : torch.nn.Module
         Rows to logits, ``(n, n_features) -> (n, n_classes)``; or ``(n,)`` or ``(n, 1)`` for the
         logit of the second of two classes. Where it begins with affine maps and says so by a
-        method ``affine_front()`` that returns ``(front, body)``, or is an ``nn.Sequential``, the
+        method ``affine_front()`` (see :ref:`affine_front`), or is an ``nn.Sequential``, the
         integral is taken behind them, which is exact and far cheaper.
     X : array-like of shape (n_samples, n_features)
         Samples.
@@ -200,10 +200,11 @@ def attribution_blocks(
     n_rows = rows_of_a_block(n_steps, batch_size)
     with frozen(module, device):
         network = SplitNetwork.of(module)
-        inner, b = network, torch.tensor(baselines, **as_tensor)
-        if columnwise:
-            inner, b = network.behind_columnwise(b)
-        hidden_b = inner.with_transpose(b)[0]
+        in_front = network.columnwise if columnwise else None
+        if in_front is not None:
+            network = replace(network, columnwise=None)
+        b = _mapped(in_front, torch.tensor(baselines, **as_tensor))
+        hidden_b = network.with_transpose(b)[0]
         with torch.no_grad():
             _check_logits(network.body(hidden_b[:1].clone()), target, n_logits)
         for start in range(0, len(X), n_rows):
@@ -214,13 +215,12 @@ def attribution_blocks(
                 raise ValueError(
                     f"X contains NaN or infinity in rows {samples.start} to {samples.stop - 1}."
                 )
-            if columnwise:
-                _, x = network.behind_columnwise(x)
+            x = _mapped(in_front, x)
             t = torch.as_tensor(target[samples].copy(), device=device)
-            hidden_x, to_input = inner.with_transpose(x)
+            hidden_x, to_input = network.with_transpose(x)
             for i in range(len(b)):
                 mean_gradient, gap, n_evaluations = _integrate(
-                    inner, hidden_x, hidden_b[i], t, first_steps, most_steps, tol, batch_size
+                    network, hidden_x, hidden_b[i], t, first_steps, most_steps, tol, batch_size
                 )
                 attributions = to_input(mean_gradient).mul_(x - b[i])
                 yield AttributionBlock(i, samples, attributions, gap, n_evaluations)
@@ -322,6 +322,13 @@ def device_of(module: nn.Module) -> torch.device:
 
 def _dtype(module: nn.Module) -> torch.dtype:
     return next((p.dtype for p in module.parameters()), torch.float32)
+
+
+def _mapped(affine: Callable[[Tensor], Tensor] | None, x: Tensor) -> Tensor:
+    if affine is None:
+        return x
+    with torch.no_grad():
+        return affine(x)
 
 
 def _as_tensor(rows: NDArray, as_tensor: dict[str, Any]) -> Tensor:

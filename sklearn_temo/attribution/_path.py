@@ -90,24 +90,6 @@ class SplitNetwork:
                 return cls(None, nn.Sequential(*front), nn.Sequential(*body))
         return cls(None, None, module)
 
-    def behind_columnwise(self, x: Tensor) -> tuple[SplitNetwork, Tensor]:
-        """The network and its inputs behind the columnwise map.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n_rows, n_features)
-
-        Returns
-        -------
-        network : SplitNetwork
-            Without columnwise map.
-        x : Tensor of shape (n_rows, n_filtered_frames * n_landmarks * n_coords)
-        """
-        if self.columnwise is None:
-            return self, x
-        with torch.no_grad():
-            return SplitNetwork(None, self.front, self.body), self.columnwise(x)
-
     def with_transpose(self, x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
         """Inputs as the body sees them, and the way back for gradients.
 

@@ -130,7 +130,7 @@ class TEMONet(nn.Module):
         -------
         Tensor of shape (n_clips, n_hidden)
         """
-        z = (filtered - self.mean) / self.scale
+        z = self._standardise(filtered)
         if self.training:
             z = self._disturbed(z.unflatten(1, (-1, self.n_inputs))).flatten(1)
         return self._embed_standardised(z)
@@ -147,19 +147,6 @@ class TEMONet(nn.Module):
     def front(self, x: Tensor) -> Tensor:
         """Hidden units of clips, Tensor of shape (n_clips, n_hidden)."""
         return self.embed(self.filtered(x))
-
-    def standardised(self, x: Tensor) -> Tensor:
-        """Clips behind the filters and the standardisation.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n_clips, n_frames * n_landmarks * n_coords)
-
-        Returns
-        -------
-        Tensor of shape (n_clips, (1 + n_filters) * n_landmarks * n_coords)
-        """
-        return (self.filtered(x) - self.mean) / self.scale
 
     def forward(self, x: Tensor | None = None, *, filtered: Tensor | None = None) -> Tensor:
         """Logits of clips.
@@ -190,7 +177,13 @@ class TEMONet(nn.Module):
             ``body(front(columnwise(x)))`` equals ``self(x)`` in evaluation mode, where the first
             two are affine; `columnwise` mixes no landmarks and no coordinates, only frames.
         """
-        return self.standardised, self._embed_standardised, self.head
+        return self._columnwise, self._embed_standardised, self.head
+
+    def _columnwise(self, x: Tensor) -> Tensor:
+        return self._standardise(self.filtered(x))
+
+    def _standardise(self, filtered: Tensor) -> Tensor:
+        return (filtered - self.mean) / self.scale
 
     def _disturbed(self, z: Tensor) -> Tensor:
         """Noise added, some landmarks left out, and sometimes the first frame."""

@@ -6,6 +6,7 @@ import functools
 import inspect
 import os
 import pickle
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
@@ -17,6 +18,8 @@ from sklearn.utils.validation import check_memory
 
 # Their code is known by their versions; all other code is told by its text.
 _KNOWN_BY_VERSION = ("numpy", "scikit-learn", "sklearn-temo", "skorch", "torch")
+# A file that is younger may not be what was imported.
+_STARTED = time.time()
 _KNOWN_MODULES = {"builtins", "functools", "numpy", "sklearn", "sklearn_temo", "skorch", "torch"}
 
 
@@ -55,8 +58,9 @@ def remember(
     # What it is that cannot be pickled decides which of these is raised.
     except (pickle.PicklingError, AttributeError, TypeError, OSError) as error:
         warnings.warn(
-            f"memory is not used: {type(estimator).__name__} cannot be told from others like it "
-            f"({error}). Define its classes and functions by name in a module.",
+            f"memory is not used, since {type(estimator).__name__} cannot be told from others like "
+            f"it: {error}. Keep its classes and functions in a file, by name, and restart Python "
+            "after changing it.",
             UserWarning,
             stacklevel=4,
         )
@@ -70,9 +74,17 @@ def _keyed(key, work):
 
 def _source_texts(estimator: BaseEstimator) -> Iterator[str]:
     """The code of classes and functions that are an estimator, or are parameters of one."""
+    from torch import Tensor, nn
+
     for value in _flat([estimator, *estimator.get_params(deep=True).values()]):
         while isinstance(value, functools.partial):
             value = value.func
+        if isinstance(value, nn.Module | Tensor):
+            # The bytes of pickled tensors are others each time.
+            raise TypeError(
+                f"a {type(value).__name__} is among its parameters; pass the module's class, with "
+                "what it takes as further parameters"
+            )
         named = inspect.isclass(value) or inspect.isroutine(value)
         cls = value if named else type(value)
         for code in inspect.getmro(cls) if inspect.isclass(cls) else (cls,):
@@ -82,13 +94,13 @@ def _source_texts(estimator: BaseEstimator) -> Iterator[str]:
 
 def _source_text(code: Any) -> str:
     """The whole file, with the functions that are called there; or what was typed."""
-    try:
-        module = inspect.getmodule(code)
-        if module is not None:
-            return inspect.getsource(module)
-    except (OSError, TypeError):
-        pass
-    return inspect.getsource(code)
+    module = inspect.getmodule(code)
+    file = getattr(module, "__file__", None)
+    if module is None or file is None:
+        return inspect.getsource(code)
+    if os.path.getmtime(file) > _STARTED:
+        raise OSError(f"{file} was changed after Python was started")
+    return inspect.getsource(module)
 
 
 def _flat(values: Any) -> Iterator[Any]:
