@@ -13,7 +13,6 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 from time import perf_counter
 from typing import Any
 
@@ -28,6 +27,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from torch import nn
 
+from benchmarks.side_by_side import peak_megabytes, row, seconds
 from sklearn_temo import IGLandmarkSelector, LandmarkAligner, LandmarkLayout, TEMOClassifier
 from sklearn_temo.attribution import integrated_gradients, landmark_relevance, make_baselines
 from sklearn_temo.attribution._path import frozen
@@ -37,23 +37,6 @@ from sklearn_temo.datasets import make_expression_clips
 N_CLIPS, N_BASELINES, N_LARGE = 140, 5, 20_000
 # Of samples, and of path points at once: the best of them is what Captum is credited with.
 CAPTUM_BATCHES = [(16, None), (140, None), (140, 256), (140, 1024)]
-
-
-def seconds(works: dict[str, Callable[[], Any]], n_rounds: int = 3) -> dict[str, float]:
-    """Median time of each work, done in turns after one round that does not count."""
-    times: dict[str, list[float]] = {name: [] for name in works}
-    for i in range(n_rounds + 1):
-        for name, work in works.items():
-            start = perf_counter()
-            work()
-            if i:
-                times[name].append(perf_counter() - start)
-    return {name: median(taken) for name, taken in times.items()}
-
-
-def row(what: str, figure: str, target: str = "") -> None:
-    """Print a row of the table."""
-    print(f"| {what} | {figure} | {target} |", flush=True)
 
 
 def captum(
@@ -280,22 +263,13 @@ def large(folder: str) -> None:
     y = np.arange(N_LARGE) % 7
     layout = LandmarkLayout(16, 468, 3)
     landmark_relevance(net, X[:140], X[:N_BASELINES], y[:140], layout)
-    before = _peak_kilobytes()
+    before = peak_megabytes()
     start = perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         landmark_relevance(net, X, X[:N_BASELINES], y, layout)
     taken = perf_counter() - start
-    print(f"{(_peak_kilobytes() - before) / 1024:.0f} MB, in {taken:.0f} s")
-
-
-def _peak_kilobytes() -> int:
-    """Peak resident memory of this process, mapped files included, as Linux tells it.
-
-    Not ``ru_maxrss``, which a process inherits from the one that started it.
-    """
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(next(line for line in status.splitlines() if "VmHWM" in line).split()[1])
+    print(f"{peak_megabytes() - before:.0f} MB, in {taken:.0f} s")
 
 
 def memory(X: np.ndarray) -> None:

@@ -17,6 +17,7 @@ def make_temo_pipeline(
     reference: str | None = "first",
     landmarks: Any = None,
     memory: Any = None,
+    n_jobs: int | None = None,
     random_state: int | None = None,
     verbose: bool = False,
 ) -> Pipeline:
@@ -38,11 +39,14 @@ def make_temo_pipeline(
         What the aligner compares frames with.
     landmarks : transformer, "passthrough" or None, default=None
         The first step, cloned; None for :class:`~sklearn_temo.FaceLandmarkTransformer`. Where it
-        has a parameter `n_frames`, that is set. With "passthrough" the pipeline starts from
+        has a parameter `n_frames`, that is set; `memory` and `n_jobs` are its own. With "passthrough" the pipeline starts from
         landmarks that were extracted before.
     memory : str, path, joblib.Memory or None, default=None
-        Where the selector keeps its trained network and the relevance, so that a search over `k`
-        trains one a fold; needs `random_state`. None keeps nothing.
+        Where the landmarks of every clip are kept, and the selector's trained network and the
+        relevance: a search reads each clip once, and, given `random_state`, trains one network a
+        fold, whatever the number of `k`. None keeps nothing.
+    n_jobs : int or None, default=None
+        Processes that read clips.
     random_state : int or None, default=None
         Of the selector, and of the classifier where it has such a parameter that is None.
     verbose : bool, default=False
@@ -65,7 +69,7 @@ def make_temo_pipeline(
     if landmarks is None:
         from .extraction import FaceLandmarkTransformer
 
-        landmarks = FaceLandmarkTransformer(n_frames=n_frames)
+        landmarks = FaceLandmarkTransformer(n_frames=n_frames, memory=memory, n_jobs=n_jobs)
     elif hasattr(landmarks, "get_params"):
         landmarks = clone(landmarks)
         if "n_frames" in landmarks.get_params(deep=False):

@@ -199,7 +199,17 @@ def test_bad_clips_are_found_before_the_work_begins(monkeypatch, cremad_paths):
 
 
 @pytest.mark.parametrize(
-    "bad", [{"n_frames": 0}, {"n_landmarks": 100}, {"on_missing": "drop"}, {"model_path": 3}]
+    "bad",
+    [
+        {"n_frames": 0},
+        {"n_landmarks": 100},
+        {"on_missing": "drop"},
+        {"model_path": 3},
+        {"sampling": "random"},
+        {"on_error": "ignore"},
+        {"memory": 3},
+        {"n_jobs": 1.5},
+    ],
 )
 @pytest.mark.parametrize("method", ["fit", "transform", "fit_transform", "extract"])
 def test_parameters_are_checked(bad, method, cremad_paths):
@@ -304,11 +314,14 @@ def test_fit_alone_is_a_task_of_its_own(cremad_paths):
     assert sorted(recorder.began) == sorted(recorder.ended)
 
 
-def test_verbose_prints_a_line_a_clip(capsys, cremad_paths):
+def test_verbose_says_how_far_it_is(capsys, cremad_paths):
     FaceLandmarkTransformer(n_frames=1, verbose=1).transform(cremad_paths[:2])
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2
-    assert lines[1].startswith(f"[FaceLandmarkTransformer] clip 2/2 {cremad_paths[1]!r}")
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("[FaceLandmarkTransformer] 2 of 2 clips, ")
+    assert last.endswith(" s left")
+    FaceLandmarkTransformer(n_frames=1, verbose=2).transform(cremad_paths[:1])
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first == f"{cremad_paths[0]!r}: faces in 100% of the frames"
     FaceLandmarkTransformer(n_frames=1).transform(cremad_paths[:1])
     assert capsys.readouterr().out == ""
 

@@ -1,13 +1,16 @@
 """Clips of every kind are read as the frames that a person would see."""
 
 import math
+import os
+import struct
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from sklearn_temo.extraction._media import check_clips, read_clip
+from sklearn_temo.extraction._media import BadClip, Clip, check_clips, look_at_clips, read_clip
 
 HEIGHT, WIDTH = 48, 64
 
@@ -17,9 +20,9 @@ def grey_frames(n):
     return [np.full((HEIGHT, WIDTH, 3), 20 * i, np.uint8) for i in range(n)]
 
 
-def read(clip, n_frames=None):
+def read(clip, n_frames=None, window=None):
     (checked,) = check_clips([clip])
-    return list(read_clip(checked, n_frames).frames)
+    return list(read_clip(checked, n_frames, window).frames)
 
 
 def numbers(frames):
@@ -176,6 +179,111 @@ def test_sixteen_bits_keep_their_shades(tmp_path):
     Image.fromarray(shades).save(tmp_path / "deep.png")
     (frame,) = read(tmp_path / "deep.png")
     np.testing.assert_array_equal(frame.pixels[..., 0], shades >> 8)
+    Image.fromarray(shades).save(tmp_path / "deep.tif")
+    np.testing.assert_array_equal(read(tmp_path / "deep.tif")[0].pixels, frame.pixels)
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixels"), [("png", "rgb48be"), ("png", "rgba64be"), ("tiff", "rgb48le")]
+)
+def test_colours_of_sixteen_bits_keep_their_shades(tmp_path, corner, codec, pixels):
+    import av
+
+    deep = av.VideoFrame.from_ndarray(corner.astype(np.uint16) * 257, format="rgb48le")
+    encoder = av.CodecContext.create(codec, "w")
+    encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, pixels
+    encoder.time_base = Fraction(1, 25)
+    packets = encoder.encode(deep.reformat(format=pixels)) + encoder.encode(None)
+    (tmp_path / "deep.image").write_bytes(b"".join(bytes(packet) for packet in packets))
+    (frame,) = read(tmp_path / "deep.image")
+    np.testing.assert_array_equal(frame.pixels, corner)
+
+
+def test_floating_point_images_are_refused(tmp_path):
+    Image.new("F", (WIDTH, HEIGHT), 0.5).save(tmp_path / "depth.tif")
+    with pytest.raises(ValueError, match=r"depth.tif.*its pixels are floating point"):
+        read(tmp_path / "depth.tif")
+
+
+@pytest.mark.filterwarnings("error")
+def test_large_images_are_no_bombs(tmp_path):
+    Image.new("L", (7680, 4320), 40).save(tmp_path / "8k.png", compress_level=1)
+    (frame,) = read(tmp_path / "8k.png")
+    assert frame.pixels.shape == (4320, 7680, 3)
+    assert (frame.pixels[::100, ::100] == 40).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixels"),
+    [
+        ("grey.mkv", "ffv1", "gray"),
+        ("deep grey.mkv", "ffv1", "gray10le"),
+        ("deep.mkv", "ffv1", "yuv420p10le"),
+        ("deeper.mkv", "ffv1", "gbrp12le"),
+        ("see-through.mkv", "ffv1", "bgra"),
+        ("see-through too.mkv", "ffv1", "yuva444p"),
+        ("see-through.mov", "png", "rgba"),
+        ("five bits.avi", "rawvideo", "rgb555le"),
+    ],
+)
+def test_every_kind_of_video_becomes_rgb(write_video, name, codec, pixels):
+    frames = read(write_video(grey_frames(12), name, codec=codec, pixels=pixels), 4)
+    for frame, level in zip(frames, [0, 80, 140, 220], strict=True):
+        assert frame.pixels.shape == (HEIGHT, WIDTH, 3)
+        assert frame.pixels.dtype == np.uint8
+        assert np.abs(frame.pixels.astype(int) - level).max() <= 12
+
+
+def test_what_is_seen_through_keeps_its_colour(tmp_path):
+    import av
+
+    half = np.full((HEIGHT, WIDTH, 4), (200, 100, 50, 10), np.uint8)
+    with av.open(str(tmp_path / "clip.mkv"), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "bgra"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(half, format="rgba")))
+        container.mux(stream.encode(None))
+    Image.fromarray(half).save(tmp_path / "image.png")
+    for name in ("clip.mkv", "image.png"):
+        assert (read(tmp_path / name)[0].pixels == (200, 100, 50)).all()
+
+
+@pytest.mark.parametrize(("height", "width"), [(47, 63), (1, 1), (33, 2), (255, 17)])
+def test_odd_sizes(write_video, tmp_path, height, width):
+    picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    Image.fromarray(picture).save(tmp_path / "picture.png")
+    for path in (write_video([picture] * 2), tmp_path / "picture.png", picture):
+        pixels = read(path)[0].pixels
+        np.testing.assert_array_equal(pixels, picture)
+        assert pixels.flags.c_contiguous
+
+
+def test_a_video_of_one_frame(write_video):
+    path = write_video(grey_frames(3)[2:], "clip.mp4", codec="mpeg4", pixels="yuv420p")
+    assert numbers(read(path)) == [2]
+    for window in (None, (-1.0, None), (0, 0.5)):
+        (frame,) = read(path, 7, window)
+        assert (frame.repeats, frame.time) == (7, 0.0)
+
+
+def test_windows_of_every_kind_of_clip(write_video, tmp_path):
+    frames = grey_frames(11)
+    images = [Image.fromarray(frame) for frame in frames]
+    images[0].save(tmp_path / "a.gif", save_all=True, append_images=images[1:], duration=40)
+    # The first frame is at 0 whatever the clock of the file says.
+    late = write_video(frames, "late.mkv", ticks=range(3000, 3440, 40))
+    for clip in (write_video(frames), late, tmp_path / "a.gif"):
+        assert numbers(read(clip, None, (0.08, 0.2))) == [2, 3, 4, 5]
+        assert numbers(read(clip, 3, (-0.16, None))) == [6, 8, 10]
+        with pytest.raises(ValueError, match=rf"clip 0 \('.*{clip.name}'\): no frame lies inside"):
+            read(clip, 3, (1.0, None))
+    array = np.stack(frames)
+    assert numbers(read(array, None, (2, 5))) == [2, 3, 4, 5]
+    assert numbers(read(array, 3, (-4, None))) == [6, 8, 10]
+    with pytest.raises(
+        ValueError, match=r"clip 0 \(array .*no frame lies inside window=\(11, 12\)"
+    ):
+        read(array, 3, (11, 12))
 
 
 def test_an_animation_is_a_clip(tmp_path):
@@ -238,6 +346,57 @@ def test_what_cannot_be_decoded_is_named(tmp_path, kind, n_frames):
         read(damaged(tmp_path, kind), n_frames)
 
 
+def noise(n):
+    rng = np.random.default_rng(0)
+    return list(rng.integers(0, 256, (n, HEIGHT, WIDTH, 3), dtype=np.uint8))
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5])
+@pytest.mark.parametrize(
+    ("name", "codec", "pixels"),
+    [
+        ("cut.mkv", "ffv1", "bgr0"),
+        ("cut.avi", "mpeg4", "yuv420p"),
+        ("cut.flv", "flv", "yuv420p"),
+        ("cut.mkv", "libx264", "yuv420p"),
+    ],
+)
+def test_a_file_that_breaks_off_has_the_frames_that_are_there(
+    write_video, name, codec, pixels, share
+):
+    path = write_video(noise(40), name, codec=codec, pixels=pixels)
+    whole = read(path)
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    left = read(path)
+    assert 0 < len(left) < 40
+    for frame, expected in zip(left, whole, strict=False):
+        assert frame.time == expected.time
+        np.testing.assert_array_equal(frame.pixels, expected.pixels)
+    sample = read(path, 3)
+    assert [sample[0].time, sample[-1].time] == [left[0].time, left[-1].time]
+
+
+def test_a_file_that_breaks_off_before_its_index_is_named(write_video):
+    path = write_video(noise(9), "half.mp4", codec="libx264", pixels="yuv420p")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ValueError, match=r"half.mp4'\): cannot be read .* check that it is whole"):
+        read(path, 4)
+
+
+@pytest.mark.parametrize("lie", [0.01, 1e4])
+def test_what_a_header_says_of_the_length_is_not_believed(write_video, lie):
+    matroska = write_video(grey_frames(10))
+    flash = write_video(grey_frames(10), "clip.flv", codec="flv", pixels="yuv420p")
+    for path, name in ((matroska, b"\x44\x89\x88"), (flash, b"duration\x00")):
+        stored = bytearray(path.read_bytes())
+        start = stored.index(name) + len(name)
+        stored[start : start + 8] = struct.pack(">d", lie)
+        path.write_bytes(stored)
+        assert numbers(read(path, 4)) == [0, 3, 6, 9]
+        assert len(read(path)) == 10
+        assert len(read(path, None, (-0.08, None))) == 3
+
+
 @pytest.mark.parametrize(
     ("clip", "error", "message"),
     [
@@ -246,10 +405,20 @@ def test_what_cannot_be_decoded_is_named(tmp_path, kind, n_frames):
         (None, TypeError, "clip 1 is a NoneType: expected a path"),
         (3, TypeError, "clip 1 is a int"),
         ([np.zeros((4, 4, 3), np.uint8)], TypeError, "clip 1 is a list: .*np.stack"),
-        (np.zeros((4, 4, 3)), TypeError, "clip 1 .*dtype is float64, expected uint8"),
+        (math.nan, TypeError, "clip 1 is a float: expected a path.* missing are best dropped"),
+        (b"a.mp4", TypeError, "clip 1 is a bytes: expected a path"),
+        ("a\0.mp4", ValueError, "clip 1 .*cannot be opened"),
+        ("a" * 5000, ValueError, "clip 1 .*cannot be opened .*too long"),
+        (os.devnull, ValueError, "clip 1 .*is a device"),
+        (np.zeros((4, 4, 3)), TypeError, r"clip 1 .*float64, expected uint8.*\(255.0 \* clip\)"),
+        (np.full((4, 4, 3), np.nan), TypeError, "clip 1 .*float64.* are NaN"),
+        (np.zeros((4, 4, 3), np.uint16), TypeError, "clip 1 .*uint16, expected .*clip >> 8"),
+        (np.zeros((4, 4, 3), np.int64), TypeError, "clip 1 .*int64, expected uint8"),
         (np.zeros((4, 4), np.uint8), ValueError, r"clip 1 .*shape \(4, 4\).*grey"),
+        (np.zeros((9, 4, 4), np.uint8), ValueError, r"clip 1 .*grey of .*\(n_frames, height, w"),
         (np.zeros((3, 4, 5), np.uint8), ValueError, "clip 1 .*np.moveaxis"),
-        (np.zeros((4, 4, 4), np.uint8), ValueError, "clip 1 .*RGB"),
+        (np.zeros((4, 4, 4), np.uint8), ValueError, r"clip 1 .*RGB .*clip\[..., :3\] drops alpha"),
+        (np.zeros((9, 4, 4, 1), np.uint8), ValueError, "clip 1 .*RGB"),
         (np.zeros((0, 4, 4, 3), np.uint8), ValueError, "clip 1 .*not empty"),
     ],
 )
@@ -257,6 +426,13 @@ def test_a_bad_clip_is_named_before_anything_is_read(clip, error, message):
     good = np.zeros((4, 4, 3), np.uint8)
     with pytest.raises(error, match=message):
         check_clips([good, clip])
+    first, bad, last = look_at_clips([good, clip, good])
+    assert isinstance(first, Clip)
+    assert last.label == "clip 2 (array of shape (4, 4, 3))"
+    assert isinstance(bad, BadClip)
+    assert bad.source == (str(clip) if isinstance(clip, (str, Path)) else "clip 1")
+    with pytest.raises(error, match=message):
+        raise bad.error
 
 
 def test_an_empty_file_is_named(tmp_path):
@@ -276,12 +452,27 @@ def test_an_empty_file_is_named(tmp_path):
         ([], ValueError, "clips is empty"),
         (np.zeros((2, 4, 4, 3), np.uint8), ValueError, r"pass \[frames\] for a single clip"),
         (np.zeros((3, 2)), ValueError, r"shape \(3, 2\)"),
-        (np.zeros((1, 2, 4, 4, 3)), TypeError, "clip 0 .*dtype is float64"),
     ],
 )
 def test_what_is_no_list_of_clips(clips, error, message):
-    with pytest.raises(error, match=message):
-        check_clips(clips)
+    for look in (check_clips, look_at_clips):
+        with pytest.raises(error, match=message):
+            look(clips)
+
+
+def test_looking_goes_on_after_bad_clips(cremad_paths):
+    looked = look_at_clips([cremad_paths[0], "nowhere.mp4", None, cremad_paths[1]])
+    assert [clip.source for clip in looked] == [
+        cremad_paths[0],
+        "nowhere.mp4",
+        "clip 2",
+        cremad_paths[1],
+    ]
+    assert [isinstance(clip, BadClip) for clip in looked] == [False, True, True, False]
+    assert looked[0] == check_clips(cremad_paths)[0]
+    # Else a bad clip in memory would stay there as long as its error.
+    assert looked[1].error.__traceback__ is None
+    assert all(isinstance(clip, BadClip) for clip in look_at_clips(np.zeros((2, 3, 4, 4, 3))))
 
 
 def test_containers_of_paths_and_arrays(cremad_paths):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from time import monotonic
 from typing import Any
 
-_SECONDS_BETWEEN = 1.0
+from .._progress import Progress
 
 
 def reported(blocks: Any, n_pairs: int, verbose: int) -> Iterator[Any]:
@@ -27,17 +26,8 @@ def reported(blocks: Any, n_pairs: int, verbose: int) -> Iterator[Any]:
     AttributionBlock
         The given ones.
     """
-    start = last = monotonic()
-    n_done = 0
+    progress = Progress("attribution", n_pairs, "pairs of sample and baseline", verbose)
     with closing(blocks):
         for block in blocks:
             yield block
-            n_done += block.gap.numel()
-            now = monotonic()
-            if verbose and (now - last >= _SECONDS_BETWEEN or n_done == n_pairs):
-                last, spent = now, now - start
-                print(
-                    f"[attribution] {n_done} of {n_pairs} pairs of sample and baseline, "
-                    f"{spent:.0f} s, {spent / n_done * (n_pairs - n_done):.0f} s left",
-                    flush=True,
-                )
+            progress.advance(block.gap.numel())

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from numbers import Integral
 from pathlib import Path
-from time import perf_counter
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.callback import CallbackContext, CallbackSupportMixin
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 
 from ..layout import LandmarkLayout
-from ..mesh import N_LANDMARKS, N_LANDMARKS_WITH_IRISES, model_path
-from ._clip_landmarks import ClipLandmarks, extract_clip
-from ._landmarker import FaceLandmarker
-from ._media import Clip, check_clips
+from ..mesh import N_LANDMARKS, N_LANDMARKS_WITH_IRISES
+from ._clip_landmarks import ClipLandmarks, Finish
+from ._media import BadClip, Clip, check_clips, look_at_clips
+from ._run import ExtractionRun
+from ._sampling import check_window
+from ._work import ClipWork
 
 
 class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
@@ -40,10 +43,33 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         What becomes of frames without a face. "interpolate" fills them linearly in time, with the
         nearest at the ends, and raises where no frame of a clip has a face; "nan" leaves NaN;
         "raise" raises at the first.
+    sampling : {"uniform", "all"} or tuple of (start, stop), default="uniform"
+        How a clip becomes `n_frames`. "uniform" looks at frames evenly spaced in time, and at no
+        others. A window (start, stop) in seconds does so between its ends; None leaves an end
+        open, and what is negative counts from the end of the clip: ``(-1.0, None)`` is its last
+        second. "all" looks at every frame, and interpolates the landmarks linearly at even times:
+        it takes longer, but bridges frames without a face by the nearest that have one.
+    on_error : {"raise", "skip-with-nan"}, default="raise"
+        What becomes of a clip that cannot be used. "raise" raises at the first; "skip-with-nan"
+        makes its row NaN, goes on, and warns once in the end, with all of them in `report_`.
+    memory : str, path-like or joblib.Memory, default=None
+        A folder in which the landmarks of every clip are kept as soon as they are found, so that
+        no clip is ever done twice, in whatever process and after whatever interruption. Entries go
+        by the content of the files. None writes nothing. Of a Memory its `location` is taken; its
+        `clear` leaves the landmarks alone.
+    n_jobs : int, default=None
+        Processes, as in joblib: None is 1, or what :func:`joblib.parallel_config` says; -1 takes
+        all cores.
     model_path : str or path-like, default=None
         A Face Landmarker ``.task`` file. None takes the bundled one.
     verbose : int, default=0
-        1 prints a line for each clip.
+        1 prints how far the work is and how long the rest will take, at most once a second; 2 also
+        prints a line for each clip.
+
+    Attributes
+    ----------
+    report_ : ExtractionReport
+        What became of the clips of the last run. Only after one: the transformer needs no `fit`.
 
     See Also
     --------
@@ -56,10 +82,10 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
     the face, not those of the video format. Videos are turned upright and stretched to square
     pixels first, as a player shows them.
 
-    Pictures and landmarks stay on the machine and nothing is written to disk. MediaPipe itself,
-    however, sends Google statistics of its own performance and use, and has no setting against it;
-    its notice asks for the consent of the users of a program. Where nothing may be sent, run it
-    without access to the network: results are the same.
+    Pictures and landmarks stay on the machine, and nothing is written to disk but to `memory`.
+    MediaPipe itself, however, sends Google statistics of its own performance and use, and has no
+    setting against it; its notice asks for the consent of the users of a program. Where nothing
+    may be sent, run it without access to the network: results are the same.
 
     References
     ----------
@@ -83,6 +109,10 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         "n_frames": [Interval(Integral, 1, None, closed="left"), None],
         "n_landmarks": [Options(Integral, {N_LANDMARKS, N_LANDMARKS_WITH_IRISES})],
         "on_missing": [StrOptions({"interpolate", "nan", "raise"})],
+        "sampling": [StrOptions({"uniform", "all"}), tuple, list],
+        "on_error": [StrOptions({"raise", "skip-with-nan"})],
+        "memory": [str, os.PathLike, HasMethods(["cache"]), None],
+        "n_jobs": [Integral, None],
         "model_path": [str, os.PathLike, None],
         "verbose": ["verbose"],
     }
@@ -93,12 +123,20 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         n_frames: int | None = 16,
         n_landmarks: int = N_LANDMARKS,
         on_missing: Literal["interpolate", "nan", "raise"] = "interpolate",
+        sampling: str | Sequence[float | None] = "uniform",
+        on_error: Literal["raise", "skip-with-nan"] = "raise",
+        memory: Any = None,
+        n_jobs: int | None = None,
         model_path: str | os.PathLike[str] | None = None,
         verbose: int = 0,
     ) -> None:
         self.n_frames = n_frames
         self.n_landmarks = n_landmarks
         self.on_missing = on_missing
+        self.sampling = sampling
+        self.on_error = on_error
+        self.memory = memory
+        self.n_jobs = n_jobs
         self.model_path = model_path
         self.verbose = verbose
 
@@ -120,8 +158,8 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         """
         context = self._init_callback_context()
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        check_clips(X)
-        self._model()
+        self._look_at(X)
+        self._work()
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
@@ -140,10 +178,10 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         -------
         ndarray of float32 of shape (n_clips, n_frames * n_landmarks * 3)
         """
-        clips = check_clips(X)
+        clips = self._look_at(X)
         context = self._init_callback_context(max_subtasks=len(clips))
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        rows = self._rows(self._extract(clips, context))
+        rows = self._rows(clips, context)
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return rows
 
@@ -167,8 +205,14 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         TypeError, ValueError, FileNotFoundError
             Naming the clip that cannot be used, and why. All that can be seen without decoding is
             seen before the first clip is read.
+
+        Warns
+        -----
+        SkippedClipsWarning
+            With ``on_error="skip-with-nan"``, where clips could not be used.
         """
-        return self._rows(self.extract(X))
+        self._validate_params()
+        return self._rows(self._look_at(X))
 
     def extract(self, clips: Any) -> list[ClipLandmarks]:
         """Landmarks of clips one by one, with the times and sizes of their frames.
@@ -181,9 +225,15 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         Returns
         -------
         list of ClipLandmarks
+            Those of skipped clips have an `error`.
         """
         self._validate_params()
-        return self._extract(check_clips(clips))
+        looked_at = self._look_at(clips)
+        found: list[Any] = [None] * len(looked_at)
+        with closing(self._results(looked_at)) as results:
+            for index, result in results:
+                found[index] = result
+        return found
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Names of the columns, ``f{frame:03d}_p{landmark:03d}_{x|y|z}``.
@@ -204,54 +254,76 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
             )
         return LandmarkLayout(self.n_frames, self.n_landmarks, 3).feature_names()
 
-    def _model(self) -> Path:
-        if self.model_path is None:
-            return model_path()
-        path = Path(self.model_path)
-        if not path.is_file():
+    def _look_at(self, clips: Any) -> list[Clip | BadClip]:
+        return list(check_clips(clips)) if self.on_error == "raise" else look_at_clips(clips)
+
+    def _work(self) -> ClipWork:
+        """What the processes must know; raises where a parameter cannot be used."""
+        model = None if self.model_path is None else Path(self.model_path)
+        if model is not None and not model.is_file():
             raise FileNotFoundError(
                 f"model_path={self.model_path!r}: no such file; None takes the bundled model."
             )
-        return path
+        window = None
+        if not isinstance(self.sampling, str):
+            check_window(self.sampling)
+            start, stop = self.sampling
+            window = (start, stop)
+        n_frames = None if self.sampling == "all" else self.n_frames
+        return ClipWork(model, n_frames, window, _store_folder(self.memory))
 
-    def _extract(
-        self, clips: list[Clip], context: CallbackContext | None = None
-    ) -> list[ClipLandmarks]:
-        results = []
-        with FaceLandmarker(self._model()) as landmarker:
-            for number, clip in enumerate(clips, start=1):
-                task = context.subcontext(task_name="extract-clip") if context else None
-                if task:
-                    task.call_on_fit_task_begin(estimator=self)
-                start = perf_counter()
-                results.append(
-                    extract_clip(
-                        clip,
-                        landmarker,
-                        n_frames=self.n_frames,
-                        n_landmarks=self.n_landmarks,
-                        on_missing=self.on_missing,
+    def _results(
+        self, clips: list[Clip | BadClip], context: CallbackContext | None = None
+    ) -> Generator[tuple[int, ClipLandmarks]]:
+        run = ExtractionRun(
+            self._work(),
+            Finish(self.n_frames, self.n_landmarks, self.on_missing, self.sampling == "all"),
+            skips=self.on_error == "skip-with-nan",
+            n_jobs=self.n_jobs,
+            verbose=self.verbose,
+        )
+        with closing(run.results(clips, lambda: self._task(context))) as results:
+            yield from results
+        self.report_ = run.report
+
+    @contextmanager
+    def _task(self, context: CallbackContext | None) -> Iterator[None]:
+        """Tell the callbacks of one clip."""
+        if context is None:
+            yield
+            return
+        task = context.subcontext(task_name="extract-clip")
+        task.call_on_fit_task_begin(estimator=self)
+        yield
+        task.call_on_fit_task_end(estimator=self)
+
+    def _rows(
+        self, clips: list[Clip | BadClip], context: CallbackContext | None = None
+    ) -> NDArray[np.float32]:
+        """Fill the array that is returned as the clips come, so that they are nowhere twice."""
+        rows: NDArray[np.float32] | None = None
+        with closing(self._results(clips, context)) as results:
+            for index, result in results:
+                if result.error is not None:
+                    continue
+                if rows is None:
+                    first = result
+                    rows = np.full((len(clips), result.landmarks.size), np.nan, dtype=np.float32)
+                if len(result.times) != len(first.times):
+                    raise ValueError(
+                        "with n_frames=None the clips must have equally many frames, but "
+                        f"{first.source!r} has {len(first.times)} and {result.source!r} has "
+                        f"{len(result.times)}: pass n_frames, or use extract."
                     )
+                rows[index] = result.landmarks.ravel()
+        if rows is None:
+            if self.n_frames is None:
+                raise ValueError(
+                    "with n_frames=None a clip that can be used must say how many frames there "
+                    "are, but none can; pass n_frames, or see report_."
                 )
-                if self.verbose:
-                    print(
-                        f"[{type(self).__name__}] clip {number}/{len(clips)} {clip.source!r}, "
-                        f"faces in {results[-1].detected.mean():.0%} of the frames, "
-                        f"{perf_counter() - start:.1f} s"
-                    )
-                if task:
-                    task.call_on_fit_task_end(estimator=self)
-        return results
-
-    def _rows(self, results: list[ClipLandmarks]) -> NDArray[np.float32]:
-        lengths = {len(result.times): result.source for result in results}
-        if len(lengths) > 1:
-            (one, first), (other, second), *_ = lengths.items()
-            raise ValueError(
-                f"with n_frames=None the clips must have equally many frames, but {first!r} has "
-                f"{one} and {second!r} has {other}: pass n_frames, or use extract."
-            )
-        return np.stack([result.landmarks.ravel() for result in results])
+            rows = np.full((len(clips), self.n_frames * self.n_landmarks * 3), np.nan, np.float32)
+        return rows
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -260,3 +332,13 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         tags.input_tags.two_d_array = False
         tags.input_tags.string = True
         return tags
+
+
+def _store_folder(memory: Any) -> Path | None:
+    """The folder that `memory` names; none where it keeps nothing."""
+    if memory is None:
+        return None
+    place = memory if isinstance(memory, (str, os.PathLike)) else getattr(memory, "location", None)
+    if place is None:
+        return None
+    return Path(place) / "face_landmarks"

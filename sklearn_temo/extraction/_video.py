@@ -1,81 +1,127 @@
-"""Video files decoded with PyAV."""
+"""Video files decoded with PyAV, no further than needed."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-# A playlist that calls itself .mp4 must not make the reader fetch what it lists.
-_OPTIONS = {"protocol_whitelist": "file"}
+# A playlist that calls itself .mp4 must not make the reader fetch what it lists, and where a file
+# breaks off, half a picture is none.
+_OPTIONS = {"protocol_whitelist": "file", "fflags": "+discardcorrupt"}
+
+# Frames that are decoded as soon as a jump is made: the decoder's threads and its reordering of
+# frames have to start anew.
+_COST_OF_A_JUMP = 16
+
+# Seconds; the same tick of a clock, read from a packet and from its frame.
+_SAME_TIME = 1e-6
 
 
 class UnreadableVideo(Exception):
     """A file that is no video, or a damaged one."""
 
 
+class OtherFrames(UnreadableVideo):
+    """The frames of a file are not those that its packets promise."""
+
+
 @dataclass(frozen=True)
+class Timeline:
+    """When the frames of a video are shown.
+
+    Parameters
+    ----------
+    times : list of float of length n_frames
+        Seconds, ascending.
+    ticks : list of int of length n_frames
+        The same by the clock of the file; empty where nothing can be found by them.
+    keyframes : list of int
+        Numbers of the frames that don't build on others, ascending.
+    """
+
+    times: list[float]
+    ticks: list[int]
+    keyframes: list[int]
+
+
 class Video:
-    """A video file, opened anew for each pass over it.
+    """An open video file: its first stream of pictures.
+
+    It is opened once, and read from the start again for each pass over it. Whoever opens it closes
+    it, with :meth:`close` or as a context manager.
 
     Parameters
     ----------
     path : Path
-    rate : Fraction or None
-        Mean frames a second, where the file tells.
-    aspect : Fraction
-        Width of a pixel by its height.
+    n_threads : int, default=0
+        Threads that decode; 0 leaves it to FFmpeg.
+
+    Attributes
+    ----------
+    fps : float
+        Mean frames a second, NaN where the file does not tell.
+
+    Raises
+    ------
+    UnreadableVideo
+        Here and from all methods, if the file is no video or is damaged.
     """
 
-    path: Path
-    rate: Fraction | None
-    aspect: Fraction
+    def __init__(self, path: Path, n_threads: int = 0) -> None:
+        from av.video.reformatter import VideoReformatter
 
-    @classmethod
-    def probe(cls, path: Path) -> Video:
-        """Open a file to see whether it is a video.
+        self._path = path
+        self._n_threads = n_threads
+        self._open()
+        self._rate = self._stream.average_rate
+        self._aspect = Fraction(self._stream.sample_aspect_ratio or 1)
+        # Each frame would set one up for itself, which costs as much as the conversion.
+        self._reformatter = VideoReformatter()
+        self.fps = float(self._rate or np.nan)
 
-        Raises
-        ------
-        UnreadableVideo
-        """
-        with _open(path) as (_, stream):
-            return cls(path, stream.average_rate, Fraction(stream.sample_aspect_ratio or 1))
+    def __enter__(self) -> Video:
+        return self
 
-    @property
-    def fps(self) -> float:
-        """Mean frames a second, NaN where the file does not tell."""
-        return float(self.rate or np.nan)
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
-    def packet_times(self) -> list[float]:
-        """Seconds at which the packets are shown; empty where they don't tell."""
-        with _open(self.path) as (container, stream):
-            packets = [packet for packet in container.demux(stream) if packet.size]
-            if any(packet.pts is None for packet in packets):
-                return []
-            return sorted(float(packet.pts * packet.time_base) for packet in packets)
+    def close(self) -> None:
+        """Close the file."""
+        self._container.close()
 
-    def frame_times(self) -> list[float]:
-        """Seconds at which the frames are shown, found by decoding them."""
-        with _open(self.path) as (container, _):
-            frames = container.decode(video=0)
-            return [self._time(number, frame) for number, frame in enumerate(frames)]
+    def packet_timeline(self) -> Timeline:
+        """When the packets are shown; empty where they don't tell."""
+        with _one_kind_of_error():
+            packets = []
+            for packet in self._from_the_start().demux(self._stream):
+                if packet.size:
+                    if packet.pts is None:
+                        return Timeline([], [], [])
+                    packets.append((packet.pts, packet.is_keyframe))
+        packets.sort()
+        return Timeline(
+            [float(tick * self._stream.time_base) for tick, _ in packets],
+            [tick for tick, _ in packets],
+            [number for number, (_, is_keyframe) in enumerate(packets) if is_keyframe],
+        )
 
-    def frames(
-        self, numbers: Collection[int] | None = None
-    ) -> Iterator[tuple[float, NDArray[np.uint8]]]:
-        """Decode frames one after the other.
+    def decoded_timeline(self) -> Timeline:
+        """When the frames are shown, found by decoding them all."""
+        with _one_kind_of_error():
+            frames = self._from_the_start().decode(video=0)
+            return Timeline([self._time(*numbered) for numbered in enumerate(frames)], [], [])
 
-        Parameters
-        ----------
-        numbers : collection of int, default=None
-            Which frames, counted from 0; None for all.
+    def frames(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        """Decode all frames, one after the other.
 
         Yields
         ------
@@ -83,39 +129,116 @@ class Video:
             Seconds.
         pixels : ndarray of uint8 of shape (height, width, 3)
             RGB, as a player shows it: of square pixels, and turned as the camera noted.
+        """
+        with _one_kind_of_error():
+            for number, frame in enumerate(self._from_the_start().decode(video=0)):
+                yield self._time(number, frame), self._pixels(frame)
+
+    def frames_at(
+        self, timeline: Timeline, numbers: Collection[int], checked: Collection[int] = ()
+    ) -> Iterator[tuple[int, float, NDArray[np.uint8]]]:
+        """Decode some frames, and of the others only those that these build on.
+
+        Parameters
+        ----------
+        timeline : Timeline
+        numbers : collection of int
+            Which frames.
+        checked : collection of int
+            Frames that must be where `timeline` has them as well.
+
+        Yields
+        ------
+        number : int
+            Ascending.
+        time : float
+        pixels : ndarray of uint8 of shape (height, width, 3)
+            As of :meth:`frames`.
 
         Raises
         ------
-        UnreadableVideo
+        OtherFrames
+            If one of the frames is not where `timeline` has it.
         """
-        last = None if numbers is None else max(numbers, default=-1)
-        with _open(self.path) as (container, _):
-            for number, frame in enumerate(container.decode(video=0)):
-                if numbers is None or number in numbers:
-                    yield self._time(number, frame), self._pixels(frame)
-                if number == last:
-                    return
+        # What fails after a jump might do without.
+        with _one_kind_of_error(OtherFrames if timeline.keyframes else UnreadableVideo):
+            coming: Iterator[Any] | None = None
+            keyframes, position = timeline.keyframes, 0
+            for number in sorted({*numbers, *checked}):
+                place = bisect_right(keyframes, number) - 1
+                keyframe = keyframes[place] if place >= 0 else 0
+                if keyframes and (coming is None or keyframe - position >= _COST_OF_A_JUMP):
+                    # Where the decoder has been, another jump would only bring it back to.
+                    behind = timeline.ticks[position - 1] if coming else None
+                    coming, position = self._jump(timeline.ticks[keyframe], behind), keyframe
+                if coming is None:
+                    coming = iter(self._from_the_start().decode(video=0))
+                    keyframes, position = [], 0
+                frame = next(islice(coming, number - position, None), None)
+                position = number + 1
+                expected = timeline.times[number]
+                time = np.nan if frame is None else self._time(number, frame)
+                if not abs(time - expected) <= _SAME_TIME:
+                    raise OtherFrames(f"it has no frame {number} at {expected:.3f} s")
+                if number in numbers:
+                    yield number, time, self._pixels(frame)
+
+    def _jump(self, tick: int, behind: int | None) -> Iterator[Any] | None:
+        """Frames from a keyframe on; None if the file does not lead there, or not exactly."""
+        from av.error import FFmpegError
+
+        try:
+            self._container.seek(tick, stream=self._stream)
+            self._is_at_start = False
+            frames = self._container.decode(video=0)
+            for frame in frames:
+                if frame.pts is None or (behind is not None and frame.pts <= behind):
+                    return None
+                # Frames before it are those of an open group, which build on what was left out.
+                if frame.pts >= tick:
+                    exact = frame.pts == tick and frame.key_frame and not frame.is_corrupt
+                    return chain([frame], frames) if exact else None
+        except (FFmpegError, OSError):
+            pass
+        return None
+
+    def _open(self) -> None:
+        import av
+
+        with _one_kind_of_error():
+            # Not `options`, which are the streams' too: in old versions of PyAV that is a crash where streams
+            # are found late, as in Flash videos.
+            self._container = av.open(str(self._path), container_options=_OPTIONS)
+            if not self._container.streams.video:
+                self._container.close()
+                raise UnreadableVideo("it has no pictures")
+            self._stream = self._container.streams.video[0]
+            self._stream.thread_type = "AUTO"
+            self._stream.codec_context.thread_count = self._n_threads
+            self._is_at_start = True
+
+    def _from_the_start(self) -> Any:
+        """The container, not read from yet: not every file can be wound back exactly."""
+        if not self._is_at_start:
+            self.close()
+            self._open()
+        self._is_at_start = False
+        return self._container
 
     def _time(self, number: int, frame: Any) -> float:
-        return float(number / (self.rate or 1)) if frame.time is None else frame.time
+        return float(number / (self._rate or 1)) if frame.time is None else frame.time
 
     def _pixels(self, frame: Any) -> NDArray[np.uint8]:
-        width = round(frame.width * self.aspect)
-        pixels = frame.to_ndarray(format="rgb24", width=width)
+        width = round(frame.width * self._aspect)
+        pixels = self._reformatter.reformat(frame, width=width, format="rgb24").to_ndarray()
         return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90)))
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[tuple[Any, Any]]:
-    """Open a container and its first video stream; all that goes wrong is one kind of error."""
+def _one_kind_of_error(kind: type[UnreadableVideo] = UnreadableVideo) -> Iterator[None]:
     import av
 
     try:
-        with av.open(str(path), options=_OPTIONS) as container:
-            if not container.streams.video:
-                raise UnreadableVideo("it has no pictures")
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            yield container, stream
+        yield
     except (av.error.FFmpegError, OSError) as error:
-        raise UnreadableVideo(str(error)) from error
+        raise kind(error.strerror or str(error)) from error

@@ -1,0 +1,157 @@
+"""Print how fast clips become landmarks: ``make bench-extraction``.
+
+The loop that everyone writes (OpenCV, MediaPipe's video mode, every frame, one process) beside
+:class:`sklearn_temo.FaceLandmarkTransformer`, in turns, on the clips in the package; ratios are of
+medians. Processes are started before anything is timed, which has a row of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from time import perf_counter
+
+import cv2
+import mediapipe
+import numpy as np
+from joblib.externals.loky import get_reusable_executor
+from mediapipe.tasks.python import BaseOptions, vision
+
+from benchmarks.side_by_side import peak_megabytes, row, seconds
+from sklearn_temo import FaceLandmarkTransformer
+from sklearn_temo.datasets import load_cremad_sample
+from sklearn_temo.mesh import model_path
+
+N_ROUNDS = 3
+MANY, FEW = 300, 30
+
+
+def loop(paths: list[str]) -> list[np.ndarray]:
+    """Landmarks of every frame, as everyone writes it."""
+    found = []
+    for path in paths:
+        options = vision.FaceLandmarkerOptions(
+            base_options=BaseOptions(model_asset_path=str(model_path())),
+            running_mode=vision.RunningMode.VIDEO,
+        )
+        video = cv2.VideoCapture(path)
+        rate = video.get(cv2.CAP_PROP_FPS)
+        rows = []
+        with vision.FaceLandmarker.create_from_options(options) as landmarker:
+            while True:
+                is_frame, frame = video.read()
+                if not is_frame:
+                    break
+                pixels = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+                image = mediapipe.Image(mediapipe.ImageFormat.SRGB, pixels)
+                faces = landmarker.detect_for_video(
+                    image, round(1000 * len(rows) / rate)
+                ).face_landmarks
+                rows.append([(p.x, p.y, p.z) for p in faces[0]] if faces else [(np.nan,) * 3] * 478)
+        video.release()
+        found.append(np.array(rows, dtype=np.float32))
+    return found
+
+
+def speed(paths: list[str]) -> None:
+    """The loop and the transformer, for every frame and for 16 of a clip."""
+    n_frames = sum(len(clip) for clip in loop(paths))
+    row("clips, and frames in them", f"{len(paths)}, {n_frames}")
+    every = {n: FaceLandmarkTransformer(n_frames=None, n_jobs=n).extract for n in (1, 2)}
+    few = {n: FaceLandmarkTransformer(n_jobs=n).transform for n in (1, 2)}
+    get_reusable_executor().shutdown()
+    start = perf_counter()
+    few[2](paths[:2])
+    row("starting 2 processes, once", f"{perf_counter() - start:.1f} s")
+    taken = seconds(
+        {
+            "loop": lambda: loop(paths),
+            "every 1": lambda: every[1](paths),
+            "every 2": lambda: every[2](paths),
+            "few 1": lambda: few[1](paths),
+            "few 2": lambda: few[2](paths),
+        },
+        N_ROUNDS,
+    )
+    row("the loop, one process", f"{taken['loop']:.1f} s, {n_frames / taken['loop']:.0f} frames/s")
+    for name, what, target in (
+        ("every 1", "the same frames, n_jobs=1", ">= 0.95x"),
+        ("every 2", "the same frames, n_jobs=2", ">= 1.8x"),
+        ("few 1", "16 frames a clip, n_jobs=1", ""),
+        ("few 2", "16 frames a clip, n_jobs=2", ">= 6x"),
+    ):
+        row(what, f"{taken['loop'] / taken[name]:.2f}x", target)
+    row("clips a second and core, 16 frames", f"{len(paths) / taken['few 1']:.2f}")
+
+
+def store(paths: list[str]) -> None:
+    """What the store costs, and what it saves."""
+    with tempfile.TemporaryDirectory() as folder:
+        count = iter(range(1000))
+
+        def cold() -> None:
+            FaceLandmarkTransformer(memory=Path(folder) / f"{next(count)}").transform(paths)
+
+        warm = FaceLandmarkTransformer(memory=Path(folder) / "warm", n_jobs=2)
+        warm.transform(paths)
+        (size,) = {file.stat().st_size for file in Path(folder, "warm").rglob("*.npz")}
+        taken = seconds(
+            {
+                "without": lambda: FaceLandmarkTransformer().transform(paths),
+                "cold": cold,
+                "warm": lambda: warm.transform(paths),
+            },
+            N_ROUNDS,
+        )
+    row(
+        "a first run that fills a store, beside one without",
+        f"{taken['cold'] / taken['without']:.2f}x",
+    )
+    row("a second run on the store", f"{taken['without'] / taken['warm']:.0f}x", ">= 100x")
+    row("a stored clip of 16 frames", f"{size / 1000:.0f} kB")
+
+
+def memory() -> None:
+    """How much more memory the parent takes for many clips than for few."""
+    peaks = {}
+    for n_clips in (FEW, MANY):
+        command = [sys.executable, "-m", "benchmarks.extraction", "--peak", str(n_clips)]
+        run = subprocess.run(command, check=True, capture_output=True, text=True)
+        peaks[n_clips] = float(run.stdout)
+    result = (MANY - FEW) * 16 * 468 * 3 * 4 / 2**20
+    row(
+        f"peak memory of the parent, {MANY} clips instead of {FEW}, n_jobs=2",
+        f"{peaks[MANY] - peaks[FEW]:+.0f} MB, of which {result:.0f} MB are the result",
+        "the result",
+    )
+
+
+def peak(paths: list[str], n_clips: int) -> None:
+    """Print the peak memory of this process, in megabytes, after many clips."""
+    clips = (paths * n_clips)[:n_clips]
+    FaceLandmarkTransformer(n_jobs=2).transform(clips)
+    print(peak_megabytes())
+
+
+def main() -> None:
+    """Print the table, or one of its parts."""
+    parts = {"speed": speed, "store": store, "memory": lambda paths: memory()}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=parts, help="one part of the table")
+    parser.add_argument("--peak", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    paths = load_cremad_sample().data
+    if options.peak:
+        peak(paths, options.peak)
+        return
+    print("| | here | target |\n|---|---|---|")
+    for name, part in parts.items():
+        if options.only in (None, name):
+            part(paths * 2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""What the benchmarks share: works timed in turns, the rows of their tables, peak memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+
+def seconds(works: dict[str, Callable[[], Any]], n_rounds: int = 3) -> dict[str, float]:
+    """Median time of each work, done in turns after one round that does not count."""
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for i in range(n_rounds + 1):
+        for name, work in works.items():
+            start = perf_counter()
+            work()
+            if i:
+                times[name].append(perf_counter() - start)
+    return {name: median(taken) for name, taken in times.items()}
+
+
+def row(what: str, figure: str, target: str = "") -> None:
+    """Print a row of the table."""
+    print(f"| {what} | {figure} | {target} |", flush=True)
+
+
+def peak_megabytes() -> float:
+    """Peak resident memory of this process, mapped files included, as Linux tells it.
+
+    Not ``ru_maxrss``, which a process inherits from the one that started it.
+    """
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(next(line for line in status.splitlines() if "VmHWM" in line).split()[1]) / 1024

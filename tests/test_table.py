@@ -1,0 +1,272 @@
+"""Tables of landmarks: what is read back is what was found, whoever edited the rest of the file."""
+
+import os
+import re
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from sklearn_temo import make_temo_pipeline
+from sklearn_temo.datasets import make_expression_clips
+from sklearn_temo.extraction import ClipLandmarks, _table, load_landmarks, save_landmarks
+
+FORMATS = ("parquet", "npz")
+
+
+def make_clip(source="a.mp4", n_frames=3, n_landmarks=468, seed=0):
+    rng = np.random.default_rng(seed)
+    return ClipLandmarks(
+        landmarks=rng.normal(size=(n_frames, n_landmarks, 3)).astype(np.float32),
+        detected=rng.random(n_frames) < 0.5,
+        times=np.sort(rng.random(n_frames)),
+        fps=29.97,
+        size=(480, 360),
+        source=source,
+    )
+
+
+@pytest.fixture
+def clips():
+    """Three clips, the second without a face in a frame, and the third at no known rate."""
+    one, two, three = (make_clip(name, seed=i) for i, name in enumerate(("a", "b", "ü/č 💡.mp4")))
+    two.landmarks[1] = np.nan
+    return [one, two, replace(three, fps=np.nan)]
+
+
+@pytest.fixture(params=FORMATS)
+def path(request, tmp_path):
+    return tmp_path / f"landmarks.{request.param}"
+
+
+def assert_holds(table, clips):
+    np.testing.assert_array_equal(table.data, np.stack([c.landmarks.ravel() for c in clips]))
+    np.testing.assert_array_equal(table.times, np.stack([c.times for c in clips]))
+    np.testing.assert_array_equal(table.detected, np.stack([c.detected for c in clips]))
+    assert table.sources.tolist() == [c.source for c in clips]
+    assert table.data.dtype == np.float32
+    assert table.data.flags.c_contiguous
+    assert (table.n_frames, table.n_landmarks) == clips[0].landmarks.shape[:2]
+
+
+def test_what_is_saved_is_loaded(path, clips):
+    save_landmarks(path, clips)
+    assert_holds(load_landmarks(path), clips)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_irises_and_single_pictures(path):
+    clips = [make_clip(str(i), n_frames=1, n_landmarks=478, seed=i) for i in range(3)]
+    save_landmarks(str(path), clips)
+    assert_holds(load_landmarks(str(path)), clips)
+
+
+def test_skipped_clips_are_left_out(path, clips):
+    skipped = replace(clips[0], source="bad", error="does not play")
+    save_landmarks(path, [skipped, *clips])
+    assert_holds(load_landmarks(path), clips)
+    with pytest.raises(ValueError, match="none of the 2 clips has landmarks"):
+        save_landmarks(path, [skipped, skipped])
+
+
+def test_a_clip_that_is_there_twice_stays_two(path, clips):
+    save_landmarks(path, [clips[0], clips[0], clips[1], clips[0]])
+    assert_holds(load_landmarks(path), [clips[0], clips[0], clips[1], clips[0]])
+
+
+def test_columns_for_people(tmp_path, clips):
+    save_landmarks(tmp_path / "t.parquet", clips)
+    frame = pd.read_parquet(tmp_path / "t.parquet")
+    others = ["source", "frame", "time", "detected", "width", "height", "fps"]
+    assert frame.columns[:7].tolist() == others
+    assert frame.columns[7:].tolist() == [f"p{p:03d}_{a}" for p in range(468) for a in "xyz"]
+    assert set(frame.dtypes.iloc[7:]) == {np.dtype("float32")}
+    row = frame[(frame.source == "b") & (frame.frame == 2)].iloc[0]
+    assert row.p467_y == clips[1].landmarks[2, 467, 1]
+    assert (row.time, row.detected) == (clips[1].times[2], clips[1].detected[2])
+    assert (row.width, row.height, row.fps) == (480, 360, 29.97)
+    save_landmarks(tmp_path / "t.npz", clips)
+    with np.load(tmp_path / "t.npz", allow_pickle=False) as archive:
+        assert archive.files == [*others, "landmarks"]
+        for name in others:
+            np.testing.assert_array_equal(archive[name], frame[name].to_numpy())
+
+
+@pytest.mark.parametrize("n_rows", [1, 4, 7])
+def test_large_tables_are_written_and_read_in_pieces(tmp_path, monkeypatch, clips, n_rows):
+    monkeypatch.setattr(_table, "_ROWS_AT_A_TIME", n_rows)
+    save_landmarks(tmp_path / "t.parquet", clips)
+    metadata = pq.read_metadata(tmp_path / "t.parquet")
+    assert metadata.num_row_groups > 1
+    assert all(metadata.row_group(i).num_rows <= n_rows for i in range(metadata.num_row_groups))
+    assert_holds(load_landmarks(tmp_path / "t.parquet"), clips)
+
+
+def test_what_pandas_edited_is_loaded(tmp_path, clips):
+    path = tmp_path / "t.parquet"
+    save_landmarks(path, clips)
+    frame = pd.read_parquet(path)
+    frame["emotion"] = "anger"
+    frame["source"] = frame["source"].astype("category")
+    frame["p000_x"] = frame["p000_x"].astype(float)
+    frame = frame[frame["source"] != "a"][frame.columns[::-1]]
+    frame.to_parquet(path)
+    assert_holds(load_landmarks(path), clips[1:])
+
+
+def test_clips_of_unequal_length_can_be_saved_but_are_no_rows(path):
+    save_landmarks(path, [make_clip("a", 2), make_clip("b", 2), make_clip("c", 5)])
+    with pytest.raises(ValueError, match=r"'a' has 2 and 'c' has 5"):
+        load_landmarks(path)
+
+
+def test_a_table_that_lost_a_frame(tmp_path, clips):
+    path = tmp_path / "t.parquet"
+    save_landmarks(path, clips)
+    frame = pd.read_parquet(path)
+    frame.drop(index=4).to_parquet(path)
+    with pytest.raises(ValueError, match=r"row 4 is frame 2 of 'b'.*keep all frames"):
+        load_landmarks(path)
+    frame.drop(index=3).to_parquet(path)
+    with pytest.raises(ValueError, match="row 3 is frame 1 of 'b'"):
+        load_landmarks(path)
+    frame.sort_values("frame").to_parquet(path)
+    with pytest.raises(ValueError, match="keep all frames of a clip, in their order"):
+        load_landmarks(path)
+    frame[:0].to_parquet(path)
+    with pytest.raises(ValueError, match="has no rows"):
+        load_landmarks(path)
+
+
+@pytest.mark.parametrize("column", ["source", "frame", "time", "detected", "p000_x", "p467_z"])
+def test_a_parquet_file_without_a_column(tmp_path, clips, column):
+    path = tmp_path / "t.parquet"
+    save_landmarks(path, clips)
+    pd.read_parquet(path).drop(columns=column).to_parquet(path)
+    with pytest.raises(ValueError, match=f"the column '{column}' is missing"):
+        load_landmarks(path)
+
+
+@pytest.mark.parametrize("column", ["source", "frame", "time", "detected", "landmarks"])
+def test_an_archive_without_a_column(tmp_path, clips, column):
+    path = tmp_path / "t.npz"
+    save_landmarks(path, clips)
+    with np.load(path) as archive:
+        np.savez(path, **{name: archive[name] for name in archive.files if name != column})
+    with pytest.raises(ValueError, match=f"the column '{column}' is missing"):
+        load_landmarks(path)
+
+
+def test_columns_of_the_wrong_kind(tmp_path, clips):
+    path = tmp_path / "t.parquet"
+    save_landmarks(path, clips)
+    frame = pd.read_parquet(path)
+    for column, values in (("detected", None), ("frame", 0.5), ("source", 3), ("p005_y", "left")):
+        frame.assign(**{column: values}).to_parquet(path)
+        with pytest.raises(ValueError, match=f"the column '{column}' must hold"):
+            load_landmarks(path)
+
+
+def test_arrays_that_do_not_fit_together(tmp_path, clips):
+    path = tmp_path / "t.npz"
+    save_landmarks(path, clips)
+    with np.load(path) as archive:
+        columns = dict(archive)
+    np.savez(path, **{**columns, "time": columns["time"][:-1]})
+    with pytest.raises(ValueError, match="different numbers of rows"):
+        load_landmarks(path)
+    np.savez(path, **{**columns, "landmarks": columns["landmarks"].reshape(9, -1)})
+    with pytest.raises(ValueError, match=r"shape \(9, 1404\), expected \(n_rows"):
+        load_landmarks(path)
+
+
+def test_files_that_are_something_else(path, clips):
+    with pytest.raises(FileNotFoundError, match=re.escape(str(path))):
+        load_landmarks(path)
+    save_landmarks(path, clips)
+    whole = path.read_bytes()
+    middle = len(whole) // 2
+    broken = (b"", b"source,frame\n", whole[:middle], whole[:4], b"\x93NUMPY" + whole)
+    for content in broken:
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=f"{path.name}' cannot be read as a table"):
+            load_landmarks(path)
+    with open(path, "wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(ValueError, match="cannot be read as a table"):
+        load_landmarks(path)
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, OSError])
+def test_an_interrupted_write_leaves_the_old_table(path, clips, monkeypatch, interruption):
+    save_landmarks(path, clips)
+
+    def fail(file):
+        raise interruption
+
+    # The last thing before the new file takes the name of the old.
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        with pytest.raises(interruption):
+            save_landmarks(path, clips[:1])
+    assert list(path.parent.iterdir()) == [path]
+    assert_holds(load_landmarks(path), clips)
+
+
+def test_a_new_table_takes_the_place_of_the_old(path, clips):
+    save_landmarks(path, clips)
+    save_landmarks(path, clips[:1])
+    assert_holds(load_landmarks(path), clips[:1])
+
+
+def test_names_of_files_that_are_not_text(path):
+    save_landmarks(path, [make_clip(b"\xe9t\xe9.mp4".decode("utf-8", "surrogateescape"))])
+    assert load_landmarks(path).sources.tolist() == [r"\udce9t\udce9.mp4"]
+
+
+def test_places_that_cannot_be(tmp_path, clips):
+    (tmp_path / "folder.npz").mkdir()
+    (tmp_path / "file").touch()
+    for place, error, message in (
+        ("t.csv", ValueError, "must end in .parquet or .npz"),
+        ("parquet", ValueError, "must end in .parquet or .npz"),
+        ("folder.npz", IsADirectoryError, "is a folder"),
+        ("none/t.npz", FileNotFoundError, "there is no folder"),
+        ("file/t.npz", FileNotFoundError, "there is no folder"),
+        # Of the places that even root cannot write to, the one that every Linux has.
+        ("/proc/t.npz", OSError, "cannot be written to"),
+    ):
+        with pytest.raises(error, match=message):
+            save_landmarks(tmp_path / place, clips)
+
+
+def test_meshes_are_not_mixed(path, clips):
+    with pytest.raises(ValueError, match="'a' has 468 landmarks and 'i' has 478"):
+        save_landmarks(path, [*clips, make_clip("i", n_landmarks=478)])
+    assert not list(path.parent.iterdir())
+
+
+def test_without_pyarrow(tmp_path, clips, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    path = tmp_path / "t.parquet"
+    for use in (lambda: save_landmarks(path, clips), lambda: load_landmarks(path)):
+        with pytest.raises(ImportError, match=r"pip install 'sklearn-temo\[parquet\]'"):
+            use()
+    save_landmarks(tmp_path / "t.npz", clips)
+    assert_holds(load_landmarks(tmp_path / "t.npz"), clips)
+
+
+def test_a_table_goes_into_the_pipeline(path):
+    made = make_expression_clips(n_clips=14, n_frames=2, n_subjects=2, random_state=0)
+    faces = made.layout.unflatten(made.data)
+    clips = [replace(make_clip(str(i), 2), landmarks=face) for i, face in enumerate(faces)]
+    save_landmarks(path, clips)
+    table = load_landmarks(path)
+    pipe = make_temo_pipeline(landmarks="passthrough", n_frames=table.n_frames, random_state=0)
+    aligner = pipe.named_steps["align"]
+    np.testing.assert_array_equal(
+        aligner.fit_transform(table.data), aligner.fit_transform(made.data)
+    )
