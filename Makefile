@@ -16,7 +16,7 @@ INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraint
 # Two pips at once would break one environment.
 .NOTPARALLEL:
 
-.PHONY: help demo test figures bench-attribution lint docs wheel constraints clean
+.PHONY: help demo test figures bench-attribution bench-extraction lint docs wheel constraints clean
 
 help: ## print this list
 	@echo "usage: make TARGET"
@@ -36,6 +36,10 @@ figures: $(VENV)/installed-test ## print the figures by which the pipeline is ju
 
 bench-attribution: $(VENV)/installed-test ## print how fast and exact the attribution is
 	$(BIN)/python -m benchmarks.attribution
+
+bench-extraction: $(VENV)/installed-test ## print how fast clips become landmarks, and survive faults
+	$(BIN)/python -m benchmarks.extraction
+	$(BIN)/python -m benchmarks.extraction_faults
 
 lint: $(VENV)/installed-lint ## check style, spelling, docstrings and types
 	$(BIN)/ruff check .

@@ -237,7 +237,7 @@ def _clips_at(path: str) -> Iterator[str]:
     if not os.path.isdir(path):
         yield path
         return
-    from .datasets._folder import _EXTENSIONS
+    from .datasets._folder import CLIP_EXTENSIONS
 
     def refuse(error: OSError) -> None:
         raise error
@@ -248,7 +248,7 @@ def _clips_at(path: str) -> Iterator[str]:
         found += [
             Path(folder, name)
             for name in names
-            if not name.startswith(".") and Path(name).suffix.casefold() in _EXTENSIONS
+            if not name.startswith(".") and Path(name).suffix.casefold() in CLIP_EXTENSIONS
         ]
     if not found:
         raise ValueError(

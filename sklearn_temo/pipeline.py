@@ -39,8 +39,8 @@ def make_temo_pipeline(
         What the aligner compares frames with.
     landmarks : transformer, "passthrough" or None, default=None
         The first step, cloned; None for :class:`~sklearn_temo.FaceLandmarkTransformer`. Where it
-        has a parameter `n_frames`, that is set; `memory` and `n_jobs` are its own. With "passthrough" the pipeline starts from
-        landmarks that were extracted before.
+        has a parameter `n_frames`, that is set; `memory` and `n_jobs` are its own. With
+        "passthrough" the pipeline starts from landmarks that were extracted before.
     memory : str, path, joblib.Memory or None, default=None
         Where the landmarks of every clip are kept, and the selector's trained network and the
         relevance: a search reads each clip once, and, given `random_state`, trains one network a

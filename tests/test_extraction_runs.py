@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 
 from sklearn_temo import FaceLandmarkTransformer, make_temo_pipeline
 from sklearn_temo.extraction import SkippedClipsWarning, _work
-from sklearn_temo.extraction._media import check_clips
+from sklearn_temo.extraction._clips import check_clips
 from sklearn_temo.extraction._pool import outcomes
 from sklearn_temo.extraction._work import ClipWork
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sklearn_temo.extraction._media import BadClip, Clip, check_clips, look_at_clips, read_clip
+from sklearn_temo.extraction._clips import BadClip, Clip, check_clips, look_at_clips
+from sklearn_temo.extraction._media import read_clip
 
 HEIGHT, WIDTH = 48, 64
 

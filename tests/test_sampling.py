@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sklearn_temo.extraction._media import check_clips, read_clip
+from sklearn_temo.extraction._clips import check_clips
+from sklearn_temo.extraction._media import read_clip
 from sklearn_temo.extraction._sampling import check_window, pick_frames
 
 AT_25_FPS = np.arange(51) / 25

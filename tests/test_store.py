@@ -12,7 +12,7 @@ import pytest
 
 from sklearn_temo.extraction import _store
 from sklearn_temo.extraction._clip_landmarks import FaceTrack
-from sklearn_temo.extraction._media import check_clips
+from sklearn_temo.extraction._clips import check_clips
 from sklearn_temo.extraction._store import DamagedEntry, TrackStore
 
 

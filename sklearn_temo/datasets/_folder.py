@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_EXTENSIONS = (
+CLIP_EXTENSIONS = (
     *(".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"),
     *(".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv"),
     *(".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"),
@@ -96,7 +96,7 @@ def load_clip_folder(
 def _normalise(extensions: Iterable[str] | None) -> frozenset[str]:
     if isinstance(extensions, str):
         raise TypeError(f"extensions must be a list, got {extensions!r}: pass [{extensions!r}].")
-    chosen = _EXTENSIONS if extensions is None else extensions
+    chosen = CLIP_EXTENSIONS if extensions is None else extensions
     return frozenset("." + extension.casefold().lstrip(".") for extension in chosen)
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..mesh import N_LANDMARKS_WITH_IRISES
+from ._clips import Clip
 from ._landmarker import FaceLandmarker
-from ._media import Clip, read_clip
+from ._media import read_clip
 from ._missing import fill_missing, interpolate
 
 _NO_FACE = np.full((N_LANDMARKS_WITH_IRISES, 3), np.nan, dtype=np.float32)

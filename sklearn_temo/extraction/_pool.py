@@ -8,7 +8,7 @@ from contextlib import closing
 
 from joblib import Parallel, delayed, effective_n_jobs
 
-from ._media import Clip
+from ._clips import Clip
 from ._work import ClipWork, Outcome, close_idle_landmarkers
 
 

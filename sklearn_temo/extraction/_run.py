@@ -10,7 +10,7 @@ from typing import Any
 
 from .._progress import Progress
 from ._clip_landmarks import ClipLandmarks, Finish
-from ._media import BadClip, Clip
+from ._clips import BadClip, Clip
 from ._pool import outcomes
 from ._report import ExtractionReport, SkippedClip, SkippedClipsWarning
 from ._work import ClipWork, Outcome

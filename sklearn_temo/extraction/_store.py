@@ -12,18 +12,35 @@ from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 from time import time
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
 
 from ._clip_landmarks import FaceTrack
-from ._media import Clip
+from ._clips import Clip
 
 # Of what is in a file, and of how it is found: another number makes all entries of old unknown.
 _FORMAT = 1
 
 # Seconds after which a temporary file of another machine is nobody's: writing takes far less.
 _ABANDONED = 24 * 3600
+
+
+def store_folder(memory: Any) -> Path | None:
+    """The folder of the store in what `memory` names.
+
+    Parameters
+    ----------
+    memory : str, path-like, joblib.Memory or None
+
+    Returns
+    -------
+    Path or None
+        None where it keeps nothing.
+    """
+    place = memory if isinstance(memory, (str, os.PathLike)) else getattr(memory, "location", None)
+    return None if place is None else Path(place) / "face_landmarks"
 
 
 class DamagedEntry(Exception):

@@ -18,9 +18,10 @@ from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOp
 from ..layout import LandmarkLayout
 from ..mesh import N_LANDMARKS, N_LANDMARKS_WITH_IRISES
 from ._clip_landmarks import ClipLandmarks, Finish
-from ._media import BadClip, Clip, check_clips, look_at_clips
+from ._clips import BadClip, Clip, check_clips, look_at_clips
 from ._run import ExtractionRun
 from ._sampling import check_window
+from ._store import store_folder
 from ._work import ClipWork
 
 
@@ -194,6 +195,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
             Each a path of a video or an image file, or a uint8 RGB array of shape
             (height, width, 3) or (n_frames, height, width, 3). Also an array of paths, an object
             array, or a uint8 array of shape (n_clips, n_frames, height, width, 3).
+            What OpenCV reads is BGR: turn it around first, since nothing tells it from RGB.
 
         Returns
         -------
@@ -270,7 +272,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
             start, stop = self.sampling
             window = (start, stop)
         n_frames = None if self.sampling == "all" else self.n_frames
-        return ClipWork(model, n_frames, window, _store_folder(self.memory))
+        return ClipWork(model, n_frames, window, store_folder(self.memory))
 
     def _results(
         self, clips: list[Clip | BadClip], context: CallbackContext | None = None
@@ -332,13 +334,3 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         tags.input_tags.two_d_array = False
         tags.input_tags.string = True
         return tags
-
-
-def _store_folder(memory: Any) -> Path | None:
-    """The folder that `memory` names; none where it keeps nothing."""
-    if memory is None:
-        return None
-    place = memory if isinstance(memory, (str, os.PathLike)) else getattr(memory, "location", None)
-    if place is None:
-        return None
-    return Path(place) / "face_landmarks"

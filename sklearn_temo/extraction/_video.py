@@ -206,8 +206,8 @@ class Video:
         import av
 
         with _one_kind_of_error():
-            # Not `options`, which are the streams' too: in old versions of PyAV that is a crash where streams
-            # are found late, as in Flash videos.
+            # Not `options`, which are the streams' too: old versions of PyAV crash by them where
+            # streams are found late, as in Flash videos.
             self._container = av.open(str(self._path), container_options=_OPTIONS)
             if not self._container.streams.video:
                 self._container.close()

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from ..mesh import model_path
 from ._clip_landmarks import FaceTrack, track_face
+from ._clips import Clip
 from ._landmarker import FaceLandmarker
-from ._media import Clip
 from ._store import DamagedEntry, TrackStore
 
 # Landmarkers of this process that nobody uses at the moment, by model.

@@ -1,0 +1,184 @@
+"""Clips as people pass them, looked at before they are read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip that has been looked at, but not read.
+
+    Parameters
+    ----------
+    content : Path or ndarray of uint8 of shape (n_frames, height, width, 3)
+    source : str
+        What the clip is called: its path as it was passed, or "clip 3" for an array.
+    label : str
+        What messages call it: its index, and its path or its shape.
+    """
+
+    content: Path | NDArray[np.uint8]
+    source: str
+    label: str
+
+
+@dataclass(frozen=True)
+class BadClip:
+    """A clip that cannot be read, as can be seen without reading it.
+
+    Parameters
+    ----------
+    source : str
+        What the clip is called, as in :class:`Clip`.
+    error : Exception
+        What :func:`check_clips` would raise for it.
+    """
+
+    source: str
+    error: Exception
+
+
+def check_clips(clips: Any) -> list[Clip]:
+    """Look at everything that is cheap to see, before the long work begins.
+
+    Parameters
+    ----------
+    clips : sequence of str, path or ndarray
+        Also a pandas Series, an object array, or a uint8 array of shape (n_clips, n_frames, height,
+        width, 3). Arrays are RGB, which nobody can check: OpenCV reads BGR, and
+        ``frames[..., ::-1]`` turns that into RGB.
+
+    Returns
+    -------
+    list of Clip
+
+    Raises
+    ------
+    TypeError, ValueError, FileNotFoundError
+        Naming the first clip that cannot be read, what was found, and what to do.
+    """
+    checked = []
+    for clip in _look_one_by_one(clips):
+        if isinstance(clip, BadClip):
+            raise clip.error
+        checked.append(clip)
+    return checked
+
+
+def look_at_clips(clips: Any) -> list[Clip | BadClip]:
+    """Look at clips as :func:`check_clips` does, and go on after bad ones.
+
+    Parameters
+    ----------
+    clips : sequence of str, path or ndarray
+        As in :func:`check_clips`.
+
+    Returns
+    -------
+    list of Clip or BadClip
+        In the order of `clips`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `clips` as a whole is not a list of clips, or is empty.
+    """
+    return list(_look_one_by_one(clips))
+
+
+def _look_one_by_one(clips: Any) -> Iterator[Clip | BadClip]:
+    if isinstance(clips, (str, bytes, os.PathLike)):
+        raise TypeError(
+            f"clips must be a list of clips, got the single path {clips!r}: pass [path]."
+        )
+    if clips is None or isinstance(clips, Mapping) or not isinstance(clips, Iterable):
+        raise TypeError(
+            "clips must be a list of paths or of uint8 RGB arrays, got "
+            f"{'None' if clips is None else type(clips).__name__}."
+        )
+    if hasattr(clips, "__array__"):
+        clips = _split_array(np.asarray(clips))
+    index = -1
+    for index, clip in enumerate(clips):
+        try:
+            yield _check_clip(index, clip)
+        except (OSError, TypeError, ValueError) as error:
+            is_path = isinstance(clip, (str, os.PathLike))
+            # A traceback would keep the clip itself.
+            yield BadClip(str(clip) if is_path else f"clip {index}", error.with_traceback(None))
+    if index < 0:
+        raise ValueError("clips is empty: at least one clip is needed.")
+
+
+def _split_array(array: NDArray[Any]) -> Iterable[Any]:
+    """Take the clips out of an array that stands in for a list."""
+    if array.ndim == 2 and array.shape[1] == 1 and array.dtype.kind in "OUT":
+        array = array[:, 0]
+    if array.ndim == 5 or (array.ndim == 1 and array.dtype.kind in "OUT"):
+        return array
+    raise ValueError(
+        f"clips is an array of shape {array.shape} and dtype {array.dtype}: expected a 1-D array "
+        "of paths or of arrays, or a uint8 array of shape (n_clips, n_frames, height, width, 3); "
+        "pass [frames] for a single clip, list(images) for a stack of images."
+    )
+
+
+def _check_clip(index: int, clip: Any) -> Clip:
+    if isinstance(clip, (str, os.PathLike)):
+        return _check_file(Path(clip), str(clip), f"clip {index} ({str(clip)!r})")
+    if not isinstance(clip, np.ndarray):
+        raise TypeError(
+            f"clip {index} is a {type(clip).__name__}: expected a path, or a uint8 array of shape "
+            "(height, width, 3) or (n_frames, height, width, 3); np.stack makes one of a list, and "
+            "rows whose path is missing are best dropped."
+        )
+    label = f"clip {index} (array of shape {clip.shape})"
+    if clip.dtype != np.uint8:
+        raise TypeError(
+            f"{label}: the dtype is {clip.dtype}, expected uint8 from 0 to 255; {_to_uint8(clip)}."
+        )
+    if clip.ndim not in (3, 4) or clip.shape[-1] != 3 or 0 in clip.shape:
+        raise ValueError(
+            f"{label}: expected (height, width, 3) or (n_frames, height, width, 3), RGB and not "
+            "empty; np.moveaxis puts colours last, clip[..., :3] drops alpha, np.stack([grey] * 3, "
+            "axis=-1) colours grey of shape (height, width) or (n_frames, height, width)."
+        )
+    return Clip(clip if clip.ndim == 4 else clip[None], f"clip {index}", label)
+
+
+def _check_file(path: Path, source: str, label: str) -> Clip:
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(
+            f"{label}: no such file, seen from {Path.cwd()}; check the path, or pass it whole."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{label}: cannot be opened ({error}); check the path.") from None
+    if stat.S_ISDIR(status.st_mode):
+        raise ValueError(f"{label}: is a folder; pass the files in it.")
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(f"{label}: is a device or a pipe; pass a file.")
+    if not status.st_size:
+        raise ValueError(f"{label}: the file is empty (0 bytes); copy or download it again.")
+    return Clip(path, source, label)
+
+
+def _to_uint8(clip: NDArray[Any]) -> str:
+    """What to do with an array of another type."""
+    if clip.dtype.kind == "f" and np.isnan(clip).any():
+        return "some of its values are NaN: fill or drop those frames first"
+    if clip.dtype == np.uint16:
+        return "for 16 bits a colour convert it with (clip >> 8).astype(np.uint8)"
+    if clip.dtype.kind in "fb":
+        return "for values from 0 to 1 convert it with (255.0 * clip).round().astype(np.uint8)"
+    return "convert it with clip.astype(np.uint8) if that is what it holds"
