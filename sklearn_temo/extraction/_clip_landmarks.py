@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 from ..mesh import N_LANDMARKS_WITH_IRISES
 from ._clips import Clip
 from ._landmarker import FaceLandmarker
-from ._media import read_clip
+from ._media import Frame, read_clip
 from ._missing import fill_missing, interpolate
 
 _NO_FACE = np.full((N_LANDMARKS_WITH_IRISES, 3), np.nan, dtype=np.float32)
@@ -93,7 +95,7 @@ def track_face(
     window : tuple or None
         Seconds between which to look.
     n_threads : int
-        Of the decoder; 0 leaves it to choose.
+        Of the decoder; 0 leaves it to choose, and reads the next frame while a face is looked for.
 
     Returns
     -------
@@ -108,7 +110,8 @@ def track_face(
     mesh: list[NDArray[np.float32]] = []
     times, repeats = [], []
     size = (0, 0)
-    with closing(footage.frames) as frames:
+    ahead = footage.frames if n_threads == 1 else _read_ahead(footage.frames)
+    with closing(ahead) as frames:
         for frame in frames:
             face = landmarker.detect(frame.pixels)
             if not mesh:
@@ -119,6 +122,15 @@ def track_face(
     if not mesh:
         raise ValueError(f"{clip.label}: has no frames.")
     return FaceTrack(np.stack(mesh), np.array(times), np.array(repeats), footage.fps, size)
+
+
+def _read_ahead(frames: Generator[Frame]) -> Generator[Frame]:
+    """Have the next frame decoded in a thread while the last one is in use."""
+    with closing(frames), ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, frames, None)
+        while (frame := coming.result()) is not None:
+            coming = reader.submit(next, frames, None)
+            yield frame
 
 
 @dataclass(frozen=True)
