@@ -7,9 +7,11 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 
 from joblib import Parallel, delayed, effective_n_jobs
+from joblib.parallel import get_active_backend
 
 from ._clips import Clip
-from ._work import ClipWork, Outcome, close_idle_landmarkers
+from ._cluster import on_cluster
+from ._work import ClipWork, Outcome, close_idle_landmarkers, do_numbered, lost_clip
 
 
 def outcomes(
@@ -40,8 +42,14 @@ def outcomes(
         yield index, outcome
     else:
         return
+    backend, _ = get_active_backend()
     n_workers = min(effective_n_jobs(n_jobs), len(clips))
-    spread = _here(work, clips) if n_workers == 1 else _spread(work, clips, n_jobs, n_workers)
+    if hasattr(backend, "client"):
+        spread = on_cluster(work, clips, backend)
+    elif n_workers == 1:
+        spread = _here(work, clips)
+    else:
+        spread = _spread(work, clips, n_jobs, n_workers)
     with closing(spread):
         yield from spread
 
@@ -81,12 +89,7 @@ def _parallel(
     parallel = Parallel(
         n_jobs=n_jobs, return_as="generator_unordered", batch_size=1, max_nbytes=None
     )
-    return parallel(delayed(_do)(work, index, clip) for index, clip in clips)
-
-
-def _do(work: ClipWork, index: int, clip: Clip) -> tuple[int, Outcome]:
-    # As many decoders as processes are enough.
-    return index, work.do(clip, n_threads=1)
+    return parallel(delayed(do_numbered)(work, index, clip) for index, clip in clips)
 
 
 def _alone(work: ClipWork, index: int, clip: Clip, n_jobs: int | None) -> Outcome:
@@ -94,12 +97,5 @@ def _alone(work: ClipWork, index: int, clip: Clip, n_jobs: int | None) -> Outcom
         with closing(_parallel(work, [(index, clip)], n_jobs)) as done:
             ((_, outcome),) = done
     except BrokenProcessPool as error:
-        return Outcome(
-            None,
-            ValueError(
-                f"{clip.label}: the process that read it died, as when memory runs out or a "
-                f"decoder fails badly ({type(error).__name__}); leave the clip out, convert it, or "
-                "use fewer processes."
-            ),
-        )
+        return lost_clip(clip, error)
     return outcome

@@ -153,6 +153,48 @@ class ClipWork:
         return Outcome(track)
 
 
+def do_numbered(work: ClipWork, index: int, clip: Clip) -> tuple[int, Outcome]:
+    """Work on a clip in a process that is one of several.
+
+    Parameters
+    ----------
+    work : ClipWork
+    index : int
+        Of the clip.
+    clip : Clip
+
+    Returns
+    -------
+    index : int
+    outcome : Outcome
+    """
+    # As many decoders as processes are enough.
+    return index, work.do(clip, n_threads=1)
+
+
+def lost_clip(clip: Clip, error: Exception) -> Outcome:
+    """What became of a clip whose process died with it, again and again.
+
+    Parameters
+    ----------
+    clip : Clip
+    error : Exception
+        By which that was noticed.
+
+    Returns
+    -------
+    Outcome
+    """
+    return Outcome(
+        None,
+        ValueError(
+            f"{clip.label}: the process that read it died, as when memory runs out or a decoder "
+            f"fails badly ({type(error).__name__}); leave the clip out, convert it, or use fewer "
+            "processes."
+        ),
+    )
+
+
 def close_idle_landmarkers() -> None:
     """End MediaPipe in this process, where it is not at work."""
     while _idle:
