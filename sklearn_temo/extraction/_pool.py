@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
+from functools import cache
+from multiprocessing import current_process
+from threading import Thread
+from time import sleep
 
 from joblib import Parallel, delayed, effective_n_jobs
 from joblib.parallel import get_active_backend
@@ -12,6 +17,8 @@ from joblib.parallel import get_active_backend
 from ._clips import Clip
 from ._cluster import on_cluster
 from ._work import ClipWork, Outcome, close_idle_landmarkers, do_numbered, lost_clip
+
+_SECONDS_ORPHANED = 1.0
 
 
 def outcomes(
@@ -89,7 +96,30 @@ def _parallel(
     parallel = Parallel(
         n_jobs=n_jobs, return_as="generator_unordered", batch_size=1, max_nbytes=None
     )
-    return parallel(delayed(do_numbered)(work, index, clip) for index, clip in clips)
+    return parallel(delayed(_do)(work, index, clip) for index, clip in clips)
+
+
+def _do(work: ClipWork, index: int, clip: Clip) -> tuple[int, Outcome]:
+    _end_with_parent()
+    return do_numbered(work, index, clip)
+
+
+@cache
+def _end_with_parent() -> None:
+    """Have a process of loky end when the one that it works for was killed.
+
+    By itself it waits some minutes for more work, with all its memory.
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            sleep(_SECONDS_ORPHANED)
+        os._exit(1)
+
+    # A thread of joblib's other backends is in the process of the user, whose parent may go.
+    if current_process().name.startswith("LokyProcess"):
+        Thread(target=watch, daemon=True).start()
 
 
 def _alone(work: ClipWork, index: int, clip: Clip, n_jobs: int | None) -> Outcome:
