@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from itertools import islice
 from typing import Any
 
@@ -33,27 +34,49 @@ def on_cluster(
     outcome : Outcome
         In any order. Twice as many clips as there are threads are on their way at a time.
     """
-    from distributed import KilledWorker, as_completed
+    from distributed import KilledWorker
 
     client = backend.client
-    waiting = iter(clips)
-    at_work: dict[Any, tuple[int, Clip]] = {}
     # Where this is itself a task of the cluster, it must not keep others from running meanwhile.
     with backend.retrieval_context():
-        done = as_completed(loop=client.loop)
-        done.update(_submitted(client, work, waiting, 2 * backend.effective_n_jobs(-1), at_work))
-        try:
-            for future in done:
-                index, clip = at_work.pop(future)
+        suspects = []
+        with closing(_done(client, work, clips, 2 * backend.effective_n_jobs(-1))) as done:
+            for numbered, future in done:
+                try:
+                    answer = future.result()
+                except KilledWorker:
+                    suspects.append(numbered)
+                else:
+                    yield answer
+        # Dask gives up whatever lay on the workers that died, be it to blame or not. What kills a
+        # worker when nothing else is on the cluster is to blame.
+        with closing(_done(client, work, suspects, 1)) as done:
+            for numbered, future in done:
                 try:
                     answer = future.result()
                 except KilledWorker as error:
+                    index, clip = numbered
                     answer = index, lost_clip(clip, error)
-                future.release()
                 yield answer
-                done.update(_submitted(client, work, waiting, 1, at_work))
-        finally:
-            client.cancel(list(at_work))
+
+
+def _done(
+    client: Any, work: ClipWork, clips: list[tuple[int, Clip]], n_at_once: int
+) -> Generator[tuple[tuple[int, Clip], Any]]:
+    """Yield each clip with its future as it is done, with so many on the cluster at a time."""
+    from distributed import as_completed
+
+    waiting = iter(clips)
+    at_work: dict[Any, tuple[int, Clip]] = {}
+    done = as_completed(loop=client.loop)
+    done.update(_submitted(client, work, waiting, n_at_once, at_work))
+    try:
+        for future in done:
+            yield at_work.pop(future), future
+            future.release()
+            done.update(_submitted(client, work, waiting, 1, at_work))
+    finally:
+        client.cancel(list(at_work))
 
 
 def _submitted(
