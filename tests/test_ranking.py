@@ -4,7 +4,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sklearn_temo import mesh
-from sklearn_temo.selection._ranking import best_first, count_kept, keep_best
+from sklearn_temo.selection._ranking import count_kept, in_order, keep_first
+from sklearn_temo.selection._rounds import round_sizes
+
+
+def best_first(scores, similarity=None):
+    return np.concatenate(in_order(scores, similarity=similarity))
+
+
+def keep_best(scores, n_kept, pairs=None, similarity=None):
+    return keep_first(in_order(scores, pairs, similarity), n_kept)
 
 
 def symmetric_scores(seed):
@@ -92,3 +101,65 @@ def test_count_kept(k, expected):
 def test_an_impossible_k_is_told_with_the_numbers(k):
     with pytest.raises(ValueError, match=r"from 1 to 468 .*got k="):
         count_kept(k, 468)
+
+
+def test_what_says_the_same_again_comes_last():
+    # Two of each kind, equal to each other; the second of the best is worth less than all else.
+    scores = np.array([9.0, 8.9, 5.0, 4.9, 1.0])
+    similarity = np.eye(5)
+    similarity[0, 1] = similarity[1, 0] = similarity[2, 3] = similarity[3, 2] = 1
+    assert best_first(scores, similarity).tolist() == [0, 2, 4, 1, 3]
+    assert best_first(scores).tolist() == [0, 1, 2, 3, 4]
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=40), st.booleans())
+def test_an_order_holds_every_landmark_once_whatever_the_similarity(scores, alike):
+    similarity = np.ones((len(scores),) * 2) if alike else np.eye(len(scores))
+    order = best_first(np.array(scores, dtype=float), similarity)
+    assert sorted(order) == list(range(len(scores)))
+    if not alike:
+        assert order.tolist() == best_first(np.array(scores, dtype=float)).tolist()
+
+
+def test_closed_sets_hold_with_similarity():
+    pairs = mesh.mirror_pairs()
+    similarity = np.corrcoef(np.random.default_rng(0).random((468, 4))) ** 2
+    for k in (1, 2, 41, 64, 127, 467, 468):
+        kept = keep_best(symmetric_scores(2), k, pairs, similarity)
+        assert kept.sum() == k
+        assert np.array_equal(kept, kept[pairs])
+
+
+def test_a_pair_is_like_another_when_any_of_their_members_are():
+    pairs = np.array([1, 0, 3, 2, 5, 4])
+    scores = np.array([3.0, 3.0, 2.0, 2.0, 1.0, 1.0])
+    similarity = np.eye(6)
+    similarity[0, 3] = similarity[3, 0] = 1
+    groups = in_order(scores, pairs, similarity)
+    assert [group.tolist() for group in groups] == [[0, 1], [4, 5], [2, 3]]
+
+
+@pytest.mark.parametrize(
+    ("step", "k", "sizes"),
+    [
+        (None, 128, [128]),
+        (100, 128, [368, 268, 168, 128]),
+        (0.25, 128, [351, 234, 128]),
+        (1e-9, 466, [467, 466]),
+        ([234, 128], 20, [234, 128, 20]),
+        ((234, 128), 128, [234, 128]),
+        (np.array([468, 234, 128]), 200, [234, 200]),
+        (500, 1, [1]),
+        (10, 468, [468]),
+    ],
+)
+def test_round_sizes(step, k, sizes):
+    assert round_sizes(step, 468, k) == sizes
+
+
+@pytest.mark.parametrize(
+    "step", [0, -1, True, 0.0, 1.0, 1.5, np.nan, "some", [], [128, 234], [5, 5], [2.5], [3, 0]]
+)
+def test_an_impossible_step_is_told(step):
+    with pytest.raises(ValueError, match="step must be None, an int"):
+        round_sizes(step, 468, 4)

@@ -1,6 +1,7 @@
 import pickle
 import subprocess
 import sys
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from torch import nn
 from sklearn_temo import IGLandmarkSelector, LandmarkAligner, LandmarkLayout, TEMOClassifier, mesh
 from sklearn_temo.attribution import landmark_relevance
 from sklearn_temo.datasets import make_expression_clips
+from sklearn_temo.selection._similarity import landmark_similarity
 
 SMALL = LandmarkLayout(n_frames=4, n_landmarks=12, n_coords=2)
 SHAPE = {"n_frames": 4, "n_coords": 2}
@@ -441,35 +443,147 @@ class TestInScikitLearn:
 
 @pytest.fixture(scope="module")
 def truth():
-    """The default selector on clips whose moving landmarks are known."""
+    """Clips whose moving landmarks are known, and a memory of the work on them."""
     clips = make_expression_clips(n_clips=300, n_frames=16, random_state=1)
     X = LandmarkAligner().fit_transform(clips.data)
-    return IGLandmarkSelector(random_state=0).fit(X, clips.target), clips.moving.any(axis=0)
+    with TemporaryDirectory() as folder:
+
+        def fit(**parameters):
+            selector = IGLandmarkSelector(memory=folder, random_state=0, **parameters)
+            return selector.fit(X, clips.target)
+
+        yield fit, clips.moving.any(axis=0)
 
 
 class TestTruth:
     """On simulated expressions it is known which landmarks move."""
 
-    def test_as_many_as_move_are_nearly_all_that_move(self, truth):
-        selector, moving = truth
+    def test_by_score_as_many_as_move_are_nearly_all_that_move(self, truth):
+        fit, moving = truth
+        selector = fit(redundancy=None)
         assert moving[selector.ranking_ <= moving.sum()].sum() / moving.sum() >= 0.9
 
-    def test_twice_as_many_are_all_that_move(self, truth):
-        selector, moving = truth
+    @pytest.mark.parametrize("redundancy", [None, "correlation"])
+    def test_twice_as_many_are_all_that_move(self, truth, redundancy):
+        fit, moving = truth
         k = min(2 * moving.sum(), len(moving))
-        assert moving[selector.ranking_ <= k].sum() / moving.sum() >= 0.99
+        ranking = fit(redundancy=redundancy).ranking_
+        assert moving[ranking <= k].sum() / moving.sum() >= 0.99
 
-    def test_the_last_hardly_move(self, truth):
-        selector, moving = truth
-        last = selector.ranking_ > len(moving) - moving.sum()
+    @pytest.mark.parametrize("redundancy", [None, "correlation"])
+    def test_the_last_hardly_move(self, truth, redundancy):
+        fit, moving = truth
+        last = fit(redundancy=redundancy).ranking_ > len(moving) - moving.sum()
         assert last.sum() == moving.sum()
         assert moving[last].mean() <= 0.1 < moving.mean()
 
     def test_the_default_selection_moves(self, truth):
-        selector, moving = truth
+        fit, moving = truth
+        selector = fit()
         assert selector.get_landmark_support().sum() == 128
         assert moving[selector.get_landmark_support()].mean() >= 0.9
         assert selector.completeness_gap_ <= 1e-3
+
+    def test_of_a_quarter_as_many_all_but_a_few_move(self, truth):
+        fit, moving = truth
+        kept = fit(k=int(moving.sum()) // 4).get_landmark_support()
+        assert moving[kept].mean() >= 0.95
+
+
+@pytest.fixture(scope="module")
+def twins(small):
+    """Landmarks 3, 6 and 10 are copies of the ones that move."""
+    X, y = small
+    clips = SMALL.unflatten(X).copy()
+    clips[:, :, [3, 6, 10]] = clips[:, :, [2, 5, 9]]
+    return SMALL.flatten(clips), y
+
+
+class TestRedundancy:
+    def test_copies_are_not_chosen_before_all_else(self, twins):
+        selector = selector_of(fast_temo(max_epochs=20), k=3).fit(*twins)
+        kept = selector.get_landmark_support(indices=True).tolist()
+        assert [{2: 0, 3: 0, 5: 1, 6: 1, 9: 2, 10: 2}[landmark] for landmark in kept] == [0, 1, 2]
+
+    def test_by_score_alone_copies_are_as_good_as_any(self, twins):
+        selector = selector_of(fast_temo(max_epochs=20), k=6, redundancy=None).fit(*twins)
+        assert selector.get_landmark_support(indices=True).tolist() == [2, 3, 5, 6, 9, 10]
+
+    def test_the_same_landmarks_in_other_units(self, twins):
+        X, _ = twins
+        expected = landmark_similarity(X, SMALL)
+        np.testing.assert_allclose(landmark_similarity(1000 * X + 3, SMALL), expected, atol=1e-3)
+
+    def test_similarity_is_the_rv_coefficient(self, small):
+        X, _ = small
+        clips = SMALL.unflatten(X).astype(float)
+        found = landmark_similarity(X, SMALL)
+        for i, j in [(2, 5), (0, 7), (9, 9)]:
+            expected = []
+            for part in (clips[:, :1], clips[:, 1:]):
+                a, b = (part[:, :, landmark].reshape(-1, 2) for landmark in (i, j))
+                a, b = a - a.mean(axis=0), b - b.mean(axis=0)
+                rv = np.trace(a.T @ b @ b.T @ a)
+                rv /= np.sqrt(np.trace(a.T @ a @ a.T @ a) * np.trace(b.T @ b @ b.T @ b))
+                expected.append(rv)
+            assert found[i, j] == pytest.approx(np.sqrt(np.prod(expected)), abs=1e-5)
+
+    def test_a_landmark_that_never_moves_is_like_none(self, small):
+        clips = SMALL.unflatten(small[0]).copy()
+        clips[:, :, 4] = 7
+        similarity = landmark_similarity(SMALL.flatten(clips), SMALL)
+        assert np.isfinite(similarity).all()
+        assert np.flatnonzero(similarity[4]).tolist() == [4]
+        np.testing.assert_array_equal(similarity, similarity.T)
+
+
+class TestRounds:
+    def test_each_round_trains_on_what_the_last_one_left(self, small):
+        selector = selector_of(k=3, step=[8, 5]).fit(*small)
+        assert selector.n_landmarks_in_rounds_ == [12, 8, 5]
+        assert selector.estimator_.layout_.n_landmarks == 5
+        assert sorted(selector.ranking_) == list(range(1, 13))
+        assert np.flatnonzero(selector.ranking_ <= 3).tolist() == list(
+            selector.get_landmark_support(indices=True)
+        )
+
+    def test_rounds_are_selectors_in_a_row(self, small):
+        X, y = small
+        first = selector_of(k=6).fit(X, y)
+        second = selector_of(k=3).fit(first.transform(X), y)
+        both = selector_of(k=3, step=[6]).fit(X, y)
+        by_hand = first.get_landmark_support(indices=True)[second.get_landmark_support()]
+        assert both.get_landmark_support(indices=True).tolist() == by_hand.tolist()
+        np.testing.assert_array_equal(
+            both.landmark_scores_[first.get_landmark_support()], second.landmark_scores_
+        )
+
+    def test_a_step_is_read_as_in_rfe(self, small):
+        assert selector_of(k=3, step=4).fit(*small).n_landmarks_in_rounds_ == [12, 8, 4]
+        assert selector_of(k=3, step=0.25).fit(*small).n_landmarks_in_rounds_ == [12, 9, 6]
+
+    def test_pairs_stay_together_from_round_to_round(self, faces):
+        selector = selector_of(k=41, step=[128], n_frames=4, n_coords=3).fit(*faces)
+        kept = selector.get_landmark_support()
+        pairs = mesh.mirror_pairs()
+        assert kept.sum() == 41
+        np.testing.assert_array_equal(kept, kept[pairs])
+        np.testing.assert_array_equal(selector.landmark_scores_, selector.landmark_scores_[pairs])
+
+    def test_baselines_of_ones_own_lose_the_same_columns(self, small):
+        X, y = small
+        selector = selector_of(k=3, step=[6], baselines=X[:2]).fit(X, y)
+        np.testing.assert_array_equal(selector.baselines_, X[:2])
+
+    def test_every_round_is_reported(self, small):
+        recorder = Recorder()
+        selector_of(k=3, step=[8, 5]).set_callbacks(recorder).fit(*small)
+        trainings = [task for task in recorder.ended if task == ("IGLandmarkSelector", "train")]
+        assert len(trainings) == 3
+
+    def test_an_impossible_step_is_told_before_training(self, small):
+        with pytest.raises(ValueError, match="step must be"):
+            selector_of(step=[5, 8]).fit(*small)
 
 
 def test_a_pipeline_as_estimator_is_refused_before_it_is_trained(aligned):

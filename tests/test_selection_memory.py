@@ -56,11 +56,16 @@ def assert_same(one, other):
 
 
 def test_another_k_is_found_and_equals_a_fit_without_memory(tmp_path, n_fits, aligned):
-    for k, symmetric in [(64, "auto"), (16, "auto"), (0.5, False), ("all", True)]:
-        found = selector(tmp_path, k=k, symmetric=symmetric).fit(*aligned)
+    for k, symmetric, redundancy in [
+        (64, "auto", "correlation"),
+        (16, "auto", None),
+        (0.5, False, "correlation"),
+        ("all", True, None),
+    ]:
+        found = selector(tmp_path, k=k, symmetric=symmetric, redundancy=redundancy).fit(*aligned)
         assert n_fits() == 1
         plain = selector(tmp_path, TEMOClassifier(max_epochs=2, hidden_size=8), memory=None)
-        plain.set_params(k=k, symmetric=symmetric).fit(*aligned)
+        plain.set_params(k=k, symmetric=symmetric, redundancy=redundancy).fit(*aligned)
         assert_same(found, plain)
         np.testing.assert_array_equal(found.get_support(), plain.get_support())
         np.testing.assert_array_equal(
@@ -87,6 +92,15 @@ def test_whatever_else_changes_is_new_work(tmp_path, n_fits, aligned, change):
     assert n_fits() == 2
     plain = selector(tmp_path).set_params(**change, memory=None).fit(*aligned)
     assert_same(changed, plain)
+
+
+def test_rounds_are_found_one_by_one(tmp_path, n_fits, aligned):
+    for k, n_rounds, n_trained in [(64, 3, 3), (16, 3, 3), (100, 3, 3), (10, 3, 3)]:
+        found = selector(tmp_path, k=k, step=[234, 128]).fit(*aligned)
+        assert len(found.n_landmarks_in_rounds_) == n_rounds
+        assert n_fits() == n_trained
+    plain = selector(tmp_path, TEMOClassifier(max_epochs=2, hidden_size=8), memory=None)
+    assert_same(found, plain.set_params(k=10, step=[234, 128]).fit(*aligned))
 
 
 def test_data_are_told_by_every_number_and_label(tmp_path, n_fits, aligned):

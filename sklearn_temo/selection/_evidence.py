@@ -1,4 +1,4 @@
-"""What landmarks are chosen by: a trained network, and the relevance they have for it."""
+"""What landmarks are chosen by: their relevance for a trained network, and how alike they are."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from ..attribution._integrated_gradients import rows_of_a_block
 from ..attribution._progress import reported
 from ..attribution._relevance import LandmarkRelevance, RelevanceSums
 from ..layout import LandmarkLayout
+from ._similarity import landmark_similarity
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """A fitted network and its relevance.
+    """A fitted network, its relevance, and the similarity of the landmarks.
 
     Parameters
     ----------
@@ -30,11 +31,13 @@ class Evidence:
     baselines : ndarray of shape (n_baselines, n_features)
         Where the integrals began.
     relevance : LandmarkRelevance
+    similarity : ndarray of shape (n_landmarks, n_landmarks)
     """
 
     estimator: BaseEstimator
     baselines: NDArray
     relevance: LandmarkRelevance
+    similarity: NDArray[np.float32]
 
 
 def gather_evidence(
@@ -43,6 +46,7 @@ def gather_evidence(
     X: NDArray[np.float32],
     y: NDArray,
     layout: LandmarkLayout,
+    baselines: str | NDArray,
     seed: int,
     progress: CallbackContext,
 ) -> Evidence:
@@ -60,6 +64,8 @@ def gather_evidence(
         Labels.
     layout : LandmarkLayout
         Of `X`.
+    baselines : str or ndarray of shape (n_baselines, n_features)
+        The kind of baselines, or the baselines themselves.
     seed : int
         Of torch's generator during the training, and of random baselines.
     progress : sklearn.callback.CallbackContext
@@ -85,7 +91,10 @@ def gather_evidence(
         )
     order = np.argsort(estimator.classes_)
     targets = order[np.searchsorted(estimator.classes_, y, sorter=order)]
-    baselines = _baselines(selector, X, targets, seed)
+    if isinstance(baselines, str):
+        baselines = make_baselines(
+            X, targets, kind=baselines, n_baselines=selector.n_baselines, random_state=seed
+        )
     sums = RelevanceSums(X, baselines, targets, layout, len(estimator.classes_))
     n_blocks = -(-len(X) // rows_of_a_block(selector.n_steps, selector.batch_size))
     task = progress.subcontext(task_name="attribute", max_subtasks=n_blocks * len(baselines))
@@ -98,22 +107,4 @@ def gather_evidence(
         block.call_on_fit_task_begin(estimator=selector)
         block.call_on_fit_task_end(estimator=selector)
     task.call_on_fit_task_end(estimator=selector, X=X, y=y)
-    return Evidence(estimator, baselines, sums.relevance())
-
-
-def _baselines(selector, X, targets, seed):
-    if isinstance(selector.baselines, str):
-        return make_baselines(
-            X,
-            targets,
-            kind=selector.baselines,
-            n_baselines=selector.n_baselines,
-            random_state=seed,
-        )
-    baselines = np.asarray(selector.baselines, dtype=np.float32)
-    if baselines.ndim != 2 or baselines.shape[1] != X.shape[1] or not len(baselines):
-        raise ValueError(
-            f"baselines must have shape (n_baselines, {X.shape[1]}), one column for each "
-            f"feature of X; got {baselines.shape}."
-        )
-    return baselines
+    return Evidence(estimator, baselines, sums.relevance(), landmark_similarity(X, layout))

@@ -26,7 +26,8 @@ from .. import mesh
 from ..attribution._baselines import KINDS
 from ..layout import LandmarkLayout
 from ._memory import remember
-from ._ranking import best_first, count_kept, keep_best
+from ._ranking import count_kept
+from ._rounds import reduce_in_rounds, round_sizes
 
 # From so many landmarks on, keeping mirror partners together was measured to cost nothing; with
 # fewer, one side of the face says nearly what the other does.
@@ -40,7 +41,8 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
 
     A network is trained on the data; then the Integrated Gradients [1]_ of every sample's own
     class are taken against several typical samples as baselines, and aggregated to one score for
-    each class and landmark. The k best landmarks are kept, with all their columns.
+    each class and landmark. The k best landmarks that don't repeat each other are kept, with all
+    their columns.
 
     Parameters
     ----------
@@ -62,18 +64,28 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         Nodes of the integral; "auto" takes as many as `tol` asks for.
     tol : float, default=1e-3
         Relative completeness gap that a pair of sample and baseline may have.
+    redundancy : "correlation" or None, default="correlation"
+        Neighbours on a face move together: each has a high score where one has, and says the same.
+        "correlation" chooses landmarks one by one and lowers, after each choice, the scores of
+        those whose courses correlate with it. None takes the highest scores as they are.
     symmetric : "auto" or bool, default="auto"
         Whether scores are averaged over mirror pairs, and both or none of a pair are kept, which
         needs a full face mesh (468 or 478 landmarks). "auto" does so on a full mesh from k = 40
         up.
+    step : int, float, sequence of int or None, default=None
+        Reduce in rounds: train, attribute, drop, and train again on what is left, until `k` are.
+        As in :class:`~sklearn.feature_selection.RFE`, an int is the number of landmarks dropped in
+        a round, and a float the share of all landmarks; a sequence such as ``[234, 128]`` says how
+        many are left after each round, and those above `k` count. None does it in one round.
     batch_size : int, default=1024
         Points of integration paths that are evaluated at once; it bounds the memory.
     memory : str, path, object with the joblib.Memory interface or None, default=None
         Where the trained network and its relevance are kept, to be found again by every fit on
-        the same data that differs in `k` or `symmetric` only: a search over `k` then trains one
-        network a fold. Whatever else changes (data, labels, parameters, the code of `estimator`,
-        versions of the libraries) leads to new work. Needs a `random_state`: without, every fit is
-        meant to be another one. What is kept can be as personal as the data; None keeps nothing.
+        the same data that differs in `k`, `redundancy` or `symmetric` only: a search over `k` then
+        trains one network a fold. With `step`, what a round found is kept by itself. Whatever else
+        changes (data, labels, parameters, the code of `estimator`, versions of the libraries)
+        leads to new work. Needs a `random_state`: without, every fit is meant to be another one.
+        What is kept can be as personal as the data; None keeps nothing.
     n_frames : int, default=16
         Frames of a clip.
     n_coords : int, default=3
@@ -88,22 +100,25 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
     Attributes
     ----------
     estimator_ : estimator
-        The fitted network.
+        The fitted network; with `step`, that of the last round, for the columns that were left.
     classes_ : ndarray of shape (n_classes,)
         Labels.
     baselines_ : ndarray of shape (n_baselines, n_features)
-        Where the integrals began.
+        Where the integrals of the first round began.
     landmark_scores_ : ndarray of shape (n_landmarks,)
         Score of each landmark: each class's scores divided by their sum, averaged over the
-        classes. They sum to 1.
+        classes. They sum to 1 in each round; with `step`, a landmark's score is that of the last
+        round it took part in.
     landmark_scores_per_class_ : ndarray of shape (n_classes, n_landmarks)
         How far each landmark moves the logit of a class: the absolute value of its attribution,
         summed over its frames and coordinates, averaged over the samples of that class and the
         baselines.
     ranking_ : ndarray of int of shape (n_landmarks,)
-        1 is the landmark with the highest score.
+        1 is the landmark that is chosen first; those that are kept have ranks up to `k`.
+    n_landmarks_in_rounds_ : list of int
+        Landmarks that each round began with.
     completeness_gap_ : float
-        Largest relative completeness gap of all pairs of sample and baseline.
+        Largest relative completeness gap of all pairs of sample and baseline, in all rounds.
     n_gradient_evaluations_ : int
         Gradients of the network that were computed for the integrals.
     n_features_in_ : int
@@ -146,7 +161,9 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         "baselines": [StrOptions(set(KINDS)), "array-like"],
         "n_steps": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "tol": [Interval(Real, 0, None, closed="neither")],
+        "redundancy": [StrOptions({"correlation"}), None],
         "symmetric": [StrOptions({"auto"}), "boolean"],
+        "step": "no_validation",
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "memory": [str, os.PathLike, HasMethods(["cache"]), None],
         "n_frames": [Interval(Integral, 1, None, closed="left")],
@@ -164,7 +181,9 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         baselines="typical",
         n_steps="auto",
         tol=1e-3,
+        redundancy="correlation",
         symmetric="auto",
+        step=None,
         batch_size=1024,
         memory=None,
         n_frames=16,
@@ -178,7 +197,9 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         self.baselines = baselines
         self.n_steps = n_steps
         self.tol = tol
+        self.redundancy = redundancy
         self.symmetric = symmetric
+        self.step = step
         self.batch_size = batch_size
         self.memory = memory
         self.n_frames = n_frames
@@ -213,44 +234,69 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
             raise
 
     def _fit(self, X, y):
-        from ..attribution._relevance import warn_if_unconverged
-        from ._evidence import gather_evidence
-
         X, y = validate_data(self, X, y, dtype=np.float32)
         y = column_or_1d(y)
         layout = LandmarkLayout.from_n_features(X.shape[1], self.n_frames, self.n_coords)
         n_kept = count_kept(self.k, layout.n_landmarks)
-        pairs = self._mirror_pairs(layout.n_landmarks, n_kept)
-        progress = self._init_callback_context(max_subtasks=2)
+        sizes = round_sizes(self.step, layout.n_landmarks, n_kept)
+        baselines = self._check_baselines(X.shape[1])
+        pairs = [self._mirror_pairs(layout.n_landmarks, n_left) for n_left in sizes]
+        estimator, seed = self._make_estimator()
+        progress = self._init_callback_context(max_subtasks=2 * len(sizes))
         progress.call_on_fit_task_begin(estimator=self, X=X, y=y)
 
-        estimator, seed = self._make_estimator()
+        def gather(left):
+            return self._gather(clone(estimator), X, y, layout, left, baselines, seed, progress)
 
-        integration = (self.baselines, self.n_baselines, self.n_steps, self.tol, self.batch_size)
-        # Base arrays, since joblib tells a memory map from an array of the same numbers.
-        depends_on = (np.asarray(X), np.asarray(y), layout, seed, *integration)
-        work = partial(gather_evidence, self, estimator, X, y, layout, seed, progress)
-        evidence = remember(self.memory, work, estimator, depends_on)
-        relevance = evidence.relevance
-        warn_if_unconverged(relevance, self.tol, stacklevel=5)
-
-        scores, per_class = relevance.overall, relevance.per_class
-        if pairs is not None:
-            scores, per_class = (
-                (values + values[..., pairs]) / 2 for values in (scores, per_class)
-            )
-        self.estimator_ = evidence.estimator
-        self.classes_ = evidence.estimator.classes_
-        self.baselines_ = evidence.baselines
-        self.landmark_scores_, self.landmark_scores_per_class_ = scores, per_class
-        self.completeness_gap_ = relevance.completeness_gap
-        self.n_gradient_evaluations_ = relevance.n_gradient_evaluations
-        self.ranking_ = np.empty(layout.n_landmarks, dtype=int)
-        self.ranking_[best_first(scores)] = np.arange(1, layout.n_landmarks + 1)
+        found = reduce_in_rounds(
+            layout.n_landmarks,
+            list(zip(sizes, pairs, strict=True)),
+            gather,
+            spare_similar=self.redundancy is not None,
+        )
+        self.estimator_ = found.rounds[-1].estimator
+        self.classes_ = self.estimator_.classes_
+        self.baselines_ = found.rounds[0].baselines
+        self.landmark_scores_, self.landmark_scores_per_class_ = found.scores, found.per_class
+        self.ranking_ = found.ranking
+        self.n_landmarks_in_rounds_ = [layout.n_landmarks, *sizes[:-1]]
+        relevances = [evidence.relevance for evidence in found.rounds]
+        self.completeness_gap_ = max(r.completeness_gap for r in relevances)
+        self.n_gradient_evaluations_ = sum(r.n_gradient_evaluations for r in relevances)
         self._layout = layout
-        self._landmark_support = keep_best(scores, n_kept, pairs)
+        self._landmark_support = np.isin(np.arange(layout.n_landmarks), found.kept)
         progress.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
+
+    def _gather(self, estimator, X, y, layout, left, baselines, seed, progress):
+        """The evidence of one round, for the landmarks that are left."""
+        from ..attribution._relevance import warn_if_unconverged
+        from ._evidence import gather_evidence
+
+        if len(left) < layout.n_landmarks:
+            columns = layout.feature_mask(np.isin(np.arange(layout.n_landmarks), left))
+            X = X[:, columns]
+            baselines = baselines if isinstance(baselines, str) else baselines[:, columns]
+            layout = LandmarkLayout(layout.n_frames, len(left), layout.n_coords)
+        integration = (baselines, self.n_baselines, self.n_steps, self.tol, self.batch_size)
+        # Base arrays, since joblib tells a memory map from an array of the same numbers.
+        depends_on = (np.asarray(X), np.asarray(y), layout, seed, *integration)
+        work = partial(gather_evidence, self, estimator, X, y, layout, baselines, seed, progress)
+        evidence = remember(self.memory, work, estimator, depends_on)
+        warn_if_unconverged(evidence.relevance, self.tol, stacklevel=8)
+        return evidence
+
+    def _check_baselines(self, n_features):
+        """The kind of baselines, or the baselines themselves."""
+        if isinstance(self.baselines, str):
+            return self.baselines
+        baselines = np.asarray(self.baselines, dtype=np.float32)
+        if baselines.ndim != 2 or baselines.shape[1] != n_features or not len(baselines):
+            raise ValueError(
+                f"baselines must have shape (n_baselines, {n_features}), one column for each "
+                f"feature of X; got {baselines.shape}."
+            )
+        return baselines
 
     def get_landmark_support(self, indices=False):
         """Which landmarks are kept.
