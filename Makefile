@@ -16,7 +16,7 @@ INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraint
 # Two pips at once would break one environment.
 .NOTPARALLEL:
 
-.PHONY: help demo test figures bench-attribution bench-extraction lint docs wheel constraints clean
+.PHONY: help demo test figures bench-attribution bench-extraction bench-claims lint docs wheel constraints clean
 
 help: ## print this list
 	@echo "usage: make TARGET"
@@ -40,6 +40,10 @@ bench-attribution: $(VENV)/installed-test ## print how fast and exact the attrib
 bench-extraction: $(VENV)/installed-test ## print how fast clips become landmarks, and survive faults
 	$(BIN)/python -m benchmarks.extraction
 	$(BIN)/python -m benchmarks.extraction_faults
+
+bench-claims: export OMP_NUM_THREADS = 1
+bench-claims: $(VENV)/installed-test ## test the paper's claims on people never seen; writes docs/claims
+	$(BIN)/python -m benchmarks.claims $(ARGS)
 
 lint: $(VENV)/installed-lint ## check style, spelling, docstrings and types
 	$(BIN)/ruff check .

@@ -66,7 +66,11 @@ pipe = make_temo_pipeline(
     classifier=TEMOClassifier(max_epochs=20),
     random_state=0,
 )
-pipe.set_params(select__estimator=TEMOClassifier(max_epochs=20, random_state=0))
+pipe.set_params(
+    select__estimator=TEMOClassifier(
+        scaling="column", weight_decay=10.0, max_epochs=20, random_state=0
+    )
+)
 pipe.fit(X, y)
 
 selector = pipe.named_steps["select"]

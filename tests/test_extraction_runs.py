@@ -12,6 +12,7 @@ import numpy as np
 import psutil
 import pytest
 from joblib import Memory, parallel_config
+from PIL import Image
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -111,6 +112,35 @@ def test_a_clip_that_kills_its_process_is_named(cremad_paths):
             assert "the process that read it died" in str(outcome.error)
         else:
             assert outcome.track is not None
+
+
+def test_clips_of_image_files_are_read_as_their_frames(tmp_path, cremad_frames, counted):
+    clips = []
+    for number, frames in enumerate(cremad_frames[:2]):
+        folder = tmp_path / "images" / str(number)
+        folder.mkdir(parents=True)
+        clips.append(tuple(folder / f"{i}.png" for i in range(3)))
+        for path, frame in zip(clips[-1], frames, strict=False):
+            Image.fromarray(frame).save(path)
+    X = FaceLandmarkTransformer(n_frames=2).transform([frames[:3] for frames in cremad_frames[:2]])
+    counted.clear()
+    settings = {"n_frames": 2, "memory": str(tmp_path / "cache")}
+    transformer = FaceLandmarkTransformer(**settings, n_jobs=2)
+    np.testing.assert_array_equal(transformer.transform(clips), X)
+    assert len(entries(tmp_path / "cache")) == 2
+    np.testing.assert_array_equal(FaceLandmarkTransformer(**settings).transform(clips), X)
+    assert not counted
+    assert [clip.source for clip in transformer.extract(clips)] == [
+        str(frames[0].parent) for frames in clips
+    ]
+    clips[0][2].write_bytes(b"damaged")
+    skipping = FaceLandmarkTransformer(**settings, on_error="skip-with-nan")
+    with pytest.warns(SkippedClipsWarning):
+        np.testing.assert_array_equal(np.isnan(skipping.transform(clips)[:, 0]), [True, False])
+    (skipped,) = skipping.report_.skipped
+    assert skipped.source == str(clips[0][0].parent)
+    assert "clip 0 (" in skipped.reason
+    assert f"frame 2 ({str(clips[0][2])!r})" in skipped.reason
 
 
 @pytest.mark.parametrize("kind", [str, Path, Memory])

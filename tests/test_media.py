@@ -406,6 +406,9 @@ def test_what_a_header_says_of_the_length_is_not_believed(write_video, lie):
         (None, TypeError, "clip 1 is a NoneType: expected a path"),
         (3, TypeError, "clip 1 is a int"),
         ([np.zeros((4, 4, 3), np.uint8)], TypeError, "clip 1 is a list: .*np.stack"),
+        ((), ValueError, "clip 1 is an empty tuple: expected the paths"),
+        ([], ValueError, "clip 1 is an empty list: expected the paths"),
+        ((__file__, None), TypeError, "clip 1, frame 1 is a NoneType: expected the path"),
         (math.nan, TypeError, "clip 1 is a float: expected a path.* missing are best dropped"),
         (b"a.mp4", TypeError, "clip 1 is a bytes: expected a path"),
         ("a\0.mp4", ValueError, "clip 1 .*cannot be opened"),
@@ -497,3 +500,75 @@ def test_containers_of_paths_and_arrays(cremad_paths):
         "clip 0 (array of shape (3, 4, 5, 3))",
         "clip 1 (array of shape (3, 4, 5, 3))",
     ]
+
+
+@pytest.fixture
+def frame_files(tmp_path):
+    """Ten image files, frame i of which is all 20 * i."""
+    folder = tmp_path / "S005" / "001"
+    folder.mkdir(parents=True)
+    files = [folder / f"{i:02d}.png" for i in range(10)]
+    for file, pixels in zip(files, grey_frames(10), strict=True):
+        Image.fromarray(pixels).save(file)
+    return files
+
+
+@pytest.mark.parametrize("kind", [tuple, list])
+def test_image_files_can_be_the_frames_of_a_clip(frame_files, kind):
+    clip = kind([str(frame_files[3]), *frame_files[:3]])
+    frames = read(clip)
+    assert numbers(frames) == [3, 0, 1, 2]
+    assert [frame.time for frame in frames] == [0.0, 1.0, 2.0, 3.0]
+    assert numbers(read(clip, 6)) == [3, 0, 0, 1, 1, 2]
+    assert numbers(read(clip, None, (1, -1))) == [0, 1]
+    assert math.isnan(read_clip(check_clips([clip])[0], None).fps)
+    assert numbers(read(kind(frame_files[4:5]), 2)) == [4, 4]
+
+
+def test_only_the_images_that_are_needed_are_decoded(frame_files):
+    for i in (1, 4, 7):
+        frame_files[i].write_bytes(b"no image")
+    assert numbers(read(tuple(frame_files), 2)) == [0, 9]
+    assert numbers(read(tuple(frame_files), None, (2, 3))) == [2, 3]
+    with pytest.raises(ValueError, match=r"clip 0 \(.*001'\), frame 1 \(.*01.png'\): .* no image"):
+        read(tuple(frame_files))
+
+
+def test_a_list_of_paths_stays_a_list_of_clips(frame_files):
+    assert len(check_clips(frame_files)) == 10
+    assert len(check_clips(tuple(map(str, frame_files)))) == 10
+    clips = check_clips([tuple(frame_files), str(frame_files[0]), frame_files[:3]])
+    assert [clip.source for clip in clips] == [
+        str(frame_files[0].parent),
+        str(frame_files[0]),
+        str(frame_files[0].parent),
+    ]
+
+
+def test_a_clip_of_images_is_called_after_its_folder_or_first_image(frame_files, tmp_path):
+    apart = tmp_path / "apart.png"
+    apart.write_bytes(frame_files[0].read_bytes())
+    assert check_clips([(apart, frame_files[0])])[0].source == str(apart)
+    assert check_clips([[apart]])[0].source == str(apart)
+
+
+def test_an_image_that_is_missing_is_named(frame_files):
+    frame_files[2].unlink()
+    message = r"clip 1 \(.*001'\), frame 2 \(.*02.png'\): no such file"
+    with pytest.raises(FileNotFoundError, match=message):
+        check_clips([frame_files[0], tuple(frame_files)])
+    _, bad = look_at_clips([frame_files[0], tuple(frame_files)])
+    assert bad.source == str(frame_files[0].parent)
+
+
+def test_a_frame_of_another_size_is_named(frame_files):
+    Image.new("RGB", (8, 6)).save(frame_files[5])
+    with pytest.raises(ValueError, match=r"frame 5 .*: is 8 x 6 pixels large.* are 64 x 48"):
+        read(tuple(frame_files))
+
+
+def test_a_damaged_frame_is_named(frame_files):
+    whole = frame_files[9].read_bytes()
+    frame_files[9].write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"frame 9 .*09.png'\): cannot be read"):
+        read(tuple(frame_files))

@@ -74,6 +74,20 @@ def test_arrays_go_by_content_and_shape(store):
     assert keys[3] == store.key(check_clips([view.copy()])[0])
 
 
+def test_clips_of_images_go_by_the_content_of_all_in_order(store, tmp_path):
+    paths = [tmp_path / name for name in ("a.png", "b.png", "c.png", "moved.png")]
+    for path, content in zip(paths, (b"1", b"2", b"3", b"2"), strict=True):
+        path.write_bytes(content)
+    a, b, c, moved = paths
+
+    def key(*frames):
+        return store.key(check_clips([frames])[0])
+
+    assert key(a, b, c) == key(a, moved, c)
+    others = [key(a, c, b), key(a, b), key(a), key(a, b, c, c)]
+    assert len({key(a, b, c), store.key(check_clips([a])[0]), *others}) == 6
+
+
 def test_entries_go_by_everything_else_too(tmp_path, cremad_paths, monkeypatch):
     (clip,) = check_clips(cremad_paths[:1])
     settings = [

@@ -40,6 +40,9 @@ class TEMONet(nn.Module):
         Share of clips whose first of several frames is dropped in training.
     noise : float
         Standard deviation of the noise that training adds to what is embedded.
+    scaling : {"shared", "column"}
+        What centred columns are divided by: one deviation for the first frame and one for the
+        filters, or their own.
     randomized : bool
         Leave the embeddings at their random initialisation, and train the rest.
     """
@@ -61,6 +64,7 @@ class TEMONet(nn.Module):
         landmark_dropout: float,
         first_frame_dropout: float,
         noise: float,
+        scaling: str,
         randomized: bool,
     ) -> None:
         super().__init__()
@@ -69,6 +73,7 @@ class TEMONet(nn.Module):
         self.landmark_dropout = landmark_dropout
         self.first_frame_dropout = first_frame_dropout
         self.noise = noise
+        self.scaling = scaling
         n_later = n_frames - 1
         n_filters = min(n_filters, n_later)
         first_size = max(1, hidden_size // 4) if n_later else hidden_size
@@ -113,6 +118,9 @@ class TEMONet(nn.Module):
         filtered : Tensor of shape (n_clips, (1 + n_filters) * n_landmarks * n_coords)
         """
         variance, mean = torch.var_mean(filtered, dim=0, correction=0)
+        if self.scaling == "shared":
+            kinds = [self.n_inputs, len(mean) - self.n_inputs]
+            variance = torch.cat([v.mean().expand(len(v)) for v in variance.split(kinds)])
         scale = variance.sqrt()
         # A column that is constant up to rounding says nothing, and must not be blown up.
         constant = scale <= 10 * torch.finfo(scale.dtype).eps * mean.abs()

@@ -43,7 +43,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         mean on.
     dropout : float, default=0.3
         Share of hidden units dropped in training.
-    landmark_dropout : float, default=0.5
+    landmark_dropout : float, default=0.2
         Share of landmarks dropped in training, from all frames at once: no landmark may become
         indispensable.
     first_frame_dropout : float, default=0.5
@@ -51,6 +51,12 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         is, more than what they feel.
     noise : float, default=0.3
         Standard deviation of the noise added to the standardised input in training.
+    scaling : {"shared", "column"}, default="shared"
+        What the centred columns are divided by. "shared": one standard deviation for the first
+        frame, and one for the filters of the later ones, so that the jitter of what stands still
+        stays small beside what moves. "column": each by its own, so that small movements count as
+        much as large ones, and jitter too; for data whose columns have different units, and for
+        attributions.
     label_smoothing : float, default=0.1
         Share of the target spread evenly over the classes.
     randomized : bool, default=False
@@ -58,10 +64,8 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         randomized neural networks.
     lr : float, default=0.005
         Highest learning rate of AdamW; it follows one cycle over the training.
-    weight_decay : float, default=10.0
-        Decoupled weight decay of AdamW. Adam moves every weight at the same pace, however small its
-        gradient: the strong decay takes those back that only follow noise, without which
-        attributions would not tell a landmark that moves from one that does not.
+    weight_decay : float, default=0.3
+        Decoupled weight decay of AdamW.
     max_epochs : int, default=60
         Passes over the training data.
     batch_size : int, default=32
@@ -140,6 +144,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         "landmark_dropout": [Interval(Real, 0, 1, closed="left")],
         "first_frame_dropout": [Interval(Real, 0, 1, closed="both")],
         "noise": [Interval(Real, 0, None, closed="left")],
+        "scaling": [StrOptions({"shared", "column"})],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "randomized": ["boolean"],
         "lr": [Interval(Real, 0, None, closed="neither")],
@@ -165,13 +170,14 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         hidden_size=128,
         n_filters=4,
         dropout=0.3,
-        landmark_dropout=0.5,
+        landmark_dropout=0.2,
         first_frame_dropout=0.5,
         noise=0.3,
+        scaling="shared",
         label_smoothing=0.1,
         randomized=False,
         lr=0.005,
-        weight_decay=10.0,
+        weight_decay=0.3,
         max_epochs=60,
         batch_size=32,
         class_weight="balanced",
@@ -192,6 +198,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.landmark_dropout = landmark_dropout
         self.first_frame_dropout = first_frame_dropout
         self.noise = noise
+        self.scaling = scaling
         self.label_smoothing = label_smoothing
         self.randomized = randomized
         self.lr = lr

@@ -67,6 +67,7 @@ def build_net(
         module__landmark_dropout=temo.landmark_dropout,
         module__first_frame_dropout=temo.first_frame_dropout,
         module__noise=temo.noise,
+        module__scaling=temo.scaling,
         module__randomized=temo.randomized,
         criterion=torch.nn.CrossEntropyLoss,
         criterion__weight=torch.as_tensor(weight, dtype=torch.float32),

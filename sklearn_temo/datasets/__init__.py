@@ -1,4 +1,4 @@
-"""Clips to try things on: real ones that come with the package, made ones, and your own folder."""
+"""Clips that come with the package, made ones, your own folder, and known data sets."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ _HOMES = {
     "load_cremad_sample": "._cremad",
     "load_clip_folder": "._folder",
     "make_expression_clips": "._expressions",
+    "load_ckplus": "._ckplus",
+    "load_ravdess": "._ravdess",
+    "fetch_cremad": "._cremad_fetch",
 }
 
 __all__ = [*_HOMES]

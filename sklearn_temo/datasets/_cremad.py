@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
-_EMOTIONS = {
+EMOTIONS = {
     "ANG": "anger",
     "DIS": "disgust",
     "FEA": "fear",
@@ -18,7 +18,7 @@ _EMOTIONS = {
 }
 
 # The containers' own mean rate.
-_FPS = 29.97
+FPS = 29.97
 
 
 def load_cremad_sample(*, return_X_y: bool = False) -> Any:
@@ -53,6 +53,10 @@ def load_cremad_sample(*, return_X_y: bool = False) -> Any:
     (data, target) : tuple
         With `return_X_y`.
 
+    See Also
+    --------
+    fetch_cremad : Fetches the other clips.
+
     References
     ----------
     .. [1] H. Cao, D. G. Cooper, M. K. Keutmann, R. C. Gur, A. Nenkova, R. Verma, "CREMA-D:
@@ -69,18 +73,18 @@ def load_cremad_sample(*, return_X_y: bool = False) -> Any:
     anger disgust fear happiness neutral sadness
     """
     folder = resources.files("sklearn_temo") / "datasets" / "cremad"
-    names = [f"1001_DFA_{code}_XX.flv" for code in _EMOTIONS]
+    names = [f"1001_DFA_{code}_XX.flv" for code in EMOTIONS]
     paths = [str(folder / name) for name in names]
-    target = np.array(list(_EMOTIONS.values()))
+    target = np.array(list(EMOTIONS.values()))
     if return_X_y:
         return paths, target
     return Bunch(
         data=paths,
         filenames=list(paths),
         target=target,
-        target_names=list(_EMOTIONS.values()),
+        target_names=list(EMOTIONS.values()),
         groups=np.array([name.split("_")[0] for name in names]),
-        fps=_FPS,
+        fps=FPS,
         license=(folder / "LICENSE.txt").read_text(encoding="utf-8"),
         DESCR=(folder / "README.md").read_text(encoding="utf-8"),
     )

@@ -12,9 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-CLIP_EXTENSIONS = (
+VIDEO_EXTENSIONS = (
     *(".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"),
     *(".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv"),
+)
+
+CLIP_EXTENSIONS = (
+    *VIDEO_EXTENSIONS,
     *(".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"),
 )
 

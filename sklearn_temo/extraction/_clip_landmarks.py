@@ -30,14 +30,15 @@ class ClipLandmarks:
     detected : ndarray of bool of shape (n_frames,)
         In which frames a face was found. The landmarks of the others are interpolated or NaN.
     times : ndarray of float64 of shape (n_frames,)
-        When the frames are shown, in seconds, as the file says. Arrays of frames have no times;
-        theirs are counted 0, 1, 2, ...
+        When the frames are shown, in seconds, as the file says. Arrays of frames and clips of
+        image files have no times; theirs are counted 0, 1, 2, ...
     fps : float
         Mean frames a second of the file; NaN for pictures and arrays.
     size : tuple of int
         Width and height of the (first) frame in pixels.
     source : str
-        The path as it was passed, or "clip 3" for an array.
+        The path as it was passed, or "clip 3" for an array. Of a clip of image files the folder
+        they are in, or the path of the first, if there is no one folder or just one image.
     error : str or None
         Why there are no landmarks, of a clip that was skipped; its landmarks and times are NaN.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,16 +19,36 @@ class Clip:
 
     Parameters
     ----------
-    content : Path or ndarray of uint8 of shape (n_frames, height, width, 3)
+    content : Path, tuple of Path, or ndarray of uint8 of shape (n_frames, height, width, 3)
+        Paths in a tuple are image files, a frame each.
     source : str
-        What the clip is called: its path as it was passed, or "clip 3" for an array.
+        What the clip is called: its path as it was passed, or "clip 3" for an array. Of a clip of
+        image files the folder they are in, or the path of the first, if there is no one folder or
+        just one image.
     label : str
         What messages call it: its index, and its path or its shape.
     """
 
-    content: Path | NDArray[np.uint8]
+    content: Path | tuple[Path, ...] | NDArray[np.uint8]
     source: str
     label: str
+
+    def frame(self, number: int, path: Path) -> Clip:
+        """One frame of a clip of image files, as a clip by itself.
+
+        Parameters
+        ----------
+        number : int
+            Of the frame.
+        path : Path
+            Of its file.
+
+        Returns
+        -------
+        Clip
+            Whose label names the clip, the frame and the file.
+        """
+        return Clip(path, str(path), f"{self.label}, frame {number} ({str(path)!r})")
 
 
 @dataclass(frozen=True)
@@ -52,10 +72,10 @@ def check_clips(clips: Any) -> list[Clip]:
 
     Parameters
     ----------
-    clips : sequence of str, path or ndarray
+    clips : sequence of str, path, ndarray, or tuple or list of paths
         Also a pandas Series, an object array, or a uint8 array of shape (n_clips, n_frames, height,
         width, 3). Arrays are RGB, which nobody can check: OpenCV reads BGR, and
-        ``frames[..., ::-1]`` turns that into RGB.
+        ``frames[..., ::-1]`` turns that into RGB. A tuple or a list of paths of images is one clip.
 
     Returns
     -------
@@ -79,7 +99,7 @@ def look_at_clips(clips: Any) -> list[Clip | BadClip]:
 
     Parameters
     ----------
-    clips : sequence of str, path or ndarray
+    clips : sequence of str, path, ndarray, or tuple or list of paths
         As in :func:`check_clips`.
 
     Returns
@@ -112,9 +132,8 @@ def _look_one_by_one(clips: Any) -> Iterator[Clip | BadClip]:
         try:
             yield _check_clip(index, clip)
         except (OSError, TypeError, ValueError) as error:
-            is_path = isinstance(clip, (str, os.PathLike))
             # A traceback would keep the clip itself.
-            yield BadClip(str(clip) if is_path else f"clip {index}", error.with_traceback(None))
+            yield BadClip(_source(index, clip), error.with_traceback(None))
     if index < 0:
         raise ValueError("clips is empty: at least one clip is needed.")
 
@@ -133,13 +152,15 @@ def _split_array(array: NDArray[Any]) -> Iterable[Any]:
 
 
 def _check_clip(index: int, clip: Any) -> Clip:
-    if isinstance(clip, (str, os.PathLike)):
-        return _check_file(Path(clip), str(clip), f"clip {index} ({str(clip)!r})")
+    if _is_path(clip):
+        return _check_file(Clip(Path(clip), str(clip), f"clip {index} ({str(clip)!r})"))
+    if isinstance(clip, (tuple, list)) and (not clip or any(map(_is_path, clip))):
+        return _check_frames(index, clip)
     if not isinstance(clip, np.ndarray):
         raise TypeError(
-            f"clip {index} is a {type(clip).__name__}: expected a path, or a uint8 array of shape "
-            "(height, width, 3) or (n_frames, height, width, 3); np.stack makes one of a list, and "
-            "rows whose path is missing are best dropped."
+            f"clip {index} is a {type(clip).__name__}: expected a path, a tuple of paths of "
+            "images, or a uint8 array of shape (height, width, 3) or (n_frames, height, width, 3); "
+            "np.stack makes one of a list, and rows whose path is missing are best dropped."
         )
     label = f"clip {index} (array of shape {clip.shape})"
     if clip.dtype != np.uint8:
@@ -155,7 +176,44 @@ def _check_clip(index: int, clip: Any) -> Clip:
     return Clip(clip if clip.ndim == 4 else clip[None], f"clip {index}", label)
 
 
-def _check_file(path: Path, source: str, label: str) -> Clip:
+def _is_path(clip: Any) -> bool:
+    return isinstance(clip, (str, os.PathLike))
+
+
+def _source(index: int, clip: Any) -> str:
+    """What a clip is called, be it good or bad."""
+    if _is_path(clip):
+        return str(clip)
+    if isinstance(clip, (tuple, list)) and clip and all(map(_is_path, clip)):
+        paths = [Path(frame) for frame in clip]
+        has_folder = len({path.parent for path in paths}) == 1 < len(paths)
+        return str(paths[0].parent if has_folder and paths[0].parent.name else paths[0])
+    return f"clip {index}"
+
+
+def _check_frames(index: int, frames: Sequence[Any]) -> Clip:
+    """Look at a clip whose frames are image files."""
+    if not frames:
+        raise ValueError(
+            f"clip {index} is an empty {type(frames).__name__}: expected the paths of its frames, "
+            "one at least."
+        )
+    for number, frame in enumerate(frames):
+        if not _is_path(frame):
+            raise TypeError(
+                f"clip {index}, frame {number} is a {type(frame).__name__}: expected the path of "
+                "an image, as the other frames of the clip."
+            )
+    paths, source = tuple(Path(frame) for frame in frames), _source(index, frames)
+    clip = Clip(paths, source, f"clip {index} ({source!r})")
+    for number, path in enumerate(paths):
+        _check_file(clip.frame(number, path))
+    return clip
+
+
+def _check_file(clip: Clip) -> Clip:
+    path, label = clip.content, clip.label
+    assert isinstance(path, Path)
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -170,7 +228,7 @@ def _check_file(path: Path, source: str, label: str) -> Clip:
         raise ValueError(f"{label}: is a device or a pipe; pass a file.")
     if not status.st_size:
         raise ValueError(f"{label}: the file is empty (0 bytes); copy or download it again.")
-    return Clip(path, source, label)
+    return clip
 
 
 def _to_uint8(clip: NDArray[Any]) -> str:

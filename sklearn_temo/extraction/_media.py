@@ -1,4 +1,4 @@
-"""Clips as people have them (video files, image files, arrays) read as RGB frames in time."""
+"""Clips as people have them (video files, images, arrays) read as RGB frames in time."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def read_clip(
         How many frames, evenly in time and with the first and the last; None for all of them.
     window : (float or None, float or None) or None, default=None
         Read only the frames from `start` to `stop`, both inclusive: seconds from the first frame,
-        or back from the last frame if negative; None leaves an end open. Arrays of frames have no
-        times: theirs are counted 0, 1, 2, ...
+        or back from the last frame if negative; None leaves an end open. Arrays of frames and
+        clips of image files have no times: theirs are counted 0, 1, 2, ...
     n_threads : int, default=0
         Threads that decode a video; 0 chooses by the number of processors.
 
@@ -84,6 +84,9 @@ def read_clip(
         Here or from the frames, if the file cannot be decoded, or no frame is inside `window`.
     """
     check_window(window)
+    if isinstance(clip.content, tuple):
+        picks = _pick(clip, np.arange(len(clip.content)), n_frames, window)
+        return Footage(np.nan, _sequence_frames(clip, clip.content, picks))
     if not isinstance(clip.content, Path):
         frames = clip.content
         picks = _pick(clip, np.arange(len(frames)), n_frames, window)
@@ -158,6 +161,30 @@ def _image_frames(
             except _BAD_IMAGE as error:
                 raise _unreadable(clip, error) from error
             yield Frame(pixels, times[number], repeats)
+
+
+def _sequence_frames(
+    clip: Clip, paths: tuple[Path, ...], picks: dict[int, int]
+) -> Generator[Frame]:
+    """Decode those image files of a clip that were picked; of an animated one the first picture."""
+    size = None
+    for number, repeats in picks.items():
+        frame = clip.frame(number, paths[number])
+        image = _open_image(frame, paths[number])
+        if image is None:
+            raise _unreadable(frame, "it is no image, as the frames of a clip of files must be")
+        with image:
+            try:
+                pixels = _rgb(image)
+            except _BAD_IMAGE as error:
+                raise _unreadable(frame, error) from error
+        size = size or pixels.shape
+        if pixels.shape != size:
+            raise ValueError(
+                f"{frame.label}: is {pixels.shape[1]} x {pixels.shape[0]} pixels large, but frames "
+                f"before it are {size[1]} x {size[0]}; give all frames of a clip the same size."
+            )
+        yield Frame(pixels, float(number), repeats)
 
 
 def _video_frames(

@@ -14,7 +14,7 @@ class SkippedClip:
     index : int
         Its place in the list of clips.
     source : str
-        Its path as it was passed, or "clip 3" for what is no path.
+        Its path as it was passed, the folder of its frames, or "clip 3" for what is no path.
     reason : str
         The clip, what was found, what was expected, and what to do.
     """

@@ -91,11 +91,15 @@ class TrackStore:
         Raises
         ------
         OSError
-            If the file cannot be read.
+            If a file cannot be read.
         """
         if isinstance(clip.content, Path):
-            with open(clip.content, "rb") as file:
-                content = hashlib.file_digest(file, "sha256")
+            content = _file_hash(clip.content)
+        elif isinstance(clip.content, tuple):
+            # Of all frames in their order, also of those that are not looked at.
+            content = hashlib.sha256(f"{len(clip.content)} files".encode())
+            for path in clip.content:
+                content.update(_file_hash(path).digest())
         else:
             content = hashlib.sha256(repr(clip.content.shape).encode())
             content.update(np.ascontiguousarray(clip.content).data)
@@ -189,6 +193,11 @@ class TrackStore:
 
     def _path(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key}.npz"
+
+
+def _file_hash(path: Path) -> Any:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256")
 
 
 def _unpack(content: bytes, key: str) -> FaceTrack:

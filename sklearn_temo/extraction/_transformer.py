@@ -192,9 +192,10 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         Parameters
         ----------
         X : list of clips
-            Each a path of a video or an image file, or a uint8 RGB array of shape
-            (height, width, 3) or (n_frames, height, width, 3). Also an array of paths, an object
-            array, or a uint8 array of shape (n_clips, n_frames, height, width, 3).
+            Each a path of a video or an image file, a tuple or a list of paths of images (its
+            frames, in order), or a uint8 RGB array of shape (height, width, 3) or
+            (n_frames, height, width, 3). Also an array of paths, an object array, or a uint8 array
+            of shape (n_clips, n_frames, height, width, 3).
             What OpenCV reads is BGR: turn it around first, since nothing tells it from RGB.
 
         Returns

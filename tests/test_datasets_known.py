@@ -1,0 +1,282 @@
+"""CK+ and RAVDESS, on trees of the shape in which they are handed out."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sklearn_temo import FaceLandmarkTransformer
+from sklearn_temo.datasets import load_ckplus, load_ravdess
+
+
+def plant(root, *names):
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return root
+
+
+def label(root, sequence, text, tree="Emotion", last=3):
+    person, number = sequence.split("/")
+    path = root / tree / sequence / f"{person}_{number}_{last:08d}_emotion.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def images(sequence, numbers=(1, 2, 3), tree="cohn-kanade-images"):
+    person, number = sequence.split("/")
+    return [f"{tree}/{sequence}/{person}_{number}_{i:08d}.png" for i in numbers]
+
+
+@pytest.fixture
+def ckplus(tmp_path):
+    """Three sequences with an emotion, one with an empty folder for it, one without."""
+    for sequence in ("S010/002", "S010/001", "S005/001", "S111/004", "S999/001"):
+        plant(tmp_path, *images(sequence))
+    plant(tmp_path, "cohn-kanade-images/.DS_Store", "cohn-kanade-images/S010/.DS_Store")
+    plant(tmp_path, "cohn-kanade-images/S010/001/.DS_Store", "Emotion/.DS_Store")
+    label(tmp_path, "S010/002", "   7.0000000e+00\n")
+    label(tmp_path, "S010/001", "   2.0000000e+00\n")
+    label(tmp_path, "S005/001", "   3.0000000e+00\n")
+    (tmp_path / "Emotion" / "S111" / "004").mkdir(parents=True)
+    return tmp_path
+
+
+def names(clip):
+    return [Path(path).name for path in clip]
+
+
+def test_labelled_sequences_are_clips(ckplus):
+    bunch = load_ckplus(ckplus)
+    assert bunch.sequences.tolist() == ["S005/001", "S010/001", "S010/002"]
+    assert bunch.target.tolist() == ["disgust", "contempt", "surprise"]
+    assert bunch.groups.tolist() == ["S005", "S010", "S010"]
+    assert bunch.target_names == ["contempt", "disgust", "surprise"]
+    assert all(type(clip) is tuple for clip in bunch.data)
+    assert bunch.data[0] == tuple(str(ckplus / name) for name in images("S005/001"))
+    assert "10.1109/CVPRW.2010.5543262" in bunch.DESCR
+    data, target = load_ckplus(str(ckplus), return_X_y=True)
+    assert data == bunch.data
+    np.testing.assert_array_equal(target, bunch.target)
+
+
+def test_images_are_in_the_order_of_their_numbers(tmp_path):
+    plant(tmp_path, *images("S052/004", (10, 9, 8, 100)))
+    plant(tmp_path, "cohn-kanade-images/S052/004/._S052_004_00000001.png")
+    plant(tmp_path, "cohn-kanade-images/S052/004/notes_1.txt")
+    label(tmp_path, "S052/004", "6.0")
+    numbers = [int(name.split("_")[2][:8]) for name in names(load_ckplus(tmp_path).data[0])]
+    assert numbers == [8, 9, 10, 100]
+    (neutral_apex,) = load_ckplus(tmp_path, frames="neutral_apex").data
+    assert names(neutral_apex) == ["S052_004_00000008.png", "S052_004_00000100.png"]
+
+
+def test_contempt_can_be_left_out(ckplus):
+    assert load_ckplus(ckplus, include_contempt=False).target.tolist() == ["disgust", "surprise"]
+
+
+def test_every_label_has_its_emotion(tmp_path):
+    for value in range(8):
+        plant(tmp_path, *images(f"S{value:03d}/001"))
+        label(tmp_path, f"S{value:03d}/001", f"   {value:.7e}\n")
+    expected = "neutral anger contempt disgust fear happiness sadness surprise"
+    assert " ".join(load_ckplus(tmp_path).target) == expected
+
+
+@pytest.mark.parametrize(
+    ("image_tree", "label_tree"),
+    [
+        ("extended-cohn-kanade-images/cohn-kanade-images", "Emotion_labels/Emotion"),
+        ("CK+/cohn-kanade-images", "CK+/Emotion"),
+        ("a/b/Cohn-Kanade-Images", "a/b/Emotion"),
+        ("extended-cohn-kanade-images", "Emotion_labels"),
+    ],
+)
+def test_the_trees_are_found_where_archives_put_them(tmp_path, image_tree, label_tree):
+    plant(tmp_path, *images("S005/001", tree=image_tree))
+    plant(tmp_path, *images("S005/001", tree=f"__MACOSX/{image_tree}"))
+    label(tmp_path, "S005/001", "1", tree=label_tree)
+    assert load_ckplus(tmp_path).target.tolist() == ["anger"]
+
+
+def test_trees_that_are_missing_or_there_twice(tmp_path, ckplus):
+    with pytest.raises(FileNotFoundError, match=r"data_home=.*nowhere.*no such folder"):
+        load_ckplus(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match=r"no folder 'cohn-kanade-images' .* pass the fold"):
+        load_ckplus(ckplus / "Emotion")
+    with pytest.raises(FileNotFoundError, match=r"no folder 'emotion' with folders such as S005"):
+        load_ckplus(ckplus / "cohn-kanade-images")
+    plant(ckplus, *images("S005/001", tree="copy/cohn-kanade-images"))
+    with pytest.raises(ValueError, match=r"2 copies of the same part of CK\+ \(.*copy"):
+        load_ckplus(ckplus)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("8.0", r"S005_001_00000003_emotion.txt' holds the label 8.0; expected .* from 0 to 7"),
+        ("-1", "holds the label -1"),
+        ("2.5", "holds the label 2.5"),
+        ("nan", "holds the label nan"),
+        ("", r"S005_001_00000003_emotion.txt' cannot be read as a label"),
+        ("disgust", "cannot be read as a label"),
+        ("\ufeff3", "cannot be read as a label"),
+    ],
+)
+def test_a_label_that_means_nothing_is_named(ckplus, text, message):
+    path = label(ckplus, "S005/001", "")
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        load_ckplus(ckplus)
+
+
+def test_a_sequence_with_two_labels(ckplus):
+    label(ckplus, "S005/001", "1", last=4)
+    with pytest.raises(ValueError, match="holds 2 labels"):
+        load_ckplus(ckplus)
+
+
+def test_no_label_at_all(tmp_path):
+    plant(tmp_path, *images("S005/001"))
+    (tmp_path / "Emotion" / "S005" / "001").mkdir(parents=True)
+    with pytest.raises(ValueError, match=r"no sequence in .* has an emotion"):
+        load_ckplus(tmp_path)
+
+
+def test_an_emotion_without_images(ckplus):
+    label(ckplus, "S011/001", "1")
+    with pytest.raises(FileNotFoundError, match=r"S011/001 has an emotion \(anger\), but .* no im"):
+        load_ckplus(ckplus)
+
+
+def test_a_neutral_face_and_an_apex_take_two_images(tmp_path):
+    plant(tmp_path, *images("S005/001", (1,)))
+    label(tmp_path, "S005/001", "1")
+    assert len(load_ckplus(tmp_path).data[0]) == 1
+    with pytest.raises(ValueError, match="S005/001 has the single image"):
+        load_ckplus(tmp_path, frames="neutral_apex")
+    with pytest.raises(ValueError, match='frames must be "sequence" or "neutral_apex", got 2'):
+        load_ckplus(tmp_path, frames=2)
+
+
+@pytest.mark.parametrize("frames", ["sequence", "neutral_apex"])
+def test_from_ckplus_to_landmarks(tmp_path, cremad_frames, frames):
+    for person, clip, emotion in (("S005", cremad_frames[0], 1), ("S010", cremad_frames[3], 5)):
+        paths = images(f"{person}/001", (4, 5, 6))
+        plant(tmp_path, *paths)
+        for path, pixels in zip(paths, clip[[0, 10, 20]], strict=True):
+            Image.fromarray(pixels).save(tmp_path / path)
+        label(tmp_path, f"{person}/001", f"   {emotion:.7e}\n", last=6)
+    clips, emotions = load_ckplus(tmp_path, frames=frames, return_X_y=True)
+    X = FaceLandmarkTransformer(n_frames=2).transform(clips)
+    assert X.shape == (2, 2 * 468 * 3)
+    assert np.isfinite(X).all()
+    # Of either the first and the last image are looked at, as they are in the videos.
+    videos = [cremad_frames[0][[0, 20]], cremad_frames[3][[0, 20]]]
+    np.testing.assert_array_equal(X, FaceLandmarkTransformer(n_frames=2).transform(videos))
+    assert emotions.tolist() == ["anger", "happiness"]
+
+
+@pytest.fixture
+def ravdess(tmp_path):
+    plant(
+        tmp_path,
+        "Actor_12/01-01-06-01-02-01-12.mp4",
+        "Actor_12/02-01-06-01-02-01-12.mp4",
+        "Actor_12/02-02-03-02-01-02-12.mp4",
+        "Video_Speech_Actor_01/Actor_01/01-01-01-01-01-01-01.mp4",
+        # No videos of it, by their endings, their modality, or since they are hidden.
+        "Actor_12/03-01-06-01-02-01-12.wav",
+        "Actor_12/03-01-06-01-02-01-12.mp4",
+        "Actor_12/01-01-06-01-02-01-12.csv",
+        "Actor_12/._01-01-06-01-02-01-12.mp4",
+        ".trash/01-01-06-01-02-01-11.mp4",
+        "readme.txt",
+    )
+    return tmp_path
+
+
+def stems(paths):
+    return [Path(path).stem for path in paths]
+
+
+def test_names_say_everything(ravdess):
+    bunch = load_ravdess(ravdess)
+    assert stems(bunch.data) == [
+        "01-01-01-01-01-01-01",
+        "01-01-06-01-02-01-12",
+        "02-02-03-02-01-02-12",
+    ]
+    assert all(Path(path).is_file() for path in bunch.data)
+    assert bunch.target.tolist() == ["neutral", "fear", "happiness"]
+    assert bunch.target_names == ["fear", "happiness", "neutral"]
+    assert bunch.groups.tolist() == ["01", "12", "12"]
+    assert bunch.modality.tolist() == ["audio-video", "audio-video", "video-only"]
+    assert bunch.channel.tolist() == ["speech", "speech", "song"]
+    assert bunch.intensity.tolist() == ["normal", "normal", "strong"]
+    kids, dogs = "Kids are talking by the door", "Dogs are sitting by the door"
+    assert bunch.statement.tolist() == [kids, dogs, kids]
+    assert bunch.repetition.tolist() == [1, 1, 2]
+    assert "10.1371/journal.pone.0196391" in bunch.DESCR
+    data, target = load_ravdess(str(ravdess), return_X_y=True)
+    assert data == bunch.data
+    np.testing.assert_array_equal(target, bunch.target)
+
+
+def test_modality_and_channel_can_be_chosen(ravdess):
+    assert stems(load_ravdess(ravdess, modality="video-only").data) == [
+        "02-01-06-01-02-01-12",
+        "02-02-03-02-01-02-12",
+    ]
+    assert len(load_ravdess(ravdess, modality="audio-video").data) == 2
+    assert stems(load_ravdess(ravdess, channel="song").data) == ["02-02-03-02-01-02-12"]
+    assert len(load_ravdess(ravdess, channel="speech").data) == 2
+    for wrong in ({"modality": "01"}, {"channel": "sung"}):
+        with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be"):
+            load_ravdess(ravdess, **wrong)
+
+
+def test_every_emotion_of_ravdess_has_its_name(tmp_path):
+    plant(tmp_path, *(f"01-01-0{number}-01-01-01-01.mp4" for number in range(1, 9)))
+    expected = "neutral calm happiness sadness anger fear disgust surprise"
+    assert " ".join(load_ravdess(tmp_path).target) == expected
+
+
+def test_videos_with_other_names_are_named(ravdess):
+    plant(ravdess, "holiday.mp4", "Actor_12/01-01-06-01-02-01-12 (1).mp4")
+    with pytest.raises(ValueError, match=r"2 videos in .* \(holiday.mp4, Actor_12.*\(1\).mp4\)"):
+        load_ravdess(ravdess)
+
+
+@pytest.mark.parametrize(
+    ("stem", "message"),
+    [
+        ("04-01-06-01-02-01-12", "04 is no modality of RAVDESS; expected 01 to 02"),
+        ("01-01-09-01-02-01-12", "09 is no emotion of RAVDESS; expected 01 to 08"),
+        ("01-01-06-01-02-01-25", "25 is no actor of RAVDESS; expected 01 to 24"),
+    ],
+)
+def test_numbers_that_mean_nothing(tmp_path, stem, message):
+    plant(tmp_path, f"{stem}.mp4")
+    with pytest.raises(ValueError, match=f"{stem}.mp4': {message}"):
+        load_ravdess(tmp_path)
+
+
+def test_a_recording_that_is_there_twice(ravdess):
+    plant(ravdess, "copy/01-01-06-01-02-01-12.mp4")
+    with pytest.raises(ValueError, match=r"Actor_12.* and .*copy.* are the same recording"):
+        load_ravdess(ravdess)
+
+
+def test_no_videos_of_ravdess(tmp_path, ravdess):
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        load_ravdess(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=r"no videos of RAVDESS .* holds 0 videos"):
+        load_ravdess(tmp_path / "empty")
+    only = tmp_path / "Video_Speech_Actor_01"
+    with pytest.raises(ValueError, match=r"channel='song' .* holds 1 videos"):
+        load_ravdess(only, channel="song")
