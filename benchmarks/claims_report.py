@@ -41,8 +41,8 @@ def write_report(repeats: Repeats, layout: LandmarkLayout, about: str, out: Path
         [
             f"Printed by `make bench-claims`: {about}. Means over repeats of the scores of all "
             "clips of a repeat, +- their standard errors over the repeats. Landmarks and "
-            "hyperparameters were chosen on the training people of each fold; the defaults of T-EMO "
-            "are the same everywhere.",
+            "hyperparameters were chosen on the training people of each fold; T-EMO has its "
+            "defaults.",
             "## Claims",
             _claims(scores, n_all),
             "## Landmarks, ways to choose them, and classifiers",

@@ -328,3 +328,17 @@ def test_rows_in_any_order_of_memory(aligned):
     expected = temo.fit(X[::-1].copy(), y[::-1]).predict_proba(X[::-1].copy())
     np.testing.assert_array_equal(temo.fit(X[::-1], y[::-1]).predict_proba(X[::-1]), expected)
     np.testing.assert_array_equal(temo.predict_proba(np.asfortranarray(X[::-1])), expected)
+
+
+def test_a_shared_scale_keeps_jitter_small_and_a_scale_for_each_column_does_not(aligned):
+    X, y = aligned
+    shared = TEMOClassifier(n_frames=4, max_epochs=1, random_state=0).fit(X, y).module_
+    column = TEMOClassifier(n_frames=4, max_epochs=1, scaling="column", random_state=0)
+    column = column.fit(X, y).module_
+    n_inputs = X.shape[1] // 4
+    assert len(set(shared.scale[:n_inputs].tolist())) == 1
+    assert len(set(shared.scale[n_inputs:].tolist())) == 1
+    assert len(set(column.scale.tolist())) > n_inputs
+    for part in (slice(None, n_inputs), slice(n_inputs, None)):
+        root_mean_square = column.scale[part].square().mean().sqrt()
+        assert shared.scale[part][0].item() == pytest.approx(root_mean_square.item(), rel=1e-3)
