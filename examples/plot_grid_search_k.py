@@ -51,7 +51,7 @@ classifiers = {
     "RBF SVM": make_pipeline(StandardScaler(), SVC(C=10)),
 }
 pipe = make_temo_pipeline(landmarks="passthrough", n_frames=n_frames, random_state=0)
-for_attributions = {"scaling": "column", "weight_decay": 10.0}
+for_attributions = {"scaling": "column", "landmark_dropout": 0.5, "weight_decay": 10.0}
 pipe.set_params(
     select__estimator=TEMOClassifier(
         **for_attributions, hidden_size=64, max_epochs=20, random_state=0

@@ -68,7 +68,11 @@ pipe = make_temo_pipeline(
 )
 pipe.set_params(
     select__estimator=TEMOClassifier(
-        scaling="column", weight_decay=10.0, max_epochs=20, random_state=0
+        scaling="column",
+        landmark_dropout=0.5,
+        weight_decay=10.0,
+        max_epochs=20,
+        random_state=0,
     )
 )
 pipe.fit(X, y)

@@ -144,7 +144,15 @@ def _search(train: Windows) -> GridSearchCV:
     # A window begins anywhere in the clip: there is no neutral first frame to compare with.
     pipe = make_temo_pipeline(
         landmarks="passthrough", n_frames=_WINDOW, reference=None, random_state=0
-    ).set_params(select__estimator=TEMOClassifier(max_epochs=_MAX_EPOCHS, random_state=0))
+    ).set_params(
+        select__estimator=TEMOClassifier(
+            scaling="column",
+            landmark_dropout=0.5,
+            weight_decay=10.0,
+            max_epochs=_MAX_EPOCHS,
+            random_state=0,
+        )
+    )
     grid = {"select__k": list(_KS), "classify": list(_classifiers().values())}
     n_fits = len(ParameterGrid(grid)) * len(splits)
     print(f"Searching k and the classifier: {n_fits} fits ...", flush=True)
@@ -198,11 +206,12 @@ def _print_recall() -> None:
     X = LandmarkAligner().fit_transform(clips.data)
     truth = clips.moving.any(axis=0)
     n_true = int(truth.sum())
-    selector = IGLandmarkSelector(k=n_true, random_state=0).fit(X, clips.target)
+    # All that moves is asked for, also what repeats the rest.
+    selector = IGLandmarkSelector(k=n_true, redundancy=None, random_state=0).fit(X, clips.target)
     n_found = int(truth[selector.get_landmark_support()].sum())
     print(
         f"On {len(clips.data)} synthetic clips, where {n_true} of 468 landmarks truly move: of the "
-        f"{n_true} that the\nselector keeps, {n_found} do ({n_found / n_true:.0%}; by chance "
+        f"{n_true} with the\nhighest scores, {n_found} do ({n_found / n_true:.0%}; by chance "
         f"{n_true / 468:.0%}).\n"
     )
 
