@@ -58,7 +58,8 @@ def main() -> None:
     ]
     remembered = joblib.Memory(arguments.work, verbose=0).cache(records_of)
     folds: list[list[Record]] = []
-    work = joblib.Parallel(arguments.n_jobs, return_as="generator")
+    # Arrays go as they are: as memory maps they would be told from those of a run in one process.
+    work = joblib.Parallel(arguments.n_jobs, return_as="generator", max_nbytes=None)
     for records in work(joblib.delayed(remembered)(split) for split in splits):
         folds.append(records)
         print(f"fold {len(folds)} of {len(splits)}", flush=True)

@@ -338,3 +338,25 @@ def test_a_window_of_time(cremad_paths):
         FaceLandmarkTransformer(sampling=(60, None)).transform(cremad_paths[:1])
     with pytest.raises(ValueError, match="must start before it stops"):
         FaceLandmarkTransformer(sampling=(2, 1)).fit(cremad_paths)
+
+
+def test_numbers_of_numpy_are_numbers_with_memory_too(tmp_path, cremad_frames):
+    clips = [cremad_frames[0][:3]]
+    plain = FaceLandmarkTransformer(n_frames=2, sampling=(0, 2)).transform(clips)
+    settings = {"n_frames": np.int64(2), "sampling": (np.int64(0), np.float32(2))}
+    stored = FaceLandmarkTransformer(memory=tmp_path, **settings)
+    np.testing.assert_array_equal(stored.transform(clips), plain)
+    found = FaceLandmarkTransformer(n_frames=2, sampling=(0, 2), memory=tmp_path)
+    np.testing.assert_array_equal(found.transform(clips), plain)
+    assert found.report_.n_stored == 1
+
+
+def test_a_run_that_fails_leaves_no_report_of_another(cremad_frames):
+    clips = [cremad_frames[0][:2]]
+    transformer = FaceLandmarkTransformer(n_frames=2)
+    transformer.transform(clips)
+    assert transformer.report_.n_clips == 1
+    black = np.zeros((48, 64, 3), dtype=np.uint8)
+    with pytest.raises(ValueError, match="no face"):
+        transformer.transform([*clips, black])
+    assert not hasattr(transformer, "report_")

@@ -16,10 +16,40 @@ from sklearn.utils import compute_class_weight
 from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from skorch.dataset import ValidSplit
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from ..symmetry import Mirror
 from ._batches import ClipBatches
 from ._network import TEMONet
+
+
+class BalancedCrossEntropy(nn.Module):
+    """Cross entropy with smoothed labels, in which clips count by the weight of their class.
+
+    torch's own weighs the smoothed share of each class too: that of a rare class would then draw
+    all clips towards it.
+
+    Parameters
+    ----------
+    weight : Tensor of shape (n_classes,)
+    label_smoothing : float
+    """
+
+    weight: Tensor
+
+    def __init__(self, weight: Tensor, label_smoothing: float) -> None:
+        super().__init__()
+        self.register_buffer("weight", weight)
+        self.label_smoothing = label_smoothing
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Mean over the clips of a batch, weighted."""
+        losses = cross_entropy(
+            logits, target, reduction="none", label_smoothing=self.label_smoothing
+        )
+        weight = self.weight[target]
+        return (weight * losses).sum() / weight.sum()
 
 
 def build_net(
@@ -69,7 +99,7 @@ def build_net(
         module__noise=temo.noise,
         module__scaling=temo.scaling,
         module__randomized=temo.randomized,
-        criterion=torch.nn.CrossEntropyLoss,
+        criterion=BalancedCrossEntropy,
         criterion__weight=torch.as_tensor(weight, dtype=torch.float32),
         criterion__label_smoothing=temo.label_smoothing,
         optimizer=torch.optim.AdamW,

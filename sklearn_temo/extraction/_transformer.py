@@ -271,13 +271,19 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         if not isinstance(self.sampling, str):
             check_window(self.sampling)
             start, stop = self.sampling
-            window = (start, stop)
-        n_frames = None if self.sampling == "all" else self.n_frames
+            # Numbers of Python's own, whatever a search over a numpy array passed.
+            window = (
+                None if start is None else float(start),
+                None if stop is None else float(stop),
+            )
+        n_frames = None if self.sampling == "all" or self.n_frames is None else int(self.n_frames)
         return ClipWork(model, n_frames, window, store_folder(self.memory))
 
     def _results(
         self, clips: list[Clip | BadClip], context: CallbackContext | None = None
     ) -> Generator[tuple[int, ClipLandmarks]]:
+        # What is there from another run says nothing of one that fails.
+        self.__dict__.pop("report_", None)
         run = ExtractionRun(
             self._work(),
             Finish(self.n_frames, self.n_landmarks, self.on_missing, self.sampling == "all"),
