@@ -236,7 +236,7 @@ def _claims(scores: dict[Key, np.ndarray], n_all: int) -> str:
         f"{100 * (temo - best_svm('')).mean(axis=0)[0]:+.1f} of accuracy; against the better one "
         f"with mirrored clips {_difference(temo, best_svm(', mirrored'))}.",
     ]
-    for emotion in ("happiness", "surprise"):
+    for emotion in ("happiness", "happy", "surprise"):
         if (emotion, "IG", n_most, "T-EMO") in scores:
             values = scores[emotion, "IG", n_most, "T-EMO"]
             held = "held" if values.mean(axis=0)[0] > 0.97 else "did not hold"
@@ -255,6 +255,8 @@ def _claims(scores: dict[Key, np.ndarray], n_all: int) -> str:
 
 def _verdict(difference: np.ndarray) -> str:
     mean, error = difference[:, 1].mean(), _error(difference)[1]
+    if np.isnan(error):
+        return "one repeat does not tell."
     if mean > 2 * error:
         return "held."
     return "not told from chance." if mean > -2 * error else "did not hold."
