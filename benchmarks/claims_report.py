@@ -168,7 +168,10 @@ def _table_cost(repeats: Repeats, n_all: int) -> str:
 def _masks(repeats: Repeats, n_all: int) -> dict[tuple[str, int], np.ndarray]:
     kept: dict[tuple[str, int], list[np.ndarray]] = {}
     for record in (record for folds in repeats for fold in folds for record in fold):
-        if record.problem == "all" and record.classifier == "linear SVM" and record.k < n_all:
+        # The draws of random landmarks are the same in all folds of a repeat.
+        is_drawn = record.method.startswith("random")
+        is_first = record.problem == "all" and record.classifier == "linear SVM"
+        if is_first and record.k < n_all and not is_drawn:
             mask = np.isin(np.arange(n_all), record.kept)
             kept.setdefault((record.method, record.k), []).append(mask)
     return {key: np.array(masks) for key, masks in kept.items()}
