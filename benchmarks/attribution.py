@@ -7,6 +7,7 @@ are of medians. The memory of a large data set is measured in a process of its o
 from __future__ import annotations
 
 import argparse
+import inspect
 import subprocess
 import sys
 import tempfile
@@ -156,9 +157,9 @@ def growth(X: np.ndarray, baselines: np.ndarray, y: np.ndarray) -> None:
 
 def default_net(n_landmarks: int, n_classes: int = 7) -> TEMONet:
     """T-EMO's net with the classifier's defaults, not trained."""
-    of_net = {"hidden_size", "n_filters", "dropout", "landmark_dropout", "first_frame_dropout"}
-    settings = {n: v for n, v in TEMOClassifier().get_params().items() if n in of_net}
-    settings |= {"noise": TEMOClassifier().noise, "randomized": False}
+    own = inspect.signature(TEMONet).parameters
+    settings = {n: v for n, v in TEMOClassifier().get_params().items() if n in own}
+    del settings["n_frames"], settings["n_coords"]
     return TEMONet(16, n_landmarks, 3, n_classes, **settings)
 
 
