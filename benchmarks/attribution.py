@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -36,6 +36,7 @@ from sklearn_temo.classification._network import TEMONet
 from sklearn_temo.datasets import make_expression_clips
 
 N_CLIPS, N_BASELINES, N_LARGE = 140, 5, 20_000
+EIGHT = [8, 16, 32, 64, 128, 234, 350, 468]
 # Of samples, and of path points at once: the best of them is what Captum is credited with.
 CAPTUM_BATCHES = [(16, None), (140, None), (140, 256), (140, 1024)]
 
@@ -166,7 +167,6 @@ def default_net(n_landmarks: int, n_classes: int = 7) -> TEMONet:
 def grid_over_k(X: np.ndarray, y: np.ndarray) -> None:
     """A search over eight values of k, with memory and without, beside one value."""
     selector = IGLandmarkSelector(random_state=0)
-    eight = [8, 16, 32, 64, 128, 234, 350, 468]
 
     def search(ks, memory):
         with tempfile.TemporaryDirectory() as folder:
@@ -181,9 +181,9 @@ def grid_over_k(X: np.ndarray, y: np.ndarray) -> None:
                 error_score="raise",
             ).fit(X, y)
 
-    taken = seconds({"one": lambda: search([128], False), "memory": lambda: search(eight, True)})
+    taken = seconds({"one": lambda: search([128], False), "memory": lambda: search(EIGHT, True)})
     start = perf_counter()
-    search(eight, False)
+    search(EIGHT, False)
     taken["without"] = perf_counter() - start
     row(
         "search over 8 values of k with memory", f"{taken['memory'] / taken['one']:.2f}x", "<= 1.3x"
@@ -258,10 +258,10 @@ def training(X: np.ndarray, y: np.ndarray) -> None:
 def large(folder: str) -> None:
     """Relevance of a data set that does not fit into the memory allowed; prints the peak."""
     n_features = 16 * 468 * 3
-    X = np.memmap(Path(folder) / "X", dtype=np.float32, mode="r", shape=(N_LARGE, n_features))
+    X = np.memmap(Path(folder) / "X", dtype=np.float32, mode="r").reshape(-1, n_features)
     torch.manual_seed(0)
     net = default_net(468)
-    y = np.arange(N_LARGE) % 7
+    y = np.arange(len(X)) % 7
     layout = LandmarkLayout(16, 468, 3)
     landmark_relevance(net, X[:140], X[:N_BASELINES], y[:140], layout)
     before = peak_megabytes()
@@ -279,7 +279,7 @@ def memory(X: np.ndarray) -> None:
         rng = np.random.default_rng(0)
         with (Path(folder) / "X").open("wb") as file:
             for start in range(0, N_LARGE, 500):
-                rows = X[(start + np.arange(500)) % len(X)]
+                rows = X[np.arange(start, min(start + 500, N_LARGE)) % len(X)]
                 rows = rows + 0.01 * rng.standard_normal(rows.shape, dtype=np.float32)
                 file.write(rows.astype(np.float32).tobytes())
         command = [sys.executable, "-m", "benchmarks.attribution", "--large", folder]
@@ -292,14 +292,14 @@ def memory(X: np.ndarray) -> None:
     )
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--large", metavar="FOLDER", help=argparse.SUPPRESS)
     parser.add_argument(
         "--only", nargs="*", default=["captum", "growth", "memory", "grid", "training"]
     )
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.large:
         large(options.large)
         return

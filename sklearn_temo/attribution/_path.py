@@ -90,8 +90,8 @@ class SplitNetwork:
                 return cls(None, nn.Sequential(*front), nn.Sequential(*body))
         return cls(None, None, module)
 
-    def with_transpose(self, x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-        """Inputs as the body sees them, and the way back for gradients.
+    def hidden(self, x: Tensor) -> Tensor:
+        """Inputs as the body sees them.
 
         Parameters
         ----------
@@ -99,26 +99,53 @@ class SplitNetwork:
 
         Returns
         -------
-        hidden : Tensor of shape (n_rows, ...)
-        to_input : callable
-            Takes gradients with respect to the hidden space, shaped like `hidden`, to gradients
-            with respect to the input, Tensor of shape (n_rows, n_features). It may be called
-            often: the transpose of an affine map does not depend on the inputs.
+        Tensor of shape (n_rows, ...)
         """
-        if self.columnwise is None and self.front is None:
-            return x, lambda gradient: gradient
-        with torch.enable_grad():
-            source = x.detach().requires_grad_()
+        with torch.no_grad():
             # A copy, which layers that work in place may overwrite.
-            hidden = source.clone() if self.columnwise is None else self.columnwise(source)
-            hidden = hidden if self.front is None else self.front(hidden)
+            return x if self.is_all_body else self._affine(x.clone())
+
+    @property
+    def is_all_body(self) -> bool:
+        """Whether no affine map is in front."""
+        return self.columnwise is None and self.front is None
+
+    def _affine(self, x: Tensor) -> Tensor:
+        x = x if self.columnwise is None else self.columnwise(x)
+        return x if self.front is None else self.front(x)
+
+    def transpose(self, like: Tensor) -> Callable[[Tensor], Tensor]:
+        """The way back from the hidden space for gradients.
+
+        Parameters
+        ----------
+        like : Tensor of shape (n_features,)
+            An input, for its dtype and device.
+
+        Returns
+        -------
+        callable
+            Takes gradients with respect to the hidden space, of shape (n_rows, ...), to gradients
+            with respect to the input, of shape (n_rows, n_features), for any number of rows.
+        """
+        if self.is_all_body:
+            return lambda gradient: gradient
+
+        # The transpose of an affine map does not depend on where it is taken: one graph for each
+        # number of rows serves all of them.
+        @cache
+        def graph(n_rows: int) -> tuple[Tensor, Tensor]:
+            with torch.enable_grad():
+                source = like.new_zeros(n_rows, *like.shape).requires_grad_()
+                return source, self._affine(source.clone())
 
         def to_input(gradient: Tensor) -> Tensor:
+            source, hidden = graph(len(gradient))
             if not hidden.requires_grad:
-                return torch.zeros_like(x)
+                return torch.zeros_like(source)
             return torch.autograd.grad(hidden, source, gradient, retain_graph=True)[0]
 
-        return hidden.detach(), to_input
+        return to_input
 
 
 @contextmanager

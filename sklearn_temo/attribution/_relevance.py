@@ -12,11 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
-from torch import nn
+from torch import Tensor, nn
 
 from ..layout import LandmarkLayout
-from ._integrated_gradients import AttributionBlock as Block
-from ._integrated_gradients import _as_rows, attribution_blocks
+from ._blocks import AttributionBlock, as_rows, attribution_blocks
 from ._progress import reported
 
 
@@ -123,7 +122,7 @@ class RelevanceSums:
         layout: LandmarkLayout,
         n_classes: int | None,
     ) -> None:
-        self.X, self.baselines = _as_rows(X, "X"), _as_rows(baselines, "baselines")
+        self.X, self.baselines = as_rows(X, "X"), as_rows(baselines, "baselines")
         self.target = np.asarray(target)
         if self.target.shape != (len(self.X),) or self.target.dtype.kind not in "iu":
             raise ValueError(
@@ -142,7 +141,9 @@ class RelevanceSums:
         self._n_evaluations = self._n_unconverged = 0
         self._worst = 0.0
 
-    def blocks(self, module: nn.Module, *, tol: float, **options: Any) -> Iterator[Block]:
+    def blocks(
+        self, module: nn.Module, *, tol: float, **options: Any
+    ) -> Iterator[AttributionBlock]:
         """Attribute block by block, and add each to the sums.
 
         Parameters
@@ -168,20 +169,27 @@ class RelevanceSums:
             **options,
         )
         # Closed at once when the work is cut short, so that the module is then as it was before.
+        sums = torch.from_numpy(self._sums)
         with closing(blocks):
             for block in blocks:
-                # Columns first summed, then made positive: what a landmark adds to the logit is
-                # the sum over its frames and coordinates, in which the swings of temporal filters
-                # cancel.
-                n_columns = self.layout.n_landmarks * self.layout.n_coords
-                # Frames first, which is a sum of contiguous rows.
-                shares = block.attributions.unflatten(1, (-1, n_columns)).sum(dim=1)
-                shares = shares.unflatten(1, (-1, self.layout.n_coords)).sum(dim=2).abs_()
-                np.add.at(self._sums, self.target[block.samples], shares.cpu().numpy())
+                for samples, piece in block.pieces:
+                    classes = torch.tensor(self.target[samples], dtype=torch.int64)
+                    # A hundred times faster than np.add.at.
+                    sums.index_add_(0, classes, self._shares(piece))
                 self._n_evaluations += block.n_evaluations
                 self._n_unconverged += int((block.gap > tol).sum())
                 self._worst = max(self._worst, float(block.gap.max()))
                 yield block
+
+    def _shares(self, attributions: Tensor) -> Tensor:
+        """How far each landmark moves the logit, Tensor of shape (n_samples, n_landmarks)."""
+        # Columns first summed, then made positive: what a landmark adds to the logit is the sum
+        # over its frames and coordinates, in which the swings of temporal filters cancel.
+        n_columns = self.layout.n_landmarks * self.layout.n_coords
+        # Frames first, which is a sum of contiguous rows.
+        shares = attributions.unflatten(1, (-1, n_columns)).sum(dim=1)
+        shares = shares.unflatten(1, (-1, self.layout.n_coords)).sum(dim=2).abs_()
+        return shares.cpu().double()
 
     def relevance(self) -> LandmarkRelevance:
         """The means.

@@ -13,7 +13,7 @@ from sklearn.callback import CallbackContext
 from torch import nn
 
 from ..attribution._baselines import make_baselines
-from ..attribution._integrated_gradients import rows_of_a_block
+from ..attribution._blocks import rows_of_a_block
 from ..attribution._progress import reported
 from ..attribution._relevance import LandmarkRelevance, RelevanceSums
 from ..layout import LandmarkLayout

@@ -53,8 +53,11 @@ def remember(
     estimator = clone(estimator)
     vars(estimator).pop("_skl_callbacks", None)
     try:
-        versions = [(name, version(name)) for name in _KNOWN_BY_VERSION]
-        key = joblib.hash((estimator, sorted(_source_texts(estimator)), versions, depends_on))
+        key = joblib.hash(
+            (estimator, sorted(_source_texts(estimator)), _versions(), depends_on),
+            # Processors have instructions for it: half the time of joblib's default.
+            hash_name="sha1",
+        )
     # What it is that cannot be pickled decides which of these is raised.
     except (pickle.PicklingError, AttributeError, TypeError, OSError) as error:
         warnings.warn(
@@ -70,6 +73,11 @@ def remember(
 
 def _keyed(key, work):
     return work()
+
+
+@functools.cache
+def _versions() -> list[tuple[str, str]]:
+    return [(name, version(name)) for name in _KNOWN_BY_VERSION]
 
 
 def _source_texts(estimator: BaseEstimator) -> Iterator[str]:

@@ -1,0 +1,31 @@
+import pytest
+
+from benchmarks import attribution
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Everything once, and little of it."""
+    monkeypatch.setattr(attribution, "N_CLIPS", 56)
+    monkeypatch.setattr(attribution, "N_LARGE", 40)
+    monkeypatch.setattr(attribution, "CAPTUM_BATCHES", [(8, None)])
+    monkeypatch.setattr(attribution, "EIGHT", [8, 468])
+
+    def once(works, n_rounds=3):
+        for work in works.values():
+            work()
+        return dict.fromkeys(works, 1.0)
+
+    monkeypatch.setattr(attribution, "seconds", once)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    ("part", "n_rows"), [("captum", 6), ("growth", 5), ("memory", 1), ("grid", 2), ("training", 4)]
+)
+def test_the_benchmark_of_attribution_prints_its_rows(part, n_rows, small, capsys):
+    attribution.main(["--only", part])
+    table = capsys.readouterr().out.partition("|---|---|---|")[2]
+    rows = [line for line in table.splitlines() if line]
+    assert len(rows) == n_rows
+    assert all(row.count("|") == 4 for row in rows)
