@@ -73,8 +73,7 @@ def integrate(
     n_evaluations = len(ends) * n_steps
     todo = torch.nonzero(best_gap > tol)[:, 0]
     while len(todo) and (n_steps := 2 * n_steps) <= most_steps:
-        of_todo = (value[todo] for value in (direction, target, exact, size))
-        gradient, gap = tried(*of_todo, n_steps)
+        gradient, gap = tried(direction[todo], target[todo], exact[todo], size[todo], n_steps)
         n_evaluations += len(todo) * n_steps
         # More nodes need not be better: of a path with a kink the luckier ones win.
         better = gap < best_gap[todo]
