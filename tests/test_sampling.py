@@ -60,7 +60,7 @@ def test_a_sample_of_a_window_is_even_in_its_time():
 
 @pytest.mark.parametrize("window", [(2.5, None), (None, -2.5), (0.41, 0.43), (1.5, -1.5)])
 def test_a_window_without_a_frame_says_how_long_the_clip_is(window):
-    with pytest.raises(ValueError, match=r"no frame lies inside window=\(.*clip lasts 2 "):
+    with pytest.raises(ValueError, match=r"no frame lies inside sampling=\(.*clip lasts 2 "):
         pick_frames(AT_25_FPS, 4, window)
 
 
@@ -81,7 +81,7 @@ def test_windows_that_may_be_asked_for(window):
         ((0, True), TypeError, "the stop of .* got a bool"),
         ((float("nan"), None), ValueError, "the start of .* must be finite"),
         ((0, float("inf")), ValueError, "the stop of .* must be finite"),
-        ((2, 1), ValueError, r"window=\(2, 1\) must start before it stops"),
+        ((2, 1), ValueError, r"sampling=\(2, 1\) must start before it stops"),
         ((1.0, 1.0), ValueError, "must start before"),
         ((-1, -2), ValueError, "must start before"),
     ],

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._clips import Clip
-from ._sampling import Window, check_window, pick_frames
+from ._cut_off import CutOff
+from ._sampling import Window, check_window, is_before_end, pick_frames
 from ._video import OtherFrames, UnreadableVideo, Video
 
 # Pillow opens more, but some of its other formats are recognised by few bytes (TGA) or are videos
@@ -123,6 +124,15 @@ def _unreadable(clip: Clip, reason: object) -> ValueError:
     )
 
 
+def _cut_off(clip: Clip, cut: CutOff) -> ValueError:
+    promised = "more" if cut.promised is None else f"{cut.promised:.3f} s"
+    return ValueError(
+        f"{clip.label}: breaks off at {cut.last:.3f} s, but its header promises {promised}; copy "
+        "or download it again. If there is no more of it, `ffmpeg -i clip -c copy new` makes a "
+        "clip of what there is; and a window of time (sampling) before the end can be read."
+    )
+
+
 def _open_image(clip: Clip, path: Path) -> Any:
     """Open a file as a Pillow image; None if it is none, whatever its name ends with."""
     from PIL import Image, UnidentifiedImageError
@@ -192,16 +202,19 @@ def _video_frames(
 ) -> Generator[Frame]:
     try:
         with video:
+            cut = video.cut()
             if n_frames is None and window is None:
+                if cut is not None:
+                    raise _cut_off(clip, cut)
                 yield from (Frame(pixels, time, 1) for time, pixels in video.frames())
             else:
-                yield from _video_sample(clip, video, n_frames, window)
+                yield from _video_sample(clip, video, n_frames, window, cut)
     except UnreadableVideo as error:
         raise _unreadable(clip, error) from error
 
 
 def _video_sample(
-    clip: Clip, video: Video, n_frames: int | None, window: Window | None
+    clip: Clip, video: Video, n_frames: int | None, window: Window | None, cut: CutOff | None
 ) -> Iterator[Frame]:
     from_the_end = any(end is not None and end < 0 for end in window or ())
     n_given = 0
@@ -211,6 +224,9 @@ def _video_sample(
         found = timeline()
         if not found.times:
             continue
+        # The same frames are in a window whatever is missing behind it.
+        if cut is not None and not is_before_end(found.times, window):
+            raise _cut_off(clip, cut)
         picks = _pick(clip, found.times, n_frames, window)
         checked = {0, len(found.times) - 1} if from_the_end else {0}
         frames = (

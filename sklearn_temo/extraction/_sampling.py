@@ -34,7 +34,7 @@ def check_window(window: Any) -> None:
         return
     if not isinstance(window, (tuple, list)) or len(window) != 2:
         raise TypeError(
-            f"window must be a pair (start, stop) in seconds, or None; got {window!r}: pass "
+            f"sampling must be a pair (start, stop) in seconds; got {window!r}: pass "
             "(start, None) for an open end."
         )
     for name, value in zip(("start", "stop"), window, strict=True):
@@ -42,16 +42,16 @@ def check_window(window: Any) -> None:
             continue
         if isinstance(value, bool) or not isinstance(value, Real):
             raise TypeError(
-                f"the {name} of window={window!r} must be a number of seconds or None, got a "
+                f"the {name} of sampling={window!r} must be a number of seconds or None, got a "
                 f"{type(value).__name__}."
             )
         if not np.isfinite(float(value)):
             raise ValueError(
-                f"the {name} of window={window!r} must be finite; None leaves an end open."
+                f"the {name} of sampling={window!r} must be finite; None leaves an end open."
             )
     start, stop = window
     if start is not None and stop is not None and (start < 0) == (stop < 0) and start >= stop:
-        raise ValueError(f"window={window!r} must start before it stops.")
+        raise ValueError(f"sampling={window!r} must start before it stops.")
 
 
 def pick_frames(
@@ -106,6 +106,27 @@ def pick_frames(
     return list(zip(numbers.tolist(), repeats.tolist(), strict=True))
 
 
+def is_before_end(times: ArrayLike, window: Window | None) -> bool:
+    """Whether a window holds the same frames whatever comes after these times.
+
+    Parameters
+    ----------
+    times : array-like of float of shape (n_times,)
+        As in :func:`pick_frames`.
+    window : (float or None, float or None) or None
+        As in :func:`pick_frames`.
+
+    Returns
+    -------
+    bool
+    """
+    start, stop = window or (None, None)
+    if stop is None or stop < 0 or (start is not None and start < 0):
+        return False
+    times = np.asarray(times, dtype=np.float64)
+    return bool(stop < times[-1] - times[0])
+
+
 def _inside(times: NDArray[np.float64], window: Window | None) -> tuple[int, int]:
     """Numbers of the first and the last frame inside a window."""
     start, stop = window or (None, None)
@@ -119,7 +140,7 @@ def _inside(times: NDArray[np.float64], window: Window | None) -> tuple[int, int
         last = int(np.searchsorted(times, end + slack, side="right")) - 1
     if first > last:
         raise ValueError(
-            f"no frame lies inside window={window!r}: the clip lasts {times[-1] - times[0]:.6g} "
+            f"no frame lies inside sampling={window!r}: the clip lasts {times[-1] - times[0]:.6g} "
             "(seconds of a file, frames of an array) from its first frame to its last; choose a "
             "window inside that."
         )

@@ -7,12 +7,15 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ._cut_off import CutOff, find_cut
 
 # A playlist that calls itself .mp4 must not make the reader fetch what it lists, and where a file
 # breaks off, half a picture is none.
@@ -98,16 +101,19 @@ class Video:
         """Close the file."""
         self._container.close()
 
+    def cut(self) -> CutOff | None:
+        """Look whether the end of the video is missing."""
+        clock = self._stream.time_base
+        ticks = [dts if pts is None else pts for pts, dts, _ in self._packets]
+        times = sorted(float(tick * clock) for tick in ticks if tick is not None)
+        with _one_kind_of_error():
+            return find_cut(self._path, self._container, times)
+
     def packet_timeline(self) -> Timeline:
         """When the packets are shown; empty where they don't tell."""
-        with _one_kind_of_error():
-            packets = []
-            for packet in self._from_the_start().demux(self._stream):
-                if packet.size:
-                    if packet.pts is None:
-                        return Timeline([], [], [])
-                    packets.append((packet.pts, packet.is_keyframe))
-        packets.sort()
+        if any(pts is None for pts, _, _ in self._packets):
+            return Timeline([], [], [])
+        packets = sorted((pts, is_keyframe) for pts, _, is_keyframe in self._packets)
         return Timeline(
             [float(tick * self._stream.time_base) for tick, _ in packets],
             [tick for tick, _ in packets],
@@ -202,6 +208,19 @@ class Video:
             pass
         return None
 
+    @cached_property
+    def _packets(self) -> list[tuple[int | None, int | None, bool]]:
+        """When each packet is shown and decoded, by the clock of the file, and if it is a keyframe.
+
+        To read these costs little, since nothing is decoded.
+        """
+        with _one_kind_of_error():
+            return [
+                (packet.pts, packet.dts, packet.is_keyframe)
+                for packet in self._from_the_start().demux(self._stream)
+                if packet.size
+            ]
+
     def _open(self) -> None:
         import av
 
@@ -213,6 +232,9 @@ class Video:
                 self._container.close()
                 raise UnreadableVideo("it has no pictures")
             self._stream = self._container.streams.video[0]
+            if self._stream.codec_context is None:
+                self._container.close()
+                raise UnreadableVideo("its pictures are coded in a way that is not known")
             self._stream.thread_type = "AUTO"
             self._stream.codec_context.thread_count = self._n_threads
             self._is_at_start = True
