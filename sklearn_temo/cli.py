@@ -237,19 +237,9 @@ def _clips_at(path: str) -> Iterator[str]:
     if not os.path.isdir(path):
         yield path
         return
-    from .datasets._folder import CLIP_EXTENSIONS
+    from .datasets._clip_files import CLIP_EXTENSIONS, files_below
 
-    def refuse(error: OSError) -> None:
-        raise error
-
-    found = []
-    for folder, folders, names in os.walk(path, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [
-            Path(folder, name)
-            for name in names
-            if not name.startswith(".") and Path(name).suffix.casefold() in CLIP_EXTENSIONS
-        ]
+    found = [clip for clip in files_below(path) if clip.suffix.casefold() in CLIP_EXTENSIONS]
     if not found:
         raise ValueError(
             f"{path!r}: no clips in this folder; pass files by name if they are clips with an "

@@ -223,6 +223,17 @@ def test_folders_are_walked_and_sorted(runs, here):
     assert runs[0][1] == [*taken, "clip.without.known.ending", "clips/c.webm"]
 
 
+def test_links_to_folders_are_followed_and_circles_are_not(runs, here):
+    (here / "disk" / "bob").mkdir(parents=True)
+    (here / "disk" / "bob" / "1.mp4").touch()
+    (here / "clips").mkdir()
+    (here / "clips" / "people").symlink_to(here / "disk")
+    (here / "disk" / "back").symlink_to(here / "clips")
+    (here / "disk" / "self").symlink_to("self")
+    assert main(["extract", "clips", "--out", "t.npz"]) == 0
+    assert runs[0][1] == ["clips/people/bob/1.mp4"]
+
+
 def test_defaults_are_those_of_the_transformer(runs, here):
     main(["extract", "a.mp4", "--out", "t.npz"])
     expected = FaceLandmarkTransformer(on_error="skip-with-nan", verbose=1)

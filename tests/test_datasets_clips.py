@@ -1,5 +1,6 @@
 """The embedded clips, and the lists of clips that people bring."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,39 @@ def test_a_folder_for_each_subject(tmp_path):
     ]
     assert y.tolist() == ["anger", "anger", "fear", "fear"]
     assert groups.tolist() == ["bob", "bob", "ann", "bob"]
+
+
+def test_links_to_folders_are_followed(tmp_path):
+    plant(tmp_path / "disk", "bob/2/c.mp4", "bob/b.mp4")
+    plant(tmp_path / "clips", "fear/ann/a.mp4")
+    (tmp_path / "clips" / "fear" / "bob").symlink_to(tmp_path / "disk" / "bob")
+    (tmp_path / "clips" / "anger").symlink_to(tmp_path / "disk")
+    # In a circle nothing is found twice.
+    (tmp_path / "disk" / "bob" / "all").symlink_to(tmp_path / "clips")
+    (tmp_path / "clips" / "fear" / "again").symlink_to("../fear")
+    paths, y, groups = load_clip_folder(tmp_path / "clips")
+    assert relative(paths, tmp_path / "clips") == [
+        "anger/bob/2/c.mp4",
+        "anger/bob/b.mp4",
+        "fear/ann/a.mp4",
+        "fear/bob/2/c.mp4",
+        "fear/bob/b.mp4",
+    ]
+    assert groups.tolist() == ["bob", "bob", "ann", "bob", "bob"]
+
+
+def test_a_folder_that_cannot_be_read_is_not_left_out(tmp_path, monkeypatch):
+    plant(tmp_path, "fear/ann/a.mp4", "fear/bob/a.mp4")
+    listdir = os.listdir
+
+    def refuse(folder):
+        if Path(folder).name == "bob":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return listdir(folder)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    with pytest.raises(PermissionError, match="bob"):
+        load_clip_folder(tmp_path)
 
 
 def test_extensions_can_be_chosen(tmp_path):

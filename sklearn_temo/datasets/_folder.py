@@ -12,15 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-VIDEO_EXTENSIONS = (
-    *(".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"),
-    *(".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv"),
-)
-
-CLIP_EXTENSIONS = (
-    *VIDEO_EXTENSIONS,
-    *(".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"),
-)
+from ._clip_files import CLIP_EXTENSIONS, files_below
 
 _COLUMNS = ("path", "label", "group")
 
@@ -47,7 +39,8 @@ def load_clip_folder(
         A folder, or a CSV file in UTF-8.
     extensions : iterable of str, default=None
         Which files of a folder are clips, in any case, such as ``[".mp4", ".mov"]``. None takes
-        the common video and image files. Hidden files and folders are never taken.
+        the common video and image files. Hidden files and folders are never taken; links to
+        folders are followed.
 
     Returns
     -------
@@ -60,8 +53,8 @@ def load_clip_folder(
 
     Raises
     ------
-    FileNotFoundError
-        If the folder, the CSV file or files named in it don't exist.
+    OSError
+        If the folder, the CSV file or files named in it don't exist, or a folder cannot be read.
     ValueError
         If there are no clips, clips lie outside of any class, only some have a group, or the CSV
         file lacks a column or a value.
@@ -106,19 +99,14 @@ def _normalise(extensions: Iterable[str] | None) -> frozenset[str]:
 
 def _folder_rows(root: Path, extensions: frozenset[str]) -> list[tuple[str, str, str | None]]:
     rows, outside, other = [], [], Counter[str]()
-    for folder, folders, names in os.walk(root, followlinks=False):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            clip = Path(folder, name)
-            steps = clip.relative_to(root).parts
-            if name.startswith("."):
-                continue
-            if clip.suffix.casefold() not in extensions:
-                other[clip.suffix or name] += 1
-            elif len(steps) == 1:
-                outside.append(name)
-            else:
-                rows.append((str(clip), steps[0], steps[1] if len(steps) > 2 else None))
+    for clip in files_below(root):
+        steps = clip.relative_to(root).parts
+        if clip.suffix.casefold() not in extensions:
+            other[clip.suffix or clip.name] += 1
+        elif len(steps) == 1:
+            outside.append(clip.name)
+        else:
+            rows.append((str(clip), steps[0], steps[1] if len(steps) > 2 else None))
     if outside:
         raise ValueError(
             f"{len(outside)} clips lie in {str(root)!r} itself ({_first(outside)}): move them into "

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from sklearn.utils import Bunch
 
-from ._folder import VIDEO_EXTENSIONS
+from ._clip_files import VIDEO_EXTENSIONS, files_below
 
 _MODALITIES = {"01": "audio-video", "02": "video-only"}
 _CHANNELS = {"01": "speech", "02": "song"}
@@ -203,22 +203,19 @@ def load_ravdess(
 def _videos(root: Path) -> list[_Video]:
     videos: dict[str, _Video] = {}
     strange = []
-    for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            file = Path(folder, name)
-            if name.startswith(".") or file.suffix.casefold() not in VIDEO_EXTENSIONS:
-                continue
-            if not _NAME.fullmatch(file.stem):
-                strange.append(str(file.relative_to(root)))
-            elif not file.stem.startswith("03"):
-                video = _read_name(file)
-                if file.stem in videos:
-                    raise ValueError(
-                        f"{videos[file.stem].path!r} and {str(file)!r} are the same recording; "
-                        "leave one of them."
-                    )
-                videos[file.stem] = video
+    for file in files_below(root):
+        if file.suffix.casefold() not in VIDEO_EXTENSIONS:
+            continue
+        if not _NAME.fullmatch(file.stem):
+            strange.append(str(file.relative_to(root)))
+        elif not file.stem.startswith("03"):
+            video = _read_name(file)
+            if file.stem in videos:
+                raise ValueError(
+                    f"{videos[file.stem].path!r} and {str(file)!r} are the same recording; "
+                    "leave one of them."
+                )
+            videos[file.stem] = video
     if strange:
         shown = ", ".join(strange[:_SHOWN]) + (", ..." if len(strange) > _SHOWN else "")
         raise ValueError(
