@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -41,6 +42,21 @@ def store_folder(memory: Any) -> Path | None:
     """
     place = memory if isinstance(memory, (str, os.PathLike)) else getattr(memory, "location", None)
     return None if place is None else Path(place) / "face_landmarks"
+
+
+@contextmanager
+def _usable(folder: Path) -> Iterator[None]:
+    """Say what is at fault where a store cannot be read or written."""
+    try:
+        yield
+    except OSError as error:
+        # By its number it stays the kind of OSError that it is.
+        raise OSError(
+            error.errno or errno.EIO,
+            f"memory={str(folder.parent)!r} cannot be used ({error.strerror or error}, at "
+            f"{str(error.filename or folder)!r}); name a folder that can be written to and has "
+            "room, some 6 kB for a frame of each clip, or None to keep nothing",
+        ) from error
 
 
 class DamagedEntry(Exception):
@@ -123,7 +139,8 @@ class TrackStore:
         """
         path = self._path(key)
         try:
-            content = path.read_bytes()
+            with _usable(self._folder):
+                content = path.read_bytes()
         except FileNotFoundError:
             return None
         try:
@@ -145,26 +162,16 @@ class TrackStore:
             If the folder cannot be written to.
         """
         path, unfinished = self._path(key), self._folder / "unfinished"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.mkdir(exist_ok=True)
         draft = unfinished / f"{socket.gethostname()}+{os.getpid()}+{uuid4().hex}"
-        try:
-            with open(draft, "xb") as file:
-                np.savez(
-                    file,
-                    key=np.array(key),
-                    mesh=track.mesh,
-                    times=track.times,
-                    repeats=track.repeats,
-                    fps=np.array(track.fps),
-                    size=np.array(track.size),
-                )
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
-        except BaseException:
-            draft.unlink(missing_ok=True)
-            raise
+        with _usable(self._folder):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished.mkdir(exist_ok=True)
+            try:
+                _write(draft, key, track)
+                draft.replace(path)
+            except BaseException:
+                draft.unlink(missing_ok=True)
+                raise
         _sync(path.parent)
 
     @contextmanager
@@ -180,19 +187,39 @@ class TrackStore:
         # A file for each clip would double the files for good. Clips share a few thousand instead:
         # two at work at once seldom wait for each other without need.
         locks = self._folder / "locks"
-        locks.mkdir(parents=True, exist_ok=True)
-        with FileLock(locks / f"{key[:3]}.lock"):
+        lock = FileLock(locks / f"{key[:3]}.lock")
+        with _usable(self._folder):
+            locks.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        try:
             yield
+        finally:
+            lock.release()
 
     def sweep(self) -> None:
-        """Remove what processes that were killed left unfinished."""
-        with suppress(FileNotFoundError):
+        """Remove what processes that were killed left unfinished, where that can be done."""
+        with suppress(OSError):
             for draft in list((self._folder / "unfinished").iterdir()):
                 if _is_abandoned(draft):
                     draft.unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key}.npz"
+
+
+def _write(path: Path, key: str, track: FaceTrack) -> None:
+    with open(path, "xb") as file:
+        np.savez(
+            file,
+            key=np.array(key),
+            mesh=track.mesh,
+            times=track.times,
+            repeats=track.repeats,
+            fps=np.array(track.fps),
+            size=np.array(track.size),
+        )
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _file_hash(path: Path) -> Any:
@@ -216,7 +243,11 @@ def _unpack(content: bytes, key: str) -> FaceTrack:
 
 
 def _is_abandoned(draft: Path) -> bool:
-    host, process, _ = draft.name.split("+")
+    host, _, rest = draft.name.partition("+")
+    process = rest.partition("+")[0]
+    if not process.isdecimal():
+        # Of the system: what a network file system keeps open, or notes of a Mac.
+        return False
     if host == socket.gethostname() and not _is_alive(int(process)):
         return True
     try:
