@@ -214,6 +214,32 @@ def test_large_images_are_no_bombs(tmp_path):
     assert (frame.pixels[::100, ::100] == 40).all()
 
 
+@pytest.mark.filterwarnings("error")
+def test_photographs_of_a_hundred_million_pixels_are_read(tmp_path):
+    limit = Image.MAX_IMAGE_PIXELS
+    # A page of one bit a pixel is as large and quickly made.
+    Image.new("1", (11648, 8736)).save(tmp_path / "large.png", compress_level=1)
+    (frame,) = read(tmp_path / "large.png")
+    assert frame.pixels.shape == (8736, 11648, 3)
+    assert limit == Image.MAX_IMAGE_PIXELS
+
+
+def test_an_absurd_size_is_told(tmp_path):
+    Image.new("1", (40000, 30000)).save(tmp_path / "huge.png", compress_level=1)
+    message = r"clip 0 \('.*huge.png'\): is 40000 x 30000 pixels large, more than the 200 million"
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path / "huge.png")
+
+
+def test_names_that_are_not_text_are_opened(tmp_path, write_video):
+    for path in (write_video(grey_frames(2)), tmp_path / "a.png"):
+        if path.suffix == ".png":
+            Image.fromarray(grey_frames(1)[0]).save(path)
+        named = os.fsdecode(os.fsencode(path.parent) + b"/\xe9" + os.fsencode(path.suffix))
+        path.rename(named)
+        assert numbers(read(named))[0] == 0
+
+
 @pytest.mark.parametrize(
     ("name", "codec", "pixels"),
     [
@@ -505,7 +531,7 @@ def test_only_the_images_that_are_needed_are_decoded(frame_files):
         frame_files[i].write_bytes(b"no image")
     assert numbers(read(tuple(frame_files), 2)) == [0, 9]
     assert numbers(read(tuple(frame_files), None, (2, 3))) == [2, 3]
-    with pytest.raises(ValueError, match=r"clip 0 \(.*001'\), frame 1 \(.*01.png'\): .* no image"):
+    with pytest.raises(ValueError, match=r"clip 0 \(.*09.png'\), frame 1 \(.*01.png'\): .* no image"):
         read(tuple(frame_files))
 
 
@@ -514,26 +540,36 @@ def test_a_list_of_paths_stays_a_list_of_clips(frame_files):
     assert len(check_clips(tuple(map(str, frame_files)))) == 10
     clips = check_clips([tuple(frame_files), str(frame_files[0]), frame_files[:3]])
     assert [clip.source for clip in clips] == [
-        str(frame_files[0].parent),
+        f"{frame_files[0]} ... 09.png",
         str(frame_files[0]),
-        str(frame_files[0].parent),
+        f"{frame_files[0]} ... 02.png",
     ]
 
 
-def test_a_clip_of_images_is_called_after_its_folder_or_first_image(frame_files, tmp_path):
+def test_a_clip_of_images_is_called_after_the_first_and_the_last(frame_files, tmp_path):
     apart = tmp_path / "apart.png"
     apart.write_bytes(frame_files[0].read_bytes())
-    assert check_clips([(apart, frame_files[0])])[0].source == str(apart)
+    assert check_clips([(apart, frame_files[0])])[0].source == f"{apart} ... {frame_files[0]}"
     assert check_clips([[apart]])[0].source == str(apart)
+
+
+def test_clips_of_other_images_have_other_names(frame_files):
+    a, b, c, d = frame_files[:4]
+    gone = a.with_name("gone.png")
+    clips = [(a, b, d), (a, c, d), (str(a), str(b), str(d)), (a, gone, d), (a, b)]
+    sources = [clip.source for clip in look_at_clips(clips)]
+    assert sources[0] == sources[2] == f"{a} ... 03.png"
+    assert sources[1] == f"{a} ... 03.png (clip 1)"
+    assert len(set(sources)) == 4
 
 
 def test_an_image_that_is_missing_is_named(frame_files):
     frame_files[2].unlink()
-    message = r"clip 1 \(.*001'\), frame 2 \(.*02.png'\): no such file"
+    message = r"clip 1 \(.*001.* \.\.\. 09.png'\), frame 2 \(.*02.png'\): no such file"
     with pytest.raises(FileNotFoundError, match=message):
         check_clips([frame_files[0], tuple(frame_files)])
     _, bad = look_at_clips([frame_files[0], tuple(frame_files)])
-    assert bad.source == str(frame_files[0].parent)
+    assert bad.source == f"{frame_files[0]} ... 09.png"
 
 
 def test_a_frame_of_another_size_is_named(frame_files):

@@ -22,9 +22,8 @@ class Clip:
     content : Path, tuple of Path, or ndarray of uint8 of shape (n_frames, height, width, 3)
         Paths in a tuple are image files, a frame each.
     source : str
-        What the clip is called: its path as it was passed, or "clip 3" for an array. Of a clip of
-        image files the folder they are in, or the path of the first, if there is no one folder or
-        just one image.
+        What the clip is called: its path as it was passed, or "clip 3" for an array. A clip of
+        image files is called after the first and the last: "S005/001/01.png ... 11.png".
     label : str
         What messages call it: its index, and its path or its shape.
     """
@@ -127,13 +126,14 @@ def _look_one_by_one(clips: Any) -> Iterator[Clip | BadClip]:
         )
     if hasattr(clips, "__array__"):
         clips = _split_array(np.asarray(clips))
-    index = -1
+    index, sources = -1, _Sources()
     for index, clip in enumerate(clips):
+        source = sources.name(index, clip)
         try:
-            yield _check_clip(index, clip)
+            yield _check_clip(index, clip, source)
         except (OSError, TypeError, ValueError) as error:
             # A traceback would keep the clip itself.
-            yield BadClip(_source(index, clip), error.with_traceback(None))
+            yield BadClip(source, error.with_traceback(None))
     if index < 0:
         raise ValueError("clips is empty: at least one clip is needed.")
 
@@ -151,11 +151,11 @@ def _split_array(array: NDArray[Any]) -> Iterable[Any]:
     )
 
 
-def _check_clip(index: int, clip: Any) -> Clip:
+def _check_clip(index: int, clip: Any, source: str) -> Clip:
     if _is_path(clip):
-        return _check_file(Clip(Path(clip), str(clip), f"clip {index} ({str(clip)!r})"))
+        return _check_file(Clip(Path(clip), source, f"clip {index} ({source!r})"))
     if isinstance(clip, (tuple, list)) and (not clip or any(map(_is_path, clip))):
-        return _check_frames(index, clip)
+        return _check_frames(index, clip, source)
     if not isinstance(clip, np.ndarray):
         raise TypeError(
             f"clip {index} is a {type(clip).__name__}: expected a path, a tuple of paths of "
@@ -173,7 +173,7 @@ def _check_clip(index: int, clip: Any) -> Clip:
             "empty; np.moveaxis puts colours last, clip[..., :3] drops alpha, np.stack([grey] * 3, "
             "axis=-1) colours grey of shape (height, width) or (n_frames, height, width)."
         )
-    return Clip(clip if clip.ndim == 4 else clip[None], f"clip {index}", label)
+    return Clip(clip if clip.ndim == 4 else clip[None], source, label)
 
 
 def _is_path(clip: Any) -> bool:
@@ -185,13 +185,30 @@ def _source(index: int, clip: Any) -> str:
     if _is_path(clip):
         return str(clip)
     if isinstance(clip, (tuple, list)) and clip and all(map(_is_path, clip)):
-        paths = [Path(frame) for frame in clip]
-        has_folder = len({path.parent for path in paths}) == 1 < len(paths)
-        return str(paths[0].parent if has_folder and paths[0].parent.name else paths[0])
+        first, last = Path(clip[0]), Path(clip[-1])
+        if len(clip) == 1:
+            return str(first)
+        return f"{first} ... {last.name if last.parent == first.parent else last}"
     return f"clip {index}"
 
 
-def _check_frames(index: int, frames: Sequence[Any]) -> Clip:
+class _Sources:
+    """Names of clips, no two of which share one unless they are the same files."""
+
+    def __init__(self) -> None:
+        self._frames: dict[str, tuple[str, ...]] = {}
+
+    def name(self, index: int, clip: Any) -> str:
+        source = _source(index, clip)
+        if isinstance(clip, (tuple, list)) and " ... " in source:
+            # Others may begin and end with the same files.
+            frames = tuple(map(str, clip))
+            if self._frames.setdefault(source, frames) != frames:
+                source = f"{source} (clip {index})"
+        return source
+
+
+def _check_frames(index: int, frames: Sequence[Any], source: str) -> Clip:
     """Look at a clip whose frames are image files."""
     if not frames:
         raise ValueError(
@@ -204,7 +221,7 @@ def _check_frames(index: int, frames: Sequence[Any]) -> Clip:
                 f"clip {index}, frame {number} is a {type(frame).__name__}: expected the path of "
                 "an image, as the other frames of the clip."
             )
-    paths, source = tuple(Path(frame) for frame in frames), _source(index, frames)
+    paths = tuple(Path(frame) for frame in frames)
     clip = Clip(paths, source, f"clip {index} ({source!r})")
     for number, path in enumerate(paths):
         _check_file(clip.frame(number, path))

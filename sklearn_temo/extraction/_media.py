@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -22,6 +24,12 @@ _IMAGE_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF"
 
 # Other formats with several pages (TIFF, the stereo pairs of cameras) are not moving pictures.
 _ANIMATED_FORMATS = ("GIF", "PNG", "WEBP")
+
+# Six times 8K. The file may be small and say so nevertheless; as pixels these take 600 MB, and some
+# of that again while they are converted.
+_MAX_PIXELS = 200_000_000
+
+_opening = threading.Lock()
 
 # What Pillow raises where an image breaks off or is damaged.
 _BAD_IMAGE = (OSError, EOFError, SyntaxError, ValueError)
@@ -139,11 +147,38 @@ def _open_image(clip: Clip, path: Path) -> Any:
 
     Image.init()
     try:
-        return Image.open(path, formats=[f for f in _IMAGE_FORMATS if f in Image.OPEN])
+        with _any_size():
+            image = Image.open(path, formats=[f for f in _IMAGE_FORMATS if f in Image.OPEN])
     except UnidentifiedImageError:
         return None
-    except (OSError, Image.DecompressionBombError) as error:
+    except OSError as error:
         raise _unreadable(clip, error) from error
+    width, height = image.size
+    if width * height > _MAX_PIXELS:
+        image.close()
+        raise ValueError(
+            f"{clip.label}: is {width} x {height} pixels large, more than the "
+            f"{_MAX_PIXELS // 10**6} million that are read at a time; scale it down, or cut the "
+            "face out."
+        )
+    return image
+
+
+@contextmanager
+def _any_size() -> Iterator[None]:
+    """Leave it to us which images are too large.
+
+    Pillow warns of images of 90 million pixels, which cameras take, and calls those twice as large
+    an attack, without their size. Its limit is one for the whole program.
+    """
+    from PIL import Image
+
+    with _opening:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
 
 
 def _read_image(clip: Clip, image: Any, n_frames: int | None, window: Window | None) -> Footage:
