@@ -223,7 +223,8 @@ def _summarise(transformer: FaceLandmarkTransformer, options: argparse.Namespace
     n_good = report.n_clips - len(report.skipped)
     stored = f" ({report.n_stored} from the store)" if options.memory else ""
     place = f"into {options.out}" if n_good else "and wrote no table"
-    _say(f"extracted {n_good} of {report.n_clips} clips{stored} {place}")
+    faces = f"{sum(report.n_frames_with_face)} of {sum(report.n_frames_seen)} frames"
+    _say(f"extracted {n_good} of {report.n_clips} clips{stored} {place}, a face in {faces}")
     for clip in report.skipped:
         reason = clip.reason.removeprefix(f"clip {clip.index} ({clip.source!r}): ")
         _say(f"{clip.source}: {_one_line(reason)}")
@@ -277,8 +278,13 @@ def _sampling(text: str) -> str | tuple[float | None, float | None]:
 
 
 def _one_line(message: object) -> str:
-    return " ".join(str(message).split())
+    return _printable(" ".join(str(message).split()))
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(_printable(line), file=sys.stderr, flush=True)
+
+
+def _printable(text: str) -> str:
+    # Names of files that are not UTF-8 come with surrogates, by which printing can fail.
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -58,7 +58,8 @@ def runs(monkeypatch):
             if error:
                 skipped.append(SkippedClip(index, clip, error))
             found.append(made_clip(clip, int(name) if name.isdecimal() else 2, error))
-        self.report_ = ExtractionReport(len(clips), 1, tuple(skipped))
+        n_frames = tuple(0 if clip.error else len(clip.times) for clip in found)
+        self.report_ = ExtractionReport(len(clips), 1, tuple(skipped), n_frames, n_frames)
         print("progress")
         return found
 
@@ -89,7 +90,8 @@ def test_a_run_from_a_shell(extracted, cremad_paths, here):
     assert run.stdout == ""
     *_, progress, summary, broken, gone = run.stderr.splitlines()
     assert "8 of 8 clips" in progress
-    assert summary == "extracted 6 of 8 clips (6 from the store) into landmarks.parquet"
+    place = "into landmarks.parquet, a face in 12 of 12 frames"
+    assert summary == f"extracted 6 of 8 clips (6 from the store) {place}"
     assert broken.startswith(f"{Path('clips', 'x.mp4')}: cannot be read as a video or an image")
     assert gone.startswith("gone.png: no such file")
     assert "SkippedClipsWarning" not in run.stderr
@@ -103,7 +105,8 @@ def test_a_quiet_run_without_failures(extracted, cremad_paths, here, capfd):
     X, memory = extracted
     arguments = ["--out", "t.npz", "--n-frames", "2", "--memory", str(memory), "--quiet"]
     assert main(["extract", *cremad_paths, *arguments]) == 0
-    assert capfd.readouterr() == ("", "extracted 6 of 6 clips (6 from the store) into t.npz\n")
+    summary = "extracted 6 of 6 clips (6 from the store) into t.npz, a face in 12 of 12 frames\n"
+    assert capfd.readouterr() == ("", summary)
     np.testing.assert_array_equal(load_landmarks("t.npz").data, X)
 
 
@@ -112,7 +115,7 @@ def test_extraction_from_scratch_is_that_of_the_transformer(extracted, cremad_pa
     assert main(["extract", cremad_paths[3], "--out", "t.npz", "--n-frames", "2"]) == 0
     output, errors = capfd.readouterr()
     assert output == ""
-    assert errors.splitlines()[-1] == "extracted 1 of 1 clips into t.npz"
+    assert errors.splitlines()[-1] == "extracted 1 of 1 clips into t.npz, a face in 2 of 2 frames"
     np.testing.assert_array_equal(load_landmarks("t.npz").data, X[3:4])
 
 
@@ -120,14 +123,23 @@ def test_failures_are_told_in_a_line_each(runs, here, capfd):
     assert main(["extract", "a.mp4", "bad.mp4", "--out", "t.npz", "--quiet"]) == 1
     output, errors = capfd.readouterr()
     assert output == ""
-    assert errors.endswith("extracted 1 of 2 clips into t.npz\nbad.mp4: is bad.\n")
+    assert errors.endswith(", a face in 2 of 2 frames\nbad.mp4: is bad.\n")
     assert load_landmarks("t.npz").sources.tolist() == ["a.mp4"]
+
+
+def test_names_that_are_not_text_are_told_and_written(runs, here, capsys):
+    names = [os.fsdecode(b"\xe9t\xe9.mp4"), os.fsdecode(b"bad\xe9.mp4")]
+    # Captured, stderr fails by what it cannot encode, as it does in some editors and services.
+    assert main(["extract", *names, "--out", "t.npz"]) == 1
+    assert "\nbad\\udce9.mp4: is bad.\n" in capsys.readouterr().err
+    assert load_landmarks("t.npz").sources.tolist() == names[:1]
 
 
 def test_where_no_clip_can_be_used_the_old_table_stays(runs, here, capfd):
     save_landmarks("t.npz", [made_clip("old")])
     assert main(["extract", "bad1.mp4", "bad2.mp4", "--out", "t.npz"]) == 3
-    assert "extracted 0 of 2 clips and wrote no table\nbad1.mp4: " in capfd.readouterr().err
+    told = capfd.readouterr().err
+    assert "extracted 0 of 2 clips and wrote no table, a face in 0 of 0 frames\nbad1.mp4: " in told
     assert load_landmarks("t.npz").sources.tolist() == ["old"]
 
 

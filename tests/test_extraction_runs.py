@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import socket
 import subprocess
 import sys
 import textwrap
@@ -131,14 +132,14 @@ def test_clips_of_image_files_are_read_as_their_frames(tmp_path, cremad_frames, 
     np.testing.assert_array_equal(FaceLandmarkTransformer(**settings).transform(clips), X)
     assert not counted
     assert [clip.source for clip in transformer.extract(clips)] == [
-        str(frames[0].parent) for frames in clips
+        f"{frames[0]} ... 2.png" for frames in clips
     ]
     clips[0][2].write_bytes(b"damaged")
     skipping = FaceLandmarkTransformer(**settings, on_error="skip-with-nan")
     with pytest.warns(SkippedClipsWarning):
         np.testing.assert_array_equal(np.isnan(skipping.transform(clips)[:, 0]), [True, False])
     (skipped,) = skipping.report_.skipped
-    assert skipped.source == str(clips[0][0].parent)
+    assert skipped.source == f"{clips[0][0]} ... 2.png"
     assert "clip 0 (" in skipped.reason
     assert f"frame 2 ({str(clips[0][2])!r})" in skipped.reason
 
@@ -262,6 +263,9 @@ def test_clips_that_cannot_be_used_are_nan(tmp_path, rows, cremad_paths, n_jobs)
         assert f"clip {clip.index}" in clip.reason
         assert reason in clip.reason
     assert "2 of 6 clips extracted" in str(report)
+    assert "a face in 4 of 5 frames" in str(report)
+    assert report.n_frames_seen == (2, 0, 0, 0, 1, 2)
+    assert report.n_frames_with_face == (2, 0, 0, 0, 0, 2)
     assert str(pickle.loads(pickle.dumps(caught[0].message))) == str(caught[0].message)
 
 
@@ -302,6 +306,49 @@ def test_what_is_not_the_clips_fault_is_never_skipped(tmp_path, cremad_paths, mo
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(OSError, match="file"):
         skipping.set_params(model_path=None, memory=tmp_path / "file").transform(cremad_paths[:1])
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_memory_that_is_a_file_is_named(tmp_path, cremad_paths, n_jobs):
+    (tmp_path / "file").write_text("no folder")
+    transformer = FaceLandmarkTransformer(n_frames=1, memory=tmp_path / "file", n_jobs=n_jobs)
+    message = r"memory='.*file' cannot be used \(Not a directory, .*name a folder that can be"
+    with pytest.raises(NotADirectoryError, match=message):
+        transformer.transform(cremad_paths[:2])
+
+
+def test_a_memory_that_cannot_be_written_is_named(cremad_paths):
+    # Of the places that even root cannot write to, the one that every Linux has.
+    transformer = FaceLandmarkTransformer(n_frames=1, memory="/proc/kept")
+    with pytest.raises(OSError, match="memory='/proc/kept' cannot be used"):
+        transformer.transform(cremad_paths[:1])
+
+
+def test_a_memory_that_is_only_read_gives_what_it_has(tmp_path, rows, cremad_paths, monkeypatch):
+    transformer = FaceLandmarkTransformer(n_frames=2, memory=tmp_path)
+    transformer.transform(cremad_paths[:1])
+    left = tmp_path / "face_landmarks" / "unfinished" / f"{socket.gethostname()}+{2**22 + 1}+1"
+    left.touch()
+    left.with_name(".nfs0001").touch()
+
+    def refuse(path, **options):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    np.testing.assert_array_equal(transformer.transform(cremad_paths[:1]), rows[:1])
+    with pytest.raises(PermissionError, match="memory=.* cannot be used"):
+        transformer.transform(cremad_paths[1:2])
+
+
+def test_the_report_counts_faces(tmp_path, cremad_frames):
+    clip = cremad_frames[0][:4].copy()
+    clip[[1, 2]] = 0
+    for _ in range(2):
+        transformer = FaceLandmarkTransformer(n_frames=4, memory=tmp_path)
+        transformer.transform([clip, cremad_frames[0][:2]])
+        assert transformer.report_.n_frames_seen == (4, 2)
+        assert transformer.report_.n_frames_with_face == (2, 2)
 
 
 def test_what_was_done_before_an_error_is_kept(tmp_path, cremad_paths):

@@ -37,8 +37,9 @@ class ClipLandmarks:
     size : tuple of int
         Width and height of the (first) frame in pixels.
     source : str
-        The path as it was passed, or "clip 3" for an array. Of a clip of image files the folder
-        they are in, or the path of the first, if there is no one folder or just one image.
+        The path as it was passed, or "clip 3" for an array. A clip of image files is called after
+        the first and the last: "S005/001/01.png ... 11.png". Where others begin and end with the
+        same files, its number in the list is added.
     error : str or None
         Why there are no landmarks, of a clip that was skipped; its landmarks and times are NaN.
     """
@@ -74,6 +75,11 @@ class FaceTrack:
     repeats: NDArray[np.int64]
     fps: float
     size: tuple[int, int]
+
+    @property
+    def has_face(self) -> NDArray[np.bool_]:
+        """In which frames a face was found, of shape (n_seen,)."""
+        return ~np.isnan(self.mesh[:, 0, 0])
 
 
 def track_face(
@@ -169,7 +175,7 @@ class Finish:
             By what `on_missing` asks for.
         """
         mesh, times, repeats = track.mesh[:, : self.n_landmarks], track.times, track.repeats
-        detected = ~np.isnan(mesh[:, 0, 0])
+        detected = track.has_face
         if self.on_missing == "raise" and not detected.all():
             number = int(detected.argmin())
             raise ValueError(

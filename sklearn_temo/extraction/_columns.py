@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 
 from ..layout import LandmarkLayout
 from ._clip_landmarks import ClipLandmarks
+
+# A byte of a name that is not UTF-8, as it is written.
+_ESCAPED = re.compile(r"\\u(dc[89a-f][0-9a-f])")
 
 # What is read back, as kinds of numpy and in words. The rest of a table is for people.
 READ_BACK = {
@@ -51,6 +55,24 @@ def make_columns(clips: Sequence[ClipLandmarks]) -> dict[str, NDArray[Any]]:
             np.float32, copy=False
         ),
     }
+
+
+def restore_sources(sources: NDArray[np.str_]) -> NDArray[np.str_]:
+    r"""Names of clips as they were before they were written.
+
+    Parameters
+    ----------
+    sources : ndarray of str of shape (n_clips,)
+        With bytes that are not UTF-8 as ``\udce9``. A name that holds these six characters
+        itself is taken for one that doesn't.
+
+    Returns
+    -------
+    ndarray of str of shape (n_clips,)
+        With surrogates in their place, so that they open the files.
+    """
+    names = [_ESCAPED.sub(lambda found: chr(int(found[1], 16)), name) for name in sources.tolist()]
+    return np.array(names, dtype=str)
 
 
 def coordinate_names(n_landmarks: int) -> list[str]:

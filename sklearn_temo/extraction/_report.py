@@ -14,7 +14,7 @@ class SkippedClip:
     index : int
         Its place in the list of clips.
     source : str
-        Its path as it was passed, the folder of its frames, or "clip 3" for what is no path.
+        What it is called, as in :class:`ClipLandmarks`.
     reason : str
         The clip, what was found, what was expected, and what to do.
     """
@@ -36,15 +36,25 @@ class ExtractionReport:
         How many were in the store already.
     skipped : tuple of SkippedClip
         Those that could not be used, in the order of the clips.
+    n_frames_seen : tuple of int of length n_clips
+        In how many frames of each clip a face was looked for; 0 where it could not be read. A
+        clip that is shorter than the sample has fewer than the sample.
+    n_frames_with_face : tuple of int of length n_clips
+        In how many of these one was found. The landmarks of the others are not measured.
     """
 
     n_clips: int
     n_stored: int
     skipped: tuple[SkippedClip, ...]
+    n_frames_seen: tuple[int, ...] = ()
+    n_frames_with_face: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         n_good = self.n_clips - len(self.skipped)
-        lines = [f"{n_good} of {self.n_clips} clips extracted, {self.n_stored} from the store"]
+        lines = [
+            f"{n_good} of {self.n_clips} clips extracted, {self.n_stored} from the store, a face "
+            f"in {sum(self.n_frames_with_face)} of {sum(self.n_frames_seen)} frames"
+        ]
         lines += [f"    {clip.reason}" for clip in self.skipped]
         return "\n".join(lines)
 

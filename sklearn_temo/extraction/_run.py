@@ -71,6 +71,7 @@ class ExtractionRun:
         progress = Progress("FaceLandmarkTransformer", len(clips), "clips", self._verbose)
         skipped: dict[int, SkippedClip] = {}
         n_stored = 0
+        n_seen, n_with_face = [0] * len(clips), [0] * len(clips)
         numbered = list(enumerate(clips))
         bad = ((i, Outcome(None, clip.error)) for i, clip in numbered if isinstance(clip, BadClip))
         good = [(i, clip) for i, clip in numbered if isinstance(clip, Clip)]
@@ -79,6 +80,9 @@ class ExtractionRun:
                 with task():
                     result = self._result(clips[index], outcome)
                 n_stored += outcome.is_stored
+                if outcome.track is not None:
+                    n_seen[index] = len(outcome.track.has_face)
+                    n_with_face[index] = int(outcome.track.has_face.sum())
                 if result.error is not None:
                     skipped[index] = SkippedClip(index, result.source, result.error)
                 if self._verbose > 1:
@@ -86,7 +90,11 @@ class ExtractionRun:
                 progress.advance(free=outcome.is_stored or outcome.track is None)
                 yield index, result
         self.report = ExtractionReport(
-            len(clips), n_stored, tuple(skipped[index] for index in sorted(skipped))
+            len(clips),
+            n_stored,
+            tuple(skipped[index] for index in sorted(skipped)),
+            tuple(n_seen),
+            tuple(n_with_face),
         )
         if skipped:
             warnings.warn(SkippedClipsWarning(self.report), stacklevel=2)

@@ -25,6 +25,7 @@ from ._columns import (
     coordinate_names,
     find_clips,
     make_columns,
+    restore_sources,
 )
 
 _ENDINGS = (".parquet", ".npz")
@@ -151,7 +152,8 @@ def load_landmarks(path: str | os.PathLike[str]) -> Bunch:
         data : ndarray of float32 of shape (n_clips, n_frames * n_landmarks * 3)
             What :meth:`sklearn_temo.FaceLandmarkTransformer.transform` returned.
         sources : ndarray of str of shape (n_clips,)
-            The paths of the clips, as they were passed.
+            The paths of the clips, as they were passed. In the file, a byte of a name that is not
+            UTF-8 is written as ``\\udce9``; here it is what opens the clip.
         times : ndarray of float64 of shape (n_clips, n_frames)
             When the frames are shown, in seconds.
         detected : ndarray of bool of shape (n_clips, n_frames)
@@ -183,7 +185,7 @@ def load_landmarks(path: str | os.PathLike[str]) -> Bunch:
     shape = (len(starts), n_frames)
     return Bunch(
         data=np.ascontiguousarray(landmarks, dtype=np.float32).reshape(len(starts), -1),
-        sources=columns["source"][starts],
+        sources=restore_sources(columns["source"][starts]),
         times=columns["time"].astype(np.float64).reshape(shape),
         detected=columns["detected"].reshape(shape),
         n_frames=n_frames,
