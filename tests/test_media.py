@@ -373,6 +373,33 @@ def test_what_cannot_be_decoded_is_named(tmp_path, kind, n_frames):
         read(damaged(tmp_path, kind), n_frames)
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.gif", "a.ppm", "a.mp4", "a.flv"])
+def test_whatever_is_damaged_the_clip_is_named(tmp_path, write_video, name):
+    path = tmp_path / name
+    if name.endswith(("mp4", "flv")):
+        write_video(grey_frames(3), name, codec="flv" if "flv" in name else "mpeg4", pixels="yuv420p")
+    else:
+        first, *rest = (Image.fromarray(frame) for frame in noise(3))
+        several = {} if name.endswith("ppm") else {"save_all": True, "append_images": rest}
+        first.save(path, **several)
+    whole, rng = path.read_bytes(), np.random.default_rng(0)
+    for _ in range(60):
+        content = bytearray(whole)
+        for place in rng.integers(min(len(whole), 400), size=3):
+            content[place] = rng.integers(256)
+        path.write_bytes(content)
+        try:
+            read(path, 3)
+        except ValueError as error:
+            assert str(error).startswith(f"clip 0 ({str(path)!r}): ")
+
+
+def test_titles_may_be_in_any_encoding(write_video):
+    path = write_video(grey_frames(3), "a.mp4", codec="mpeg4", pixels="yuv420p")
+    path.write_bytes(path.read_bytes().replace(b"VideoHandler", b"Vid\xe9oHandler"))
+    assert numbers(read(path)) == [0, 1, 2]
+
+
 def noise(n):
     rng = np.random.default_rng(0)
     return list(rng.integers(0, 256, (n, HEIGHT, WIDTH, 3), dtype=np.uint8))
@@ -531,7 +558,8 @@ def test_only_the_images_that_are_needed_are_decoded(frame_files):
         frame_files[i].write_bytes(b"no image")
     assert numbers(read(tuple(frame_files), 2)) == [0, 9]
     assert numbers(read(tuple(frame_files), None, (2, 3))) == [2, 3]
-    with pytest.raises(ValueError, match=r"clip 0 \(.*09.png'\), frame 1 \(.*01.png'\): .* no image"):
+    message = r"clip 0 \(.*09.png'\), frame 1 \(.*01.png'\): .* no image"
+    with pytest.raises(ValueError, match=message):
         read(tuple(frame_files))
 
 

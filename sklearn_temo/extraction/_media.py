@@ -31,10 +31,6 @@ _MAX_PIXELS = 200_000_000
 
 _opening = threading.Lock()
 
-# What Pillow raises where an image breaks off or is damaged.
-_BAD_IMAGE = (OSError, EOFError, SyntaxError, ValueError)
-
-
 @dataclass(frozen=True)
 class Frame:
     """One frame of a clip.
@@ -106,7 +102,7 @@ def read_clip(
     if image is not None:
         try:
             return _read_image(clip, image, n_frames, window)
-        except _BAD_IMAGE as error:
+        except Exception as error:  # Pillow lets any through
             raise _unreadable(clip, error) from error
     try:
         video = Video(clip.content, n_threads)
@@ -126,8 +122,9 @@ def _pick(
 
 
 def _unreadable(clip: Clip, reason: object) -> ValueError:
+    what = str(reason) or type(reason).__name__
     return ValueError(
-        f"{clip.label}: cannot be read as a video or an image ({reason}); check that it is whole "
+        f"{clip.label}: cannot be read as a video or an image ({what}); check that it is whole "
         "and plays, and convert it to MP4 or PNG if it does."
     )
 
@@ -137,7 +134,7 @@ def _cut_off(clip: Clip, cut: CutOff) -> ValueError:
     return ValueError(
         f"{clip.label}: breaks off at {cut.last:.3f} s, but its header promises {promised}; copy "
         "or download it again. If there is no more of it, `ffmpeg -i clip -c copy new` makes a "
-        "clip of what there is; and a window of time (sampling) before the end can be read."
+        "clip of what there is; and a window of time (sampling) that ends before that can be read."
     )
 
 
@@ -151,7 +148,7 @@ def _open_image(clip: Clip, path: Path) -> Any:
             image = Image.open(path, formats=[f for f in _IMAGE_FORMATS if f in Image.OPEN])
     except UnidentifiedImageError:
         return None
-    except OSError as error:
+    except Exception as error:  # Pillow lets any through
         raise _unreadable(clip, error) from error
     width, height = image.size
     if width * height > _MAX_PIXELS:
@@ -203,7 +200,7 @@ def _image_frames(
             try:
                 image.seek(number)
                 pixels = _rgb(image)
-            except _BAD_IMAGE as error:
+            except Exception as error:  # Pillow lets any through
                 raise _unreadable(clip, error) from error
             yield Frame(pixels, times[number], repeats)
 
@@ -221,7 +218,7 @@ def _sequence_frames(
         with image:
             try:
                 pixels = _rgb(image)
-            except _BAD_IMAGE as error:
+            except Exception as error:  # Pillow lets any through
                 raise _unreadable(frame, error) from error
         size = size or pixels.shape
         if pixels.shape != size:

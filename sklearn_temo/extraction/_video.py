@@ -227,7 +227,10 @@ class Video:
         with _one_kind_of_error():
             # Not `options`, which are the streams' too: old versions of PyAV crash by them where
             # streams are found late, as in Flash videos.
-            self._container = av.open(str(self._path), container_options=_OPTIONS)
+            # Titles and names of programs may be in any encoding; nobody reads them here.
+            self._container = av.open(
+                str(self._path), container_options=_OPTIONS, metadata_errors="replace"
+            )
             if not self._container.streams.video:
                 self._container.close()
                 raise UnreadableVideo("it has no pictures")
@@ -262,5 +265,5 @@ def _one_kind_of_error(kind: type[UnreadableVideo] = UnreadableVideo) -> Iterato
 
     try:
         yield
-    except (av.error.FFmpegError, OSError) as error:
-        raise kind(error.strerror or str(error)) from error
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise kind(getattr(error, "strerror", None) or str(error)) from error
