@@ -37,9 +37,8 @@ def write(target, codec="ffv1", pixels="bgr0", options=(), seconds_of_sound=0, *
         sound = container.add_stream("pcm_s16le", rate=8000) if seconds_of_sound else None
         for second in range(max(N_FRAMES // 25, seconds_of_sound)):
             for _ in range(25 if second < N_FRAMES // 25 else 0):
-                pixels = rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)
-                picture = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-                container.mux(stream.encode(picture))
+                noise = rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(noise, format="rgb24")))
             if sound is not None:
                 silence = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), "s16", "mono")
                 silence.sample_rate = 8000

@@ -377,7 +377,8 @@ def test_what_cannot_be_decoded_is_named(tmp_path, kind, n_frames):
 def test_whatever_is_damaged_the_clip_is_named(tmp_path, write_video, name):
     path = tmp_path / name
     if name.endswith(("mp4", "flv")):
-        write_video(grey_frames(3), name, codec="flv" if "flv" in name else "mpeg4", pixels="yuv420p")
+        codec = "flv" if name.endswith("flv") else "mpeg4"
+        write_video(grey_frames(3), name, codec=codec, pixels="yuv420p")
     else:
         first, *rest = (Image.fromarray(frame) for frame in noise(3))
         several = {} if name.endswith("ppm") else {"save_all": True, "append_images": rest}

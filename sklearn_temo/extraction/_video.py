@@ -111,9 +111,9 @@ class Video:
 
     def packet_timeline(self) -> Timeline:
         """When the packets are shown; empty where they don't tell."""
-        if any(pts is None for pts, _, _ in self._packets):
+        packets = sorted((pts, is_key) for pts, _, is_key in self._packets if pts is not None)
+        if len(packets) < len(self._packets):
             return Timeline([], [], [])
-        packets = sorted((pts, is_keyframe) for pts, _, is_keyframe in self._packets)
         return Timeline(
             [float(tick * self._stream.time_base) for tick, _ in packets],
             [tick for tick, _ in packets],
