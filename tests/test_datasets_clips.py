@@ -95,6 +95,7 @@ def test_links_to_folders_are_followed(tmp_path):
     (tmp_path / "disk" / "bob" / "all").symlink_to(tmp_path / "clips")
     (tmp_path / "clips" / "fear" / "again").symlink_to("../fear")
     paths, y, groups = load_clip_folder(tmp_path / "clips")
+    assert y.tolist() == ["anger", "anger", "fear", "fear", "fear"]
     assert relative(paths, tmp_path / "clips") == [
         "anger/bob/2/c.mp4",
         "anger/bob/b.mp4",

@@ -337,7 +337,7 @@ def test_a_memory_that_is_only_read_gives_what_it_has(tmp_path, rows, cremad_pat
     monkeypatch.setattr(Path, "unlink", refuse)
     monkeypatch.setattr(Path, "mkdir", refuse)
     np.testing.assert_array_equal(transformer.transform(cremad_paths[:1]), rows[:1])
-    with pytest.raises(PermissionError, match="memory=.* cannot be used"):
+    with pytest.raises(PermissionError, match=r"memory=.* cannot be used"):
         transformer.transform(cremad_paths[1:2])
 
 

@@ -3,6 +3,7 @@
 import math
 import os
 import struct
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -373,6 +374,19 @@ def test_what_cannot_be_decoded_is_named(tmp_path, kind, n_frames):
         read(damaged(tmp_path, kind), n_frames)
 
 
+class ClipNamed(Exception): ...
+
+
+@contextmanager
+def _naming(path):
+    try:
+        yield
+    except ValueError as error:
+        if str(error).startswith(f"clip 0 ({str(path)!r}): "):
+            raise ClipNamed from error
+        raise
+
+
 @pytest.mark.parametrize("name", ["a.png", "a.gif", "a.ppm", "a.mp4", "a.flv"])
 def test_whatever_is_damaged_the_clip_is_named(tmp_path, write_video, name):
     path = tmp_path / name
@@ -389,10 +403,9 @@ def test_whatever_is_damaged_the_clip_is_named(tmp_path, write_video, name):
         for place in rng.integers(min(len(whole), 400), size=3):
             content[place] = rng.integers(256)
         path.write_bytes(content)
-        try:
+        # Some bytes say nothing that matters.
+        with suppress(ClipNamed), _naming(path):
             read(path, 3)
-        except ValueError as error:
-            assert str(error).startswith(f"clip 0 ({str(path)!r}): ")
 
 
 def test_titles_may_be_in_any_encoding(write_video):

@@ -194,7 +194,8 @@ class Finish:
             mesh, detected = interpolate(mesh, detected, times, wanted)
             times, repeats = wanted, np.ones(self.n_frames, dtype=np.int64)
         if (repeats != 1).any():
-            mesh, detected, times = (np.repeat(a, repeats, axis=0) for a in (mesh, detected, times))
+            mesh = np.repeat(mesh, repeats, axis=0)
+            detected, times = np.repeat(detected, repeats), np.repeat(times, repeats)
         return ClipLandmarks(mesh, detected, times, track.fps, track.size, clip.source)
 
     def skipped(self, source: str, error: Exception) -> ClipLandmarks:

@@ -31,6 +31,7 @@ _MAX_PIXELS = 200_000_000
 
 _opening = threading.Lock()
 
+
 @dataclass(frozen=True)
 class Frame:
     """One frame of a clip.

@@ -136,7 +136,7 @@ def save_landmarks(path: str | os.PathLike[str], clips: Sequence[ClipLandmarks])
 
 
 def load_landmarks(path: str | os.PathLike[str]) -> Bunch:
-    """Read a table of landmarks back, as rows for a pipeline.
+    r"""Read a table of landmarks back, as rows for a pipeline.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def load_landmarks(path: str | os.PathLike[str]) -> Bunch:
             What :meth:`sklearn_temo.FaceLandmarkTransformer.transform` returned.
         sources : ndarray of str of shape (n_clips,)
             The paths of the clips, as they were passed. In the file, a byte of a name that is not
-            UTF-8 is written as ``\\udce9``; here it is what opens the clip.
+            UTF-8 is written as ``\udce9``; here it is what opens the clip.
         times : ndarray of float64 of shape (n_clips, n_frames)
             When the frames are shown, in seconds.
         detected : ndarray of bool of shape (n_clips, n_frames)

@@ -86,6 +86,7 @@ class Video:
         self._n_threads = n_threads
         self._open()
         self._rate = self._stream.average_rate
+        self._tick = Fraction(self._stream.time_base or 1)
         self._aspect = Fraction(self._stream.sample_aspect_ratio or 1)
         # Each frame would set one up for itself, which costs as much as the conversion.
         self._reformatter = VideoReformatter()
@@ -103,9 +104,8 @@ class Video:
 
     def cut(self) -> CutOff | None:
         """Look whether the end of the video is missing."""
-        clock = self._stream.time_base
         ticks = [dts if pts is None else pts for pts, dts, _ in self._packets]
-        times = sorted(float(tick * clock) for tick in ticks if tick is not None)
+        times = sorted(float(tick * self._tick) for tick in ticks if tick is not None)
         with _one_kind_of_error():
             return find_cut(self._path, self._container, times)
 
@@ -115,7 +115,7 @@ class Video:
         if len(packets) < len(self._packets):
             return Timeline([], [], [])
         return Timeline(
-            [float(tick * self._stream.time_base) for tick, _ in packets],
+            [float(tick * self._tick) for tick, _ in packets],
             [tick for tick, _ in packets],
             [number for number, (_, is_keyframe) in enumerate(packets) if is_keyframe],
         )
