@@ -22,7 +22,7 @@ from ._clip_landmarks import FaceTrack
 from ._clips import Clip
 
 # Of what is in a file, and of how it is found: another number makes all entries of old unknown.
-_FORMAT = 1
+_FORMAT = 2
 
 # Seconds after which a temporary file of another machine is nobody's: writing takes far less.
 _ABANDONED = 24 * 3600
