@@ -51,6 +51,8 @@ HEAVY = {
 # The only modules that import something heavy when they are imported themselves. Nothing imports
 # them before it needs them: test_importing_a_part_loads_nothing_heavy holds that.
 MAY_BE_HEAVY = {
+    "attribution._blocks": {"torch"},
+    "attribution._integral": {"torch"},
     "attribution._integrated_gradients": {"torch"},
     "attribution._path": {"torch"},
     "attribution._relevance": {"torch"},
@@ -58,7 +60,7 @@ MAY_BE_HEAVY = {
     "classification._network": {"torch"},
     "classification._temo": {"torch"},
     "classification._training": {"skorch", "torch"},
-    "selection._evidence": {"torch"},
+    "selection._evidence": {"skorch", "torch"},
 }
 
 

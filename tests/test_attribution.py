@@ -1,4 +1,5 @@
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from torch import nn
 
 from sklearn_temo import LandmarkLayout, TEMOClassifier
 from sklearn_temo.attribution import integrated_gradients, landmark_relevance
+from sklearn_temo.attribution._path import SplitNetwork
 
 LAYOUT = LandmarkLayout(n_frames=4, n_landmarks=6, n_coords=3)
 N_CLASSES = 3
@@ -510,7 +512,19 @@ def test_layers_that_work_in_place_change_nothing(first_layer_in_place):
         ({"target": 1.9}, ValueError, "ints"),
         ({"target": 3}, ValueError, "tells 3 classes apart"),
         ({"target": -1}, ValueError, "from 0 to 2"),
-        ({"X": np.full((4, 6), np.nan)}, ValueError, "rows 0 to 3"),
+        ({"X": np.full((4, 6), np.nan)}, ValueError, "first in row 0"),
+        ({"X": np.ones((4, 2, 3))}, ValueError, "nn.Unflatten"),
+        ({"X": np.full((4, 6), "a")}, TypeError, "must be numbers"),
+        ({"baselines": np.zeros((0, 6))}, ValueError, "at least one"),
+        ({"baselines": np.zeros(6)}, ValueError, "n_baselines"),
+        ({"target": [0, 1, 2]}, ValueError, "or 4 of them"),
+        ({"n_steps": True}, ValueError, "n_steps"),
+        ({"batch_size": 64.0}, ValueError, "batch_size"),
+        ({"module": abs}, TypeError, "torch.nn.Module"),
+        ({"module": nn.Linear(6, 3).bfloat16()}, TypeError, "float"),
+        ({"module": Formula(lambda x: x.detach())}, ValueError, "no gradient"),
+        ({"module": Formula(lambda x: x[:, :3].squeeze())}, ValueError, "squeeze"),
+        ({"module": Formula(lambda x: x[:, :3, None])}, ValueError, "flatten"),
         ({"baselines": np.full((1, 6), np.inf)}, ValueError, "baselines"),
         ({"module": WithTwoOutputs()}, TypeError, "one tensor"),
     ],
@@ -519,6 +533,74 @@ def test_what_does_not_fit_is_named(arguments, error, message):
     good = {"module": nn.Linear(6, 3), "X": np.ones((4, 6)), "baselines": np.zeros((1, 6))}
     with pytest.raises(error, match=message):
         integrated_gradients(**{**good, "target": 0, **arguments})
+
+
+class WithFront(nn.Module):
+    """Says where its front ends, rightly or wrongly."""
+
+    def __init__(self, *parts):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))
+        self.parts = parts
+
+    def forward(self, x):
+        return self.layers(x)
+
+    def affine_front(self):
+        cut, other = self.parts
+        return self.layers[:cut], other or self.layers[cut:]
+
+
+@pytest.mark.parametrize(
+    ("module", "error", "message"),
+    [
+        (WithFront(2, None), ValueError, "not affine"),
+        (WithFront(1, nn.Sequential(nn.ReLU(), nn.Linear(8, 3))), ValueError, "must equal"),
+    ],
+)
+def test_a_front_that_is_none_is_refused(module, error, message):
+    X, _ = samples(4)
+    with pytest.raises(error, match=message):
+        integrated_gradients(module, X[:, :6], X[:2, 6:12], 0)
+    module.affine_front = lambda: module.layers
+    with pytest.raises(TypeError, match=r"\(front, body\)"):
+        integrated_gradients(module, X[:, :6], X[:2, 6:12], 0)
+
+
+def test_what_only_looks_affine_is_not_taken_for_a_front():
+    """Hooks, and batch normalisation by the batch, of which one row is all that captum sees."""
+    X, _ = samples(5)
+    X, baselines = X[:, :6], np.zeros((1, 6), dtype=np.float32)
+    outer, inner = (nn.Sequential(nn.Linear(6, 3), nn.Tanh()) for _ in range(2))
+    outer.register_forward_hook(lambda module, args, output: output * 10)
+    inner[0].register_forward_hook(lambda module, args, output: output**3)
+    for net in (outer, inner):
+        found, gap = integrated_gradients(net, X, baselines, 1)
+        with torch.no_grad():
+            total = net(torch.tensor(X))[:, 1] - net(torch.tensor(baselines))[:, 1]
+        np.testing.assert_allclose(
+            found[0].sum(axis=1), total, atol=2e-3 * float(total.abs().max())
+        )
+        assert gap.max() < 1e-3
+    by_batch = nn.Sequential(nn.BatchNorm1d(6, track_running_stats=False), nn.Linear(6, 3))
+    assert SplitNetwork.of(by_batch).is_all_body
+
+
+def test_tensors_and_booleans_are_taken():
+    X, _ = samples(4)
+    net = make(mlp)
+    boolean = np.array([True, False, True, False])
+    found = integrated_gradients(net, torch.tensor(X, requires_grad=True), X[:1], boolean)
+    expected = integrated_gradients(net, X, X[:1], boolean.astype(int))
+    np.testing.assert_array_equal(found[0], expected[0])
+
+
+def test_pairs_that_miss_the_tolerance_are_warned_of():
+    net = make(partial(mlp, nn.ReLU))
+    X, y = samples(9)
+    with pytest.warns(ConvergenceWarning, match=r"of 18 pairs .* which auto takes") as caught:
+        integrated_gradients(net, 5 * X, X[:2], y, tol=1e-9)
+    assert caught[0].filename == __file__
 
 
 def test_a_network_with_other_classes_is_refused():
@@ -563,7 +645,7 @@ def test_work_cut_short_leaves_the_module_as_it_was():
     state = TestModuleIsLeftAsItWas.state(module)[:3]
     broken = X.copy()
     broken[150] = np.nan
-    with pytest.raises(ValueError, match="rows 128 to 199") as caught:
+    with pytest.raises(ValueError, match="first in row 150") as caught:
         landmark_relevance(module, broken, X[:2], y, LAYOUT)
     assert caught.tb is not None
     assert TestModuleIsLeftAsItWas.state(module)[:3] == state

@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 import textwrap
+from contextlib import suppress
 
 import joblib
 import numpy as np
@@ -17,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from skorch import NeuralNetClassifier
 
 from sklearn_temo import IGLandmarkSelector, TEMOClassifier, make_temo_pipeline
+from sklearn_temo.selection import _memory
 
 N_FITS = "SKLEARN_TEMO_TEST_FITS"
 
@@ -192,6 +194,7 @@ def test_without_random_state_each_fit_is_another_and_one_is_told(tmp_path, n_fi
     for _ in range(2):
         with pytest.warns(UserWarning, match="random_state"):
             selector(tmp_path, random_state=None).fit(*aligned)
+    assert not list((tmp_path).rglob("output.pkl"))
     assert n_fits() == 2
 
 
@@ -204,6 +207,8 @@ def test_a_network_with_a_seed_of_its_own_needs_no_other(tmp_path, n_fits, align
 
 
 def test_other_code_of_the_estimator_is_new_work(tmp_path, aligned, monkeypatch):
+    # As if the files had been there before Python was.
+    monkeypatch.setattr(_memory, "_STARTED", np.inf)
     folder = tmp_path / "code"
     folder.mkdir()
     monkeypatch.syspath_prepend(folder)
@@ -231,8 +236,14 @@ def test_code_that_is_changed_while_python_runs_is_not_remembered(tmp_path, alig
     from edited_network import Own
 
     own = Own(max_epochs=1, hidden_size=8)
+    monkeypatch.setattr(_memory, "_STARTED", os.stat(file).st_ctime)
     selector(tmp_path, own).fit(*aligned)
-    os.utime(file)
+    # Another file in its place, which was written long ago.
+    other = tmp_path / "other.py"
+    while not other.exists() or other.stat().st_ctime <= _memory._STARTED:
+        other.write_text(file.read_text())
+    os.utime(other, (1, 1))
+    other.replace(file)
     with pytest.warns(UserWarning, match=r"edited_network.py was changed"):
         selector(tmp_path, own).fit(*aligned)
 
@@ -267,6 +278,59 @@ def test_a_skorch_net_is_remembered(tmp_path, aligned, monkeypatch):
     again = selector(tmp_path, skorch_net(Net), k=16).fit(aligned[0], codes)
     assert Net.n_forwards == n_before > 0
     assert_same(first, again)
+
+
+class Interrupted(Net):
+    def forward(self, x):
+        if self.training and Net.n_forwards == 2:
+            raise KeyboardInterrupt
+        return super().forward(x)
+
+
+def test_a_skorch_net_that_was_interrupted_is_not_remembered(tmp_path, aligned, monkeypatch):
+    """Skorch itself goes on as if it had been told to stop early."""
+    X, y = aligned[0], np.unique(aligned[1], return_inverse=True)[1]
+    monkeypatch.setattr(Net, "n_forwards", 0)
+    net = skorch_net(Interrupted).set_params(max_epochs=9, batch_size=50)
+    with pytest.raises(KeyboardInterrupt):
+        selector(tmp_path, net).fit(X, y)
+    monkeypatch.setattr(Net, "n_forwards", 3)
+    found = selector(tmp_path, net).fit(X, y)
+    assert len(found.estimator_.history) == 9
+
+
+def test_an_entry_that_is_something_else_is_done_again(tmp_path, n_fits, aligned):
+    first = selector(tmp_path).fit(*aligned)
+    (entry,) = (tmp_path / "memory").rglob("output.pkl")
+    joblib.dump({"x": 1}, entry)
+    for _ in range(2):
+        assert_same(selector(tmp_path).fit(*aligned), first)
+    assert n_fits() == 2
+
+
+def test_a_memory_that_cannot_be_used_is_named(tmp_path, aligned):
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(OSError, match=r"memory=.*file.* cannot be used .* folder"):
+        selector(tmp_path, memory=file).fit(*aligned)
+
+
+def test_errors_of_the_work_stay_what_they_are(tmp_path, aligned):
+    with pytest.raises(FileNotFoundError, match=r"^the net's own$"):
+        selector(tmp_path, Failing()).fit(*aligned)
+
+
+class Failing(TEMOClassifier):
+    def fit(self, X, y):
+        raise FileNotFoundError("the net's own")
+
+
+def test_messages_hold_no_data(tmp_path, aligned):
+    own = skorch_net(Net).set_params(callbacks=[("named", lambda: 1)])
+    with pytest.warns(UserWarning, match="memory is not used") as caught, suppress(Exception):
+        selector(tmp_path, own).fit(aligned[0], np.unique(aligned[1], return_inverse=True)[1])
+    assert all(len(str(warning.message)) < 500 for warning in caught)
+    assert caught[0].filename == __file__
 
 
 def test_a_module_that_was_made_before_is_not_remembered(tmp_path, aligned):

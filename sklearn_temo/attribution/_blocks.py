@@ -79,28 +79,38 @@ def attribution_blocks(
     AttributionBlock
         Until all pairs are done; the memory does not grow with their number.
     """
+    dtype = dtype_of(module)
     if baselines.shape[1] != X.shape[1]:
         raise ValueError(
             f"baselines have {baselines.shape[1]} features, X has {X.shape[1]}: "
             "they must be of the same kind."
         )
-    if n_steps != "auto" and not (isinstance(n_steps, Integral) and n_steps >= 1):
+    if not len(baselines):
+        raise ValueError("baselines are empty: at least one is needed.")
+    if n_steps != "auto" and not _is_count(n_steps):
         raise ValueError(f'n_steps must be a positive int or "auto", got {n_steps!r}.')
-    if not tol > 0 or batch_size < 1:
-        raise ValueError(f"tol and batch_size must be positive, got {tol!r} and {batch_size!r}.")
+    if not tol > 0:
+        raise ValueError(f"tol must be positive, got {tol!r}.")
+    if not _is_count(batch_size):
+        raise ValueError(f"batch_size must be a positive int, got {batch_size!r}.")
     if not np.isfinite(baselines).all():
         raise ValueError("baselines contain NaN or infinity.")
     target = np.asarray(target)
-    if target.dtype.kind not in "iu":
+    if target.dtype.kind not in "iub":
         raise ValueError(f"target must be ints, the numbers of outputs; got dtype {target.dtype}.")
+    if target.shape not in ((), (len(X),)):
+        raise ValueError(
+            f"target must be one int, or {len(X)} of them, one for each row of X; got shape "
+            f"{target.shape}."
+        )
     target = np.broadcast_to(target.astype(np.int64), (len(X),))
     device = torch.device(device) if device is not None else _device_of(module)
-    as_tensor: dict[str, Any] = {"dtype": dtype_of(module), "device": device}
+    as_tensor: dict[str, Any] = {"dtype": dtype, "device": device}
     first_steps = _FIRST_STEPS if n_steps == "auto" else n_steps
     most_steps = _MOST_STEPS if n_steps == "auto" else n_steps
     n_rows = rows_of_a_block(n_steps, batch_size)
     with frozen(module, device):
-        network = SplitNetwork.of(module)
+        split = network = SplitNetwork.of(module)
         in_front = network.columnwise if columnwise else None
         if in_front is not None:
             network = replace(network, columnwise=None)
@@ -114,10 +124,12 @@ def attribution_blocks(
             samples = slice(start, min(start + n_rows, len(X)))
             x = _as_tensor(X[samples], as_tensor)
             # The sum is finite where all are, and takes no memory.
-            if not torch.isfinite(x.sum()) and not torch.isfinite(x).all():
+            if not torch.isfinite(x.sum()) and not (good := torch.isfinite(x).all(dim=1)).all():
                 raise ValueError(
-                    f"X contains NaN or infinity in rows {samples.start} to {samples.stop - 1}."
+                    f"X contains NaN or infinity, first in row {start + int((~good).nonzero()[0])}."
                 )
+            if not start:
+                split.check(module, torch.stack([torch.tensor(baselines[0], **as_tensor), x[0]]))
             t = torch.as_tensor(target[samples].copy(), device=device)
             pieces = _slices(len(x), n_of_a_piece)
             if buffer is not None:
@@ -139,6 +151,10 @@ def attribution_blocks(
                 attributed = _attributed(to_input, mean_gradient, x, b[i], pieces, start)
                 yield AttributionBlock(i, samples, gap, n_evaluations, attributed)
             _release_pages(X)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
 
 
 def _slices(n_rows: int, n_most: int) -> list[slice]:
@@ -187,6 +203,12 @@ def _check_logits(
         raise TypeError(
             f"the network must return its logits as one tensor, got {type(output).__name__}."
         )
+    if output.ndim not in (1, 2) or len(output) != 1:
+        raise ValueError(
+            "the network must return logits of shape (n_rows, n_classes), (n_rows, 1) or "
+            f"(n_rows,), but one row gave {tuple(output.shape)}: flatten what it returns, and "
+            "squeeze no rows."
+        )
     n_found = 1 if output.ndim == 1 else output.shape[1]
     n_classes = max(2, n_found)
     if n_logits is not None and n_classes != n_logits:
@@ -217,7 +239,16 @@ def dtype_of(module: nn.Module) -> torch.dtype:
     -------
     torch.dtype
     """
-    return next((p.dtype for p in module.parameters()), torch.float32)
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"module must be a torch.nn.Module, got {type(module).__name__}.")
+    dtypes = (p.dtype for p in module.parameters() if p.dtype.is_floating_point)
+    dtype = next(dtypes, torch.float32)
+    if dtype not in (torch.float32, torch.float64):
+        raise TypeError(
+            f"the network computes in {dtype}, which is too coarse for the integral, and which "
+            "numpy may not have: pass module.float()."
+        )
+    return dtype
 
 
 def _mapped(affine: Callable[[Tensor], Tensor] | None, x: Tensor) -> Tensor:
@@ -259,7 +290,13 @@ def as_rows(X: ArrayLike, name: str) -> NDArray:
     -------
     ndarray of shape (n_samples, n_features)
     """
-    rows = X if isinstance(X, np.ndarray) else np.asarray(X)
+    rows = X.detach().cpu().numpy() if isinstance(X, Tensor) else np.asanyarray(X)
     if rows.ndim != 2:
-        raise ValueError(f"{name} must be 2-D, (n_samples, n_features), got shape {rows.shape}.")
+        raise ValueError(
+            f"{name} must be 2-D, ({'n_baselines' if name == 'baselines' else 'n_samples'}, "
+            f"n_features), got shape {rows.shape}: flatten rows, and let the network begin with "
+            "nn.Unflatten where it wants another shape."
+        )
+    if rows.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must be numbers, got dtype {rows.dtype}.")
     return rows

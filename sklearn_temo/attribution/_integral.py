@@ -92,6 +92,11 @@ def _mean_gradient(body, start, direction, target, n_steps):
     points = (start + nodes.view(spread) * direction).flatten(0, 1).requires_grad_()
     with torch.enable_grad():
         logits = target_logits(body(points.clone()), target.repeat(n_steps))
+        if not logits.requires_grad:
+            raise ValueError(
+                "the network's output has no gradient with respect to its input: let it compute "
+                "with torch, without no_grad or inference_mode, from the rows that it is given."
+            )
         gradient = torch.autograd.grad(logits.sum(), points)[0]
     gradient = gradient.unflatten(0, (n_steps, len(direction)))
     return torch.tensordot(weights, gradient, dims=1)

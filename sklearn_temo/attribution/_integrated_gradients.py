@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from ._blocks import as_rows, attribution_blocks, dtype_of
+from ._gaps import warn_of_gaps
 from ._progress import reported
 
 
@@ -50,7 +51,7 @@ def integrated_gradients(
         Gauss-Legendre nodes of the integral. "auto" begins with 8 and doubles them, up to 256, for
         those pairs of sample and baseline whose gap exceeds `tol`; the best of the tried is kept.
     tol : float, default=1e-3
-        Largest relative completeness gap that "auto" is content with.
+        Largest relative completeness gap that "auto" is content with, and that is not warned of.
     batch_size : int, default=1024
         Points of paths evaluated at once; it bounds the memory.
     device : str or torch.device, default=None
@@ -73,7 +74,13 @@ def integrated_gradients(
     ValueError
         If shapes do not fit, a target is not the number of an output, or a number is not finite.
     TypeError
-        If the network's output is not one tensor.
+        If the network's output is not one tensor, or it computes in half precision.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the gap of a pair stays above `tol`. Where a network has kinks (ReLU, max pooling) or
+        jumps, it falls slowly or not at all.
 
     References
     ----------
@@ -113,4 +120,7 @@ def integrated_gradients(
             else:
                 attributions[block.baseline, samples] = piece.cpu().numpy()
         gap[block.baseline, block.samples] = block.gap.cpu().numpy()
+    n_unconverged = int((gap > tol).sum())
+    if n_unconverged:
+        warn_of_gaps(n_unconverged, gap.size, float(gap.max()), tol, n_steps, stacklevel=3)
     return attributions, gap

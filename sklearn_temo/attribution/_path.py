@@ -77,18 +77,61 @@ class SplitNetwork:
         affine_front: Any = getattr(module, "affine_front", None)
         if affine_front is not None:
             parts = affine_front()
+            if not isinstance(parts, tuple) or len(parts) not in (2, 3):
+                raise TypeError(
+                    f"affine_front() of {type(module).__name__} must return (front, body) or "
+                    f"(columnwise, front, body), got {type(parts).__name__}."
+                )
             return cls(*parts) if len(parts) == 3 else cls(None, *parts)
-        # Subclasses may do anything in a forward of their own.
-        if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
+        # Subclasses may do anything in a forward of their own, and so may hooks.
+        if (
+            isinstance(module, nn.Sequential)
+            and type(module).forward is nn.Sequential.forward
+            and not _has_hooks(module)
+        ):
             layers = list(module)
             n_affine = next(
-                (i for i, layer in enumerate(layers) if type(layer) not in _AFFINE_LAYERS),
-                len(layers),
+                (i for i, layer in enumerate(layers) if not _is_affine(layer)), len(layers)
             )
             if n_affine:
                 front, body = layers[:n_affine], layers[n_affine:]
                 return cls(None, nn.Sequential(*front), nn.Sequential(*body))
         return cls(None, None, module)
+
+    def check(self, module: nn.Module, points: Tensor) -> None:
+        """Complain where the parts are not those of the module, as the gap cannot tell.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            What was split.
+        points : Tensor of shape (2, n_features)
+            Two different inputs, between which the front is held to be affine.
+
+        Raises
+        ------
+        ValueError
+            If ``body(front(x))`` is not ``module(x)``, or the front is not affine.
+        """
+        if self.is_all_body:
+            return
+        name = type(module).__name__
+        far = (3 * points[1] - 2 * points[0])[None]
+        points = torch.cat([points, far])
+        with torch.no_grad():
+            hidden = self.hidden(points)
+            split, whole = self.body(hidden.clone()), module(points.clone())
+        if not _close(split, whole):
+            raise ValueError(
+                f"the parts that affine_front() of {name} returns are not the network: "
+                f"body(front(x)) must equal {name}(x) in evaluation mode, but is up to "
+                f"{float((split - whole).abs().max()):.2g} off."
+            )
+        if not _close(hidden[2], 3 * hidden[1] - 2 * hidden[0]):
+            raise ValueError(
+                f"what affine_front() of {name} returns in front of the body is not affine: end it "
+                "before the first nonlinear layer, or leave the method out."
+            )
 
     def hidden(self, x: Tensor) -> Tensor:
         """Inputs as the body sees them.
@@ -146,6 +189,22 @@ class SplitNetwork:
             return torch.autograd.grad(hidden, source, gradient, retain_graph=True)[0]
 
         return to_input
+
+
+def _is_affine(layer: nn.Module) -> bool:
+    # Without statistics of its own, batch normalisation takes those of the batch in evaluation too.
+    by_batch = isinstance(layer, nn.BatchNorm1d) and layer.running_mean is None
+    return type(layer) in _AFFINE_LAYERS and not by_batch and not _has_hooks(layer)
+
+
+def _has_hooks(layer: nn.Module) -> bool:
+    return bool(layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks)
+
+
+def _close(a: Tensor, b: Tensor) -> bool:
+    """Equal up to the rounding of long sums."""
+    size = torch.maximum(a.abs().max(), b.abs().max())
+    return a.shape == b.shape and bool((a - b).abs().max() <= 1e-3 * size)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,11 +10,11 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor, nn
 
 from ..layout import LandmarkLayout
 from ._blocks import AttributionBlock, as_rows, attribution_blocks
+from ._gaps import warn_of_gaps
 from ._progress import reported
 
 
@@ -44,6 +43,22 @@ class LandmarkRelevance:
     n_gradient_evaluations: int
     n_pairs: int
     n_unconverged: int
+
+    def warn(self, tol: float, n_steps: int | Literal["auto"], stacklevel: int) -> None:
+        """Warn where pairs miss the tolerance.
+
+        Parameters
+        ----------
+        tol : float
+        n_steps : int or "auto"
+            With which it came to this.
+        stacklevel : int
+            Of :func:`warnings.warn`.
+        """
+        if self.n_unconverged:
+            warn_of_gaps(
+                self.n_unconverged, self.n_pairs, self.completeness_gap, tol, n_steps, stacklevel
+            )
 
     @property
     def overall(self) -> NDArray[np.float64]:
@@ -101,7 +116,7 @@ def landmark_relevance(
     for _ in reported(blocks, sums.n_pairs, verbose):
         pass
     relevance = sums.relevance()
-    warn_if_unconverged(relevance, tol, stacklevel=3)
+    relevance.warn(tol, n_steps, stacklevel=4)
     return relevance
 
 
@@ -123,6 +138,8 @@ class RelevanceSums:
         n_classes: int | None,
     ) -> None:
         self.X, self.baselines = as_rows(X, "X"), as_rows(baselines, "baselines")
+        if not len(self.X):
+            raise ValueError("X has no rows, of which relevance could be taken.")
         self.target = np.asarray(target)
         if self.target.shape != (len(self.X),) or self.target.dtype.kind not in "iu":
             raise ValueError(
@@ -203,24 +220,4 @@ class RelevanceSums:
         per_class = np.divide(sums, n_summed, out=np.full_like(sums, np.nan), where=n_summed > 0)
         return LandmarkRelevance(
             per_class, self._worst, self._n_evaluations, self.n_pairs, self._n_unconverged
-        )
-
-
-def warn_if_unconverged(relevance: LandmarkRelevance, tol: float, stacklevel: int) -> None:
-    """Say how many pairs of sample and baseline missed the tolerance, and how far.
-
-    Parameters
-    ----------
-    relevance : LandmarkRelevance
-    tol : float
-    stacklevel : int
-        Of :func:`warnings.warn`.
-    """
-    if relevance.n_unconverged:
-        warnings.warn(
-            f"the attributions of {relevance.n_unconverged} of {relevance.n_pairs} pairs of "
-            f"sample and baseline miss their exact sum by more than tol={tol:g} of it (at worst "
-            f"by {relevance.completeness_gap:.2g}): pass more n_steps, or a larger tol.",
-            ConvergenceWarning,
-            stacklevel=stacklevel,
         )

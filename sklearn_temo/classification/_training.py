@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackContext
 from sklearn.utils import compute_class_weight
-from skorch import NeuralNetClassifier
+from skorch import NeuralNet, NeuralNetClassifier
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from skorch.dataset import ValidSplit
 from torch import Tensor, nn
@@ -177,9 +177,25 @@ def train(
             net.partial_fit(X, targets, epochs=n_epochs)
     finally:
         net.iterator_train = ClipBatches
-    if "train_loss" not in net.history[-1]:
-        # skorch takes an interrupt for a wish to stop early. Between epochs it is one, of a
-        # callback; within an epoch somebody pressed Ctrl-C.
+    raise_swallowed_interrupt(net)
+
+
+def raise_swallowed_interrupt(net: NeuralNet) -> None:
+    """Interrupt after all, where a net was interrupted in its training.
+
+    skorch takes an interrupt for a wish to stop early. Between epochs it is one, of a callback;
+    within an epoch somebody pressed Ctrl-C.
+
+    Parameters
+    ----------
+    net : skorch.NeuralNet
+        That was trained.
+
+    Raises
+    ------
+    KeyboardInterrupt
+    """
+    if net.history and "train_loss" not in net.history[-1]:
         raise KeyboardInterrupt
 
 

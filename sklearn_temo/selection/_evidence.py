@@ -10,12 +10,14 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackContext
+from skorch import NeuralNet
 from torch import nn
 
 from ..attribution._baselines import make_baselines
 from ..attribution._blocks import rows_of_a_block
 from ..attribution._progress import reported
 from ..attribution._relevance import LandmarkRelevance, RelevanceSums
+from ..classification._training import raise_swallowed_interrupt
 from ..layout import LandmarkLayout
 from ._similarity import landmark_similarity
 
@@ -81,6 +83,9 @@ def gather_evidence(
         with task.propagate_callback_context(estimator):
             task.call_on_fit_task_begin(estimator=selector, X=X, y=y)
             estimator.fit(X, y)
+            if isinstance(estimator, NeuralNet):
+                # A half-trained net must not be remembered for a trained one.
+                raise_swallowed_interrupt(estimator)
             task.call_on_fit_task_end(estimator=selector, X=X, y=y)
     module: Any = getattr(estimator, "module_", None)
     if not isinstance(module, nn.Module):

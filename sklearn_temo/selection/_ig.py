@@ -272,8 +272,7 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
 
     def _gather(self, estimator, X, y, layout, left, baselines, seed, progress):
         """The evidence of one round, for the landmarks that are left."""
-        from ..attribution._relevance import warn_if_unconverged
-        from ._evidence import gather_evidence
+        from ._evidence import Evidence, gather_evidence
 
         if len(left) < layout.n_landmarks:
             columns = layout.feature_mask(np.isin(np.arange(layout.n_landmarks), left))
@@ -282,10 +281,11 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
             layout = LandmarkLayout(layout.n_frames, len(left), layout.n_coords)
         integration = (baselines, self.n_baselines, self.n_steps, self.tol, self.batch_size)
         # Base arrays, since joblib tells a memory map from an array of the same numbers.
-        depends_on = (np.asarray(X), np.asarray(y), layout, seed, *integration)
+        depends_on = (np.ascontiguousarray(X), np.asarray(y), layout, seed, *integration)
         work = partial(gather_evidence, self, estimator, X, y, layout, baselines, seed, progress)
-        evidence = remember(self.memory, work, estimator, depends_on)
-        warn_if_unconverged(evidence.relevance, self.tol, stacklevel=8)
+        memory = self.memory if self._can_be_found_again(seed) else None
+        evidence = remember(memory, work, Evidence, estimator, depends_on)
+        evidence.relevance.warn(self.tol, self.n_steps, stacklevel=9)
         return evidence
 
     def _check_baselines(self, n_features):
@@ -368,16 +368,19 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         elif isinstance(own.get("random_state"), Integral) and not self._draws_baselines():
             # Nothing is left to chance.
             seed = 0
-        if self.memory is not None and self.random_state is None and seed:
+        if self.memory is not None and not self._can_be_found_again(seed):
             warnings.warn(
-                "memory is of no use without random_state: every fit trains another network. "
-                "Pass random_state=0, or any int, to the selector.",
+                "memory is not used without random_state, since every fit trains another network: "
+                "pass random_state=0, or any int, to the selector.",
                 UserWarning,
                 stacklevel=5,
             )
         return estimator.set_params(
             **{name: v for name, v in settings.items() if name in own}
         ), seed
+
+    def _can_be_found_again(self, seed):
+        return self.random_state is not None or not seed
 
     def _draws_baselines(self):
         return isinstance(self.baselines, str) and self.baselines == "random"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import inspect
 import os
@@ -24,7 +25,11 @@ _KNOWN_MODULES = {"builtins", "functools", "numpy", "sklearn", "sklearn_temo", "
 
 
 def remember(
-    memory: Any, work: Callable[[], Any], estimator: BaseEstimator, depends_on: tuple[Any, ...]
+    memory: Any,
+    work: Callable[[], Any],
+    kind: type,
+    estimator: BaseEstimator,
+    depends_on: tuple[Any, ...],
 ) -> Any:
     """Do some work, unless its result is kept from an earlier time.
 
@@ -36,6 +41,8 @@ def remember(
         be read is done again.
     work : callable
         Without arguments. Its result can be pickled.
+    kind : type
+        Of the result.
     estimator : estimator
         Not fitted. The result depends on its parameters and on their code.
     depends_on : tuple
@@ -45,10 +52,14 @@ def remember(
     -------
     object
         What `work` returned, now or then.
+
+    Raises
+    ------
+    OSError
+        If `memory` cannot be read or written.
     """
     if memory is None:
         return work()
-    memory = check_memory(os.fspath(memory) if isinstance(memory, os.PathLike) else memory)
     # Who listens to a fit does not change what comes of it.
     estimator = clone(estimator)
     vars(estimator).pop("_skl_callbacks", None)
@@ -60,15 +71,51 @@ def remember(
         )
     # What it is that cannot be pickled decides which of these is raised.
     except (pickle.PicklingError, AttributeError, TypeError, OSError) as error:
+        # Pickle prints all that was to be pickled, the data among it.
+        reason = "a part of it has no name" if isinstance(error, pickle.PicklingError) else error
         warnings.warn(
             f"memory is not used, since {type(estimator).__name__} cannot be told from others like "
-            f"it: {error}. Keep its classes and functions in a file, by name, and restart Python "
-            "after changing it.",
+            f"it: {reason}. Keep its classes and functions, by name, in a module that is imported "
+            "(not in the script that is run), and restart Python after changing it.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=8,
         )
         return work()
-    return memory.cache(_keyed, ignore=["work"])(key, work)
+    done = _Work(work)
+    try:
+        memory = check_memory(os.fspath(memory) if isinstance(memory, os.PathLike) else memory)
+        kept = memory.cache(_keyed, ignore=["work"])
+        found = kept(key, done)
+        # An entry may be whole and yet be something else.
+        return found if isinstance(found, kind) else kept.call(key, done)[0]
+    except OSError as error:
+        if error is done.error:
+            raise
+        place = getattr(memory, "location", memory)
+        raise OSError(
+            error.errno or errno.EIO,
+            f"memory={str(place)!r} cannot be used ({error.strerror or error}, at "
+            f"{error.filename!r}); name a folder that can be written to and has room, or None to "
+            "keep nothing",
+        ) from error
+
+
+class _Work:
+    """Work whose own errors are known, and which does not print the data where it is printed."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self._work = work
+        self.error: BaseException | None = None
+
+    def __call__(self) -> Any:
+        try:
+            return self._work()
+        except OSError as error:
+            self.error = error
+            raise
+
+    def __repr__(self) -> str:
+        return "..."
 
 
 def _keyed(key, work):
@@ -106,7 +153,9 @@ def _source_text(code: Any) -> str:
     file = getattr(module, "__file__", None)
     if module is None or file is None:
         return inspect.getsource(code)
-    if os.path.getmtime(file) > _STARTED:
+    status = os.stat(file)
+    # The first tells when it was written, the second when it was put there.
+    if max(status.st_mtime, status.st_ctime) > _STARTED:
         raise OSError(f"{file} was changed after Python was started")
     return inspect.getsource(module)
 
