@@ -6,7 +6,7 @@ import mmap
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from numbers import Integral
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import numpy as np
 import torch
@@ -153,7 +153,7 @@ def attribution_blocks(
             _release_pages(X)
 
 
-def _is_count(value: Any) -> bool:
+def _is_count(value: Any) -> TypeGuard[int]:
     return isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
 
 
