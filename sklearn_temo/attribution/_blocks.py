@@ -106,8 +106,8 @@ def attribution_blocks(
     target = np.broadcast_to(target.astype(np.int64), (len(X),))
     device = torch.device(device) if device is not None else _device_of(module)
     as_tensor: dict[str, Any] = {"dtype": dtype, "device": device}
-    first_steps = _FIRST_STEPS if n_steps == "auto" else n_steps
-    most_steps = _MOST_STEPS if n_steps == "auto" else n_steps
+    first_steps = _FIRST_STEPS if n_steps == "auto" else int(n_steps)
+    most_steps = _MOST_STEPS if n_steps == "auto" else int(n_steps)
     n_rows = rows_of_a_block(n_steps, batch_size)
     with frozen(module, device):
         split = network = SplitNetwork.of(module)
@@ -154,7 +154,7 @@ def attribution_blocks(
 
 
 def _is_count(value: Any) -> TypeGuard[int]:
-    return isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
 
 
 def _slices(n_rows: int, n_most: int) -> list[slice]:
