@@ -33,6 +33,7 @@ from sklearn_temo import IGLandmarkSelector, LandmarkAligner, LandmarkLayout, TE
 from sklearn_temo.attribution import integrated_gradients, landmark_relevance, make_baselines
 from sklearn_temo.attribution._path import frozen
 from sklearn_temo.classification._network import TEMONet
+from sklearn_temo.classification._training import fit_reduction
 from sklearn_temo.datasets import make_expression_clips
 
 N_CLIPS, N_BASELINES, N_LARGE = 140, 5, 20_000
@@ -126,8 +127,7 @@ def growth(X: np.ndarray, baselines: np.ndarray, y: np.ndarray) -> None:
         data[n_landmarks] = [np.ascontiguousarray(a.reshape(len(a), -1)) for a in wide], layout
         torch.manual_seed(0)
         nets[n_landmarks] = net = default_net(n_landmarks).eval()
-        with torch.no_grad():
-            net.fit_standardisation(net.filtered(torch.from_numpy(data[n_landmarks][0][0])))
+        fit_reduction(net, [torch.from_numpy(data[n_landmarks][0][0])], seed=0)
         net.requires_grad_(False)
     works: dict[str, Callable[[], Any]] = {}
     for n, ((A, b), layout) in data.items():
@@ -202,9 +202,9 @@ def training(X: np.ndarray, y: np.ndarray) -> None:
         torch.set_num_threads(1)
         net = default_net(468)
         target = torch.from_numpy(y)
+        fit_reduction(net, [torch.from_numpy(X)], seed=0)
         with torch.no_grad():
-            filtered = net.filtered(torch.from_numpy(X))
-            net.fit_standardisation(filtered)
+            reduced = net.reduced(torch.from_numpy(X))
         loss_of = nn.CrossEntropyLoss(label_smoothing=temo.label_smoothing)
         adam = torch.optim.AdamW(
             net.parameters(), lr=temo.lr, weight_decay=temo.weight_decay, fused=True
@@ -217,7 +217,7 @@ def training(X: np.ndarray, y: np.ndarray) -> None:
         for _ in range(n_epochs):
             for batch in torch.randperm(len(X)).split(temo.batch_size):
                 adam.zero_grad()
-                loss = loss_of(net(filtered=filtered[batch]), target[batch])
+                loss = loss_of(net(reduced=reduced[batch]), target[batch])
                 loss.backward()
                 adam.step()
                 cycle.step()

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from imblearn.pipeline import Pipeline
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_selection import f_classif, mutual_info_classif
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
@@ -192,10 +193,14 @@ def _classifier(name: str, split: Split, n_features: int) -> Any:
     """T-EMO as it is, and all others with their parameters tuned on the training people."""
     if name == "T-EMO":
         return TEMOClassifier(n_frames=split.layout.n_frames, random_state=split.seed)
-    later = FunctionTransformer(
-        _later_columns, kw_args={"start": n_features // split.layout.n_frames}
-    )
-    frames = ["passthrough", later] if split.layout.n_frames > 1 else ["passthrough"]
+    layout = LandmarkLayout.from_n_features(n_features, split.layout.n_frames, 3)
+    # What T-EMO has by default the others may choose: movement without depth, on one scale.
+    frames: list[Any] = ["passthrough"]
+    if layout.n_frames > 1:
+        frames += [
+            FunctionTransformer(_movement, kw_args={"layout": layout, "n_coords": n})
+            for n in (3, 2)
+        ]
     models: dict[str, tuple[Any, list[float]]] = {
         "linear SVM": (SVC(kernel="linear"), [0.003, 0.02, 0.2]),
         "RBF SVM": (SVC(), [1, 10, 100]),
@@ -207,11 +212,11 @@ def _classifier(name: str, split: Split, n_features: int) -> Any:
     if mirrored:
         steps.insert(0, ("mirror", FaceMirror(n_frames=split.layout.n_frames)))
     return GridSearchCV(
-        Pipeline([*steps, ("model", model)]),
+        Pipeline([*steps, ("model", model.set_params(class_weight="balanced"))]),
         {
             "frames": frames,
+            "scale": [StandardScaler(), OneScale()],
             "model__C": costs,
-            "model__class_weight": [None, "balanced"],
         },
         cv=StratifiedGroupKFold(3, shuffle=True, random_state=split.seed),
         scoring="balanced_accuracy",
@@ -219,8 +224,23 @@ def _classifier(name: str, split: Split, n_features: int) -> Any:
     )
 
 
-def _later_columns(X: np.ndarray, start: int) -> np.ndarray:
-    return X[:, start:]
+def _movement(X: np.ndarray, layout: LandmarkLayout, n_coords: int) -> np.ndarray:
+    """The frames after the first, with some of the coordinates."""
+    return layout.unflatten(X)[:, 1:, :, :n_coords].reshape(len(X), -1)
+
+
+class OneScale(TransformerMixin, BaseEstimator):
+    """Centre each column, and divide all by one deviation."""
+
+    def fit(self, X: np.ndarray, y: Any = None) -> OneScale:
+        """Take the means and the deviation."""
+        self.mean_ = X.mean(axis=0)
+        self.scale_ = (X - self.mean_).std()
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Centre and divide."""
+        return (X - self.mean_) / self.scale_
 
 
 def _n_parameters(classifier: Any) -> int:

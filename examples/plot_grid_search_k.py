@@ -51,12 +51,8 @@ classifiers = {
     "RBF SVM": make_pipeline(StandardScaler(), SVC(C=10)),
 }
 pipe = make_temo_pipeline(landmarks="passthrough", n_frames=n_frames, random_state=0)
-for_attributions = {"scaling": "column", "landmark_dropout": 0.5, "weight_decay": 10.0}
-pipe.set_params(
-    select__estimator=TEMOClassifier(
-        **for_attributions, hidden_size=64, max_epochs=20, random_state=0
-    )
-)
+for_attributions = {"n_components": 32, "noise": 0.4}
+pipe.set_params(select__estimator=TEMOClassifier(**for_attributions, max_epochs=20, random_state=0))
 ks = [16, 32, 64, 128, 468]
 
 # %%

@@ -35,7 +35,7 @@ from sklearn.pipeline import make_pipeline
 
 from sklearn_temo import IGLandmarkSelector, LandmarkAligner, TEMOClassifier
 
-temo = TEMOClassifier(n_frames=n_frames, hidden_size=64, max_epochs=20, random_state=0)
+temo = TEMOClassifier(n_frames=n_frames, max_epochs=20, random_state=0)
 one = make_pipeline(
     IGLandmarkSelector(temo, k=48, symmetric=False, n_frames=n_frames, random_state=0), temo
 )

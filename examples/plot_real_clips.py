@@ -68,9 +68,8 @@ pipe = make_temo_pipeline(
 )
 pipe.set_params(
     select__estimator=TEMOClassifier(
-        scaling="column",
-        landmark_dropout=0.5,
-        weight_decay=10.0,
+        n_components=32,
+        noise=0.4,
         max_epochs=20,
         random_state=0,
     )

@@ -146,9 +146,8 @@ def _search(train: Windows) -> GridSearchCV:
         landmarks="passthrough", n_frames=_WINDOW, reference=None, random_state=0
     ).set_params(
         select__estimator=TEMOClassifier(
-            scaling="column",
-            landmark_dropout=0.5,
-            weight_decay=10.0,
+            n_components=32,
+            noise=0.4,
             max_epochs=_MAX_EPOCHS,
             random_state=0,
         )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
@@ -114,7 +115,7 @@ def test_partial_fit_needs_the_classes_first(aligned):
 
 def test_loss_falls_over_calls_of_partial_fit(aligned):
     X, y = aligned
-    temo = make_temo(lr=1e-3)
+    temo = make_temo()
     for _ in range(15):
         temo.partial_fit(X, y, classes=np.unique(y))
     losses = temo.net_.history[:, "train_loss"]
@@ -331,18 +332,46 @@ def test_rows_in_any_order_of_memory(aligned):
     np.testing.assert_array_equal(temo.predict_proba(np.asfortranarray(X[::-1])), expected)
 
 
-def test_a_shared_scale_keeps_jitter_small_and_a_scale_for_each_column_does_not(aligned):
+def test_components_are_those_of_scikit_learn_with_a_mean_square_of_one(aligned):
     X, y = aligned
-    shared = TEMOClassifier(n_frames=4, max_epochs=1, random_state=0).fit(X, y).module_
-    column = TEMOClassifier(n_frames=4, max_epochs=1, scaling="column", random_state=0)
-    column = column.fit(X, y).module_
-    n_inputs = X.shape[1] // 4
-    assert len(set(shared.scale[:n_inputs].tolist())) == 1
-    assert len(set(shared.scale[n_inputs:].tolist())) == 1
-    assert len(set(column.scale.tolist())) > n_inputs
-    for part in (slice(None, n_inputs), slice(n_inputs, None)):
-        root_mean_square = column.scale[part].square().mean().sqrt()
-        assert shared.scale[part][0].item() == pytest.approx(root_mean_square.item(), rel=1e-3)
+    temo = TEMOClassifier(n_frames=4, max_epochs=1, mirror=False, n_components=5, random_state=0)
+    net = temo.fit(X, y).module_
+    first = LandmarkLayout(4, 468, 3).unflatten(X)[:, 0].copy()
+    first[..., 2] = 0
+    expected = PCA(5, random_state=0).fit_transform(first.reshape(len(X), -1))
+    expected /= np.sqrt(np.mean(expected**2))
+    with torch.no_grad():
+        found = net.reduced(torch.tensor(X))
+    np.testing.assert_allclose(np.abs(found[:, :5]), np.abs(expected), atol=0.02)
+    assert found.shape == (len(X), 5 * 4)
+    assert found[:, 5:].square().mean().item() == pytest.approx(1, rel=1e-3)
+
+
+def test_clips_that_do_not_move_have_no_components(aligned):
+    X = np.tile(aligned[0][:1], (30, 1))
+    net = TEMOClassifier(n_frames=4, max_epochs=1, random_state=0, mirror=False)
+    net.fit(X, np.arange(30) % 2)
+    assert not net.module_.first_components.any()
+    assert np.isfinite(net.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize(("weight", "matters"), [(0.0, False), (1.0, True)])
+def test_depth_counts_as_much_as_it_is_told_to(aligned, weight, matters):
+    X, y = aligned
+    temo = TEMOClassifier(n_frames=4, max_epochs=2, depth_weight=weight, random_state=0)
+    temo.fit(X, y)
+    other = X.copy()
+    other[:, 2::3] += 1
+    assert np.any(temo.predict_proba(other) != temo.predict_proba(X)) == matters
+
+
+def test_a_first_frame_that_training_never_sees_does_not_matter_afterwards(aligned):
+    X, y = aligned
+    temo = TEMOClassifier(n_frames=4, max_epochs=2, first_frame_dropout=1.0, random_state=0)
+    temo.fit(X, y)
+    other = X.copy()
+    other[:, : X.shape[1] // 4] += 1
+    np.testing.assert_array_equal(temo.predict_proba(other), temo.predict_proba(X))
 
 
 def test_a_rare_class_does_not_draw_the_others_towards_it():

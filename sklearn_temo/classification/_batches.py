@@ -22,8 +22,8 @@ class ClipBatches:
         Over arrays.
     batch_size : int
         Clips of a batch.
-    views : Tensor of shape (n_views, n_clips, n_filtered), default=None
-        For training: the filtered clips, and their filtered mirror images where there are any.
+    views : Tensor of shape (n_views, n_clips, n_reduced), default=None
+        For training: the clips as the net reduces them, and their mirror images, if any.
         Batches come in a new order in each epoch, and show each clip in one of its views, by
         chance; both are drawn from torch's generator. With None, the clips of `dataset` come
         themselves, in their order.
@@ -54,5 +54,5 @@ class ClipBatches:
             else:
                 n_views, n_clips, _ = self._views.shape
                 view = torch.randint(n_views, (len(batch),))
-                filtered = self._views.flatten(0, 1)[view * n_clips + batch]
-                yield {"filtered": filtered}, target
+                reduced = self._views.flatten(0, 1)[view * n_clips + batch]
+                yield {"reduced": reduced}, target

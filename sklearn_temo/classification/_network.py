@@ -9,15 +9,15 @@ from torch import Tensor, nn
 
 
 class TEMONet(nn.Module):
-    """Temporal filters, standardisation and embedding, then a nonlinear head.
+    """Temporal filters, principal components and embedding, then a nonlinear head.
 
     The first frame, where :class:`~sklearn_temo.LandmarkAligner` leaves the face itself, stays as
     it is. The frames after it, which hold what the face does, are summed up by a few temporal
-    filters as long as the clip: cosines of growing frequency. Each landmark's coordinates are
-    standardised behind the filters, where the course of a movement stands out from the jitter of
-    single frames, and embedded by an affine map, one for the first frame and one shared by the
-    filters. The filters are the same affine map for every landmark, so they commute with an
-    embedding per frame: filtering first gives the same, for a fraction of the work.
+    filters as long as the clip: cosines of growing frequency. Both are reduced to the principal
+    components of the training clips, which are few, and are not whitened: what landmarks do
+    together stands above the jitter of single ones, and gradient descent that moves every weight at
+    the same pace moves the weights of large movements more. Each component is embedded by a linear
+    map, one for the first frame and one shared by the filters.
 
     Up to there the network is affine in its input, which integrated gradients make use of: see
     :meth:`affine_front`.
@@ -32,24 +32,26 @@ class TEMONet(nn.Module):
         Embedding of a (filtered) frame. The first of several frames gets a quarter of it.
     n_filters : int
         Temporal filters, at most one a later frame.
+    n_components : int
+        Principal components of a (filtered) frame, at most one a column of it.
+    depth_weight : float
+        What the third coordinate is multiplied by.
     dropout : float
         Share of hidden units dropped in training.
-    landmark_dropout : float
-        Share of landmarks dropped in training, from all frames at once.
     first_frame_dropout : float
         Share of clips whose first of several frames is dropped in training.
     noise : float
-        Standard deviation of the noise that training adds to what is embedded.
-    scaling : {"shared", "column"}
-        What centred columns are divided by: one deviation for the first frame and one for the
-        filters, or their own.
+        Standard deviation of the noise that training adds to the components, whose mean square is
+        1.
     randomized : bool
         Leave the embeddings at their random initialisation, and train the rest.
     """
 
     basis: Tensor
     mean: Tensor
-    scale: Tensor
+    gain: Tensor
+    first_components: Tensor
+    later_components: Tensor
 
     def __init__(
         self,
@@ -60,29 +62,35 @@ class TEMONet(nn.Module):
         *,
         hidden_size: int,
         n_filters: int,
+        n_components: int,
+        depth_weight: float,
         dropout: float,
-        landmark_dropout: float,
         first_frame_dropout: float,
         noise: float,
-        scaling: str,
         randomized: bool,
     ) -> None:
         super().__init__()
-        self.n_coords = n_coords
         self.n_inputs = n_landmarks * n_coords
-        self.landmark_dropout = landmark_dropout
+        self.n_components = min(n_components, self.n_inputs)
         self.first_frame_dropout = first_frame_dropout
         self.noise = noise
-        self.scaling = scaling
         n_later = n_frames - 1
         n_filters = min(n_filters, n_later)
         first_size = max(1, hidden_size // 4) if n_later else hidden_size
-        n_summaries = (1 + n_filters) * self.n_inputs
         self.register_buffer("basis", _cosines(n_filters, n_later) if n_later else torch.empty(0))
-        self.register_buffer("mean", torch.zeros(n_summaries))
-        self.register_buffer("scale", torch.ones(n_summaries))
-        self.first_embedding = nn.Linear(self.n_inputs, first_size)
-        self.later_embedding = nn.Linear(self.n_inputs, hidden_size) if n_later else None
+        self.register_buffer("mean", torch.zeros((1 + n_filters) * self.n_inputs))
+        weights = torch.ones(n_coords)
+        weights[2:3] = depth_weight
+        gain = weights.repeat((1 + n_filters) * n_landmarks)
+        if first_frame_dropout == 1 and n_later:
+            # What is never seen in training must not be seen afterwards.
+            gain[: self.n_inputs] = 0
+        self.register_buffer("gain", gain)
+        components = torch.zeros(self.n_components, self.n_inputs)
+        self.register_buffer("first_components", components)
+        self.register_buffer("later_components", components.clone() if n_later else None)
+        self.first_embedding = nn.Linear(self.n_components, first_size)
+        self.later_embedding = nn.Linear(self.n_components, hidden_size) if n_later else None
         self.head = nn.Sequential(
             nn.GELU(),
             nn.Dropout(dropout),
@@ -93,8 +101,8 @@ class TEMONet(nn.Module):
                 if embedding is not None:
                     embedding.requires_grad_(False)
 
-    def filtered(self, x: Tensor) -> Tensor:
-        """The first frame, then the temporal filters of the later ones.
+    def centred(self, x: Tensor) -> Tensor:
+        """The first frame, then the temporal filters of the later ones; both without their means.
 
         Parameters
         ----------
@@ -104,77 +112,70 @@ class TEMONet(nn.Module):
         -------
         Tensor of shape (n_clips, (1 + n_filters) * n_landmarks * n_coords)
         """
-        if self.later_embedding is None:
-            return x
-        later = x[:, self.n_inputs :].unflatten(1, (-1, self.n_inputs))
-        waves = torch.matmul(self.basis, later)
-        return torch.cat([x[:, : self.n_inputs], waves.flatten(1)], dim=1)
+        if self.later_embedding is not None:
+            later = x[:, self.n_inputs :].unflatten(1, (-1, self.n_inputs))
+            waves = torch.matmul(self.basis, later)
+            x = torch.cat([x[:, : self.n_inputs], waves.flatten(1)], dim=1)
+        return (x - self.mean) * self.gain
 
-    def fit_standardisation(self, filtered: Tensor) -> None:
-        """Take mean and scale from filtered clips.
+    def reduced(self, x: Tensor) -> Tensor:
+        """Principal components of the first frame and of each filter.
 
         Parameters
         ----------
-        filtered : Tensor of shape (n_clips, (1 + n_filters) * n_landmarks * n_coords)
+        x : Tensor of shape (n_clips, n_frames * n_landmarks * n_coords)
+
+        Returns
+        -------
+        Tensor of shape (n_clips, (1 + n_filters) * n_components)
         """
-        variance, mean = torch.var_mean(filtered, dim=0, correction=0)
-        if self.scaling == "shared":
-            kinds = [self.n_inputs, len(mean) - self.n_inputs]
-            variance = torch.cat([v.mean().expand(len(v)) for v in variance.split(kinds)])
-        scale = variance.sqrt()
-        # A column that is constant up to rounding says nothing, and must not be blown up.
-        constant = scale <= 10 * torch.finfo(scale.dtype).eps * mean.abs()
-        self.mean.copy_(mean)
-        self.scale.copy_(scale.masked_fill(constant, 1.0))
+        return self._of_frames(self.centred(x), self.first_components.T, self._later_components_t)
 
-    def embed(self, filtered: Tensor) -> Tensor:
-        """Hidden units of filtered clips, with the disturbances of training.
+    @property
+    def _later_components_t(self) -> Tensor | None:
+        return None if self.later_embedding is None else self.later_components.T
+
+    def embed(self, reduced: Tensor) -> Tensor:
+        """Hidden units of reduced clips, with the disturbances of training.
 
         Parameters
         ----------
-        filtered : Tensor of shape (n_clips, (1 + n_filters) * n_landmarks * n_coords)
+        reduced : Tensor of shape (n_clips, (1 + n_filters) * n_components)
 
         Returns
         -------
         Tensor of shape (n_clips, n_hidden)
         """
-        z = self._standardise(filtered)
         if self.training:
-            z = self._disturbed(z.unflatten(1, (-1, self.n_inputs))).flatten(1)
-        return self._embed_standardised(z)
-
-    def _embed_standardised(self, z: Tensor) -> Tensor:
+            reduced = self._disturbed(reduced)
         if self.later_embedding is None:
-            return self.first_embedding(z)
-        # One split, whose way back is one concatenation.
-        first, later = z.split([self.n_inputs, z.shape[1] - self.n_inputs], dim=1)
-        # As one matrix: of what is not contiguous torch would multiply the pieces one by one.
-        waves = self.later_embedding(later.reshape(-1, self.n_inputs))
-        return torch.cat([self.first_embedding(first), waves.view(len(z), -1)], dim=1)
+            return self.first_embedding(reduced)
+        first, later = self._split(reduced, self.n_components)
+        waves = self.later_embedding(later)
+        return torch.cat([self.first_embedding(first), waves.view(len(reduced), -1)], dim=1)
 
     def front(self, x: Tensor) -> Tensor:
         """Hidden units of clips, Tensor of shape (n_clips, n_hidden)."""
-        return self.embed(self.filtered(x))
+        return self.embed(self.reduced(x))
 
-    def forward(self, x: Tensor | None = None, *, filtered: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor | None = None, *, reduced: Tensor | None = None) -> Tensor:
         """Logits of clips.
 
         Parameters
         ----------
         x : Tensor of shape (n_clips, n_frames * n_landmarks * n_coords)
             Clips.
-        filtered : Tensor of shape (n_clips, (1 + n_filters) * n_landmarks * n_coords)
-            Instead of `x`: what :meth:`filtered` made of it. The filters are fixed, so training
-            applies them once.
+        reduced : Tensor of shape (n_clips, (1 + n_filters) * n_components)
+            Instead of `x`: what :meth:`reduced` made of it. It is fixed, so training makes it once.
 
         Returns
         -------
         Tensor of shape (n_clips, n_classes)
         """
-        if filtered is None:
+        if reduced is None:
             assert x is not None
-            filtered = self.filtered(x)
-        return self.head(self.embed(filtered))
+            reduced = self.reduced(x)
+        return self.head(self.embed(reduced))
 
     def affine_front(self):
         """The affine maps that the network begins with, and what follows them.
@@ -185,30 +186,44 @@ class TEMONet(nn.Module):
             ``body(front(columnwise(x)))`` equals ``self(x)`` in evaluation mode, where the first
             two are affine; `columnwise` mixes no landmarks and no coordinates, only frames.
         """
-        return self._columnwise, self._embed_standardised, self.head
+        # Two linear maps in a row are one, which is smaller than the first of them.
+        with torch.no_grad():
+            first = self.first_embedding.weight @ self.first_components
+            later, bias = None, self.first_embedding.bias
+            if self.later_embedding is not None:
+                later = (self.later_embedding.weight @ self.later_components).T
+                n_filters = len(self.basis)
+                bias = torch.cat([bias, self.later_embedding.bias.repeat(n_filters)])
 
-    def _columnwise(self, x: Tensor) -> Tensor:
-        return self._standardise(self.filtered(x))
+        def front(z: Tensor) -> Tensor:
+            return self._of_frames(z, first.T, later) + bias
 
-    def _standardise(self, filtered: Tensor) -> Tensor:
-        return (filtered - self.mean) / self.scale
+        return self.centred, front, self.head
 
-    def _disturbed(self, z: Tensor) -> Tensor:
-        """Noise added, some landmarks left out, and sometimes the first frame."""
+    def _of_frames(self, z: Tensor, first_map: Tensor, later_map: Tensor | None) -> Tensor:
+        """A linear map of the first frame, and another of each filter."""
+        if later_map is None:
+            return z @ first_map
+        first, later = self._split(z, self.n_inputs)
+        return torch.cat([first @ first_map, (later @ later_map).view(len(z), -1)], dim=1)
+
+    def _split(self, z: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        """The first frame, and the filters as rows of one matrix."""
+        # One split, whose way back is one concatenation.
+        first, later = z.split([size, z.shape[1] - size], dim=1)
+        # As one matrix: of what is not contiguous torch would multiply the pieces one by one.
+        return first, later.reshape(-1, size)
+
+    def _disturbed(self, reduced: Tensor) -> Tensor:
+        """Noise added, and sometimes no first frame."""
         if self.noise:
-            z = z + self.noise * torch.randn_like(z)
-        if self.landmark_dropout:
-            n_landmarks = self.n_inputs // self.n_coords
-            kept = torch.rand(len(z), n_landmarks, device=z.device) >= self.landmark_dropout
-            mask = kept.to(z.dtype).repeat_interleave(self.n_coords, dim=1)
-            z = z * mask[:, None] / (1 - self.landmark_dropout)
+            reduced = reduced + self.noise * torch.randn_like(reduced)
         if self.first_frame_dropout and self.later_embedding is not None:
-            weight = torch.ones(len(z), z.shape[1], 1, dtype=z.dtype, device=z.device)
-            weight[:, 0, 0] = (torch.rand(len(z), device=z.device) >= self.first_frame_dropout).to(
-                z.dtype
-            )
-            z = z * weight
-        return z
+            kept = torch.rand(len(reduced), 1, device=reduced.device) >= self.first_frame_dropout
+            weight = torch.ones_like(reduced)
+            weight[:, : self.n_components] = kept.to(reduced.dtype)
+            reduced = reduced * weight
+        return reduced
 
 
 def _cosines(n_filters: int, n_frames: int) -> Tensor:

@@ -25,10 +25,10 @@ _PREDICTED_AT_ONCE = 128
 class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Classify clips of landmarks with a small temporal network.
 
-    A few temporal filters sum up the frames, the result is standardised, embedded by an affine
-    map, and classified behind one nonlinearity. Made for the small data of this field: it learns
-    from every clip and from its mirror image, with noise, dropout of landmarks and of hidden
-    units, label smoothing and balanced classes.
+    A few temporal filters sum up the frames, the result is reduced to principal components,
+    embedded by a linear map, and classified behind one nonlinearity. Made for the small data of
+    this field: it learns from every clip and from its mirror image, with noise, dropout, label
+    smoothing and balanced classes.
 
     Parameters
     ----------
@@ -36,27 +36,26 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Frames of a clip. The number of landmarks follows from the number of columns.
     n_coords : int, default=3
         Coordinates of a landmark.
-    hidden_size : int, default=128
+    hidden_size : int, default=32
         Size of the embedding of a frame.
     n_filters : int, default=4
         Temporal filters over the frames after the first: cosines of growing frequency, from the
         mean on.
+    n_components : int, default=64
+        Principal components of the training clips that a frame is reduced to, and that the filters
+        are.
+    depth_weight : float, default=0.0
+        What the third coordinate counts beside the first two. MediaPipe's depth is an estimate
+        from a flat picture, and says little that x and y don't; pass 1 for landmarks that were
+        measured in space.
     dropout : float, default=0.3
         Share of hidden units dropped in training.
-    landmark_dropout : float, default=0.2
-        Share of landmarks dropped in training, from all frames at once: no landmark may become
-        indispensable.
     first_frame_dropout : float, default=0.5
         Share of clips whose first of several frames is dropped in training: it says who somebody
         is, more than what they feel.
-    noise : float, default=0.3
-        Standard deviation of the noise added to the standardised input in training.
-    scaling : {"shared", "column"}, default="shared"
-        What the centred columns are divided by. "shared": one standard deviation for the first
-        frame, and one for the filters of the later ones, so that the jitter of what stands still
-        stays small beside what moves. "column": each by its own, so that small movements count as
-        much as large ones, and jitter too; for data whose columns have different units, and for
-        attributions.
+    noise : float, default=0.05
+        Standard deviation of the noise added to the components in training, whose mean square is
+        1.
     label_smoothing : float, default=0.1
         Share of the target spread evenly over the classes.
     randomized : bool, default=False
@@ -140,11 +139,11 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         "n_coords": [Interval(Integral, 1, None, closed="left")],
         "hidden_size": [Interval(Integral, 1, None, closed="left")],
         "n_filters": [Interval(Integral, 1, None, closed="left")],
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "depth_weight": [Interval(Real, 0, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
-        "landmark_dropout": [Interval(Real, 0, 1, closed="left")],
         "first_frame_dropout": [Interval(Real, 0, 1, closed="both")],
         "noise": [Interval(Real, 0, None, closed="left")],
-        "scaling": [StrOptions({"shared", "column"})],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "randomized": ["boolean"],
         "lr": [Interval(Real, 0, None, closed="neither")],
@@ -167,13 +166,13 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         *,
         n_frames=16,
         n_coords=3,
-        hidden_size=128,
+        hidden_size=32,
         n_filters=4,
+        n_components=64,
+        depth_weight=0.0,
         dropout=0.3,
-        landmark_dropout=0.2,
         first_frame_dropout=0.5,
-        noise=0.3,
-        scaling="shared",
+        noise=0.05,
         label_smoothing=0.1,
         randomized=False,
         lr=0.005,
@@ -194,11 +193,11 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.n_coords = n_coords
         self.hidden_size = hidden_size
         self.n_filters = n_filters
+        self.n_components = n_components
+        self.depth_weight = depth_weight
         self.dropout = dropout
-        self.landmark_dropout = landmark_dropout
         self.first_frame_dropout = first_frame_dropout
         self.noise = noise
-        self.scaling = scaling
         self.label_smoothing = label_smoothing
         self.randomized = randomized
         self.lr = lr
@@ -244,7 +243,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             ("progress", EpochReport(self, progress)),
         ]
         net = build_net(self, targets, seed, passing)
-        train(net, X, targets, self._mirror, self.max_epochs, seed + 1, standardise=True)
+        train(net, X, targets, self._mirror, self.max_epochs, seed + 1, reduce=True)
         # Neither the progress of this fit nor its finished cycle of learning rates belong to
         # what comes later: pickles, and more training.
         net.callbacks = self.callbacks
@@ -264,7 +263,8 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             Labels.
         classes : array-like of shape (n_classes,), default=None
             All labels that will ever come; needed in the first call only. The first call also
-            fixes the standardisation, the weights of the classes and the mirror pairs.
+            fixes the principal components, the weights of the classes and the mirror pairs: let it
+            hold clips of all kinds.
 
         Returns
         -------
@@ -296,7 +296,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self._partial_seed += 1
         for group in net.optimizer_.param_groups:
             group["lr"] = self.lr
-        train(net, X, targets, self._mirror, 1, self._partial_seed, standardise=first)
+        train(net, X, targets, self._mirror, 1, self._partial_seed, reduce=first)
         self.net_ = net
         return self
 

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackContext
+from sklearn.decomposition import PCA
 from sklearn.utils import compute_class_weight
 from skorch import NeuralNet, NeuralNetClassifier
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
@@ -22,6 +23,9 @@ from torch.nn.functional import cross_entropy
 from ..symmetry import Mirror
 from ._batches import ClipBatches
 from ._network import TEMONet
+
+# Frames that principal components are taken from, far more than there are components.
+_MOST_FRAMES = 8192
 
 
 class BalancedCrossEntropy(nn.Module):
@@ -93,11 +97,11 @@ def build_net(
         module__n_classes=len(temo.classes_),
         module__hidden_size=temo.hidden_size,
         module__n_filters=temo.n_filters,
+        module__n_components=temo.n_components,
+        module__depth_weight=temo.depth_weight,
         module__dropout=temo.dropout,
-        module__landmark_dropout=temo.landmark_dropout,
         module__first_frame_dropout=temo.first_frame_dropout,
         module__noise=temo.noise,
-        module__scaling=temo.scaling,
         module__randomized=temo.randomized,
         criterion=BalancedCrossEntropy,
         criterion__weight=torch.as_tensor(weight, dtype=torch.float32),
@@ -143,7 +147,7 @@ def train(
     n_epochs: int,
     seed: int,
     *,
-    standardise: bool,
+    reduce: bool,
 ) -> None:
     """Show the clips and their mirror images to the net.
 
@@ -161,15 +165,16 @@ def train(
         Passes over the clips.
     seed : int
         Of batches, noise and dropout.
-    standardise : bool
-        Take mean and scale from these clips first.
+    reduce : bool
+        Take means and principal components from these clips first.
     """
     module = net.module_
     clips = [X] if mirror is None else [X, mirror.apply(X)]
     with torch.no_grad():
-        views = torch.stack([module.filtered(torch.tensor(c, device=net.device)) for c in clips])
-        if standardise:
-            module.fit_standardisation(views.flatten(0, 1))
+        clips = [torch.tensor(c, device=net.device) for c in clips]
+        if reduce:
+            fit_reduction(module, clips, seed)
+        views = torch.stack([module.reduced(c) for c in clips])
     # By attribute: set_params of an initialised net refuses iterators.
     net.iterator_train = partial(ClipBatches, views=views)
     try:
@@ -197,6 +202,49 @@ def raise_swallowed_interrupt(net: NeuralNet) -> None:
     """
     if net.history and "train_loss" not in net.history[-1]:
         raise KeyboardInterrupt
+
+
+def fit_reduction(module: TEMONet, views: Sequence[Tensor], seed: int) -> None:
+    """Take means and principal components from clips.
+
+    Parameters
+    ----------
+    module : TEMONet
+    views : sequence of Tensor of shape (n_clips, n_features)
+        Clips, and their mirror images.
+    seed : int
+        Of the random projections that large decompositions begin with, and of the frames that are
+        drawn of very many.
+    """
+    with torch.no_grad():
+        module.mean.zero_()
+        centred = torch.cat([module.centred(view) for view in views])
+        mean = centred.mean(dim=0)
+        centred -= mean
+        # As it is before the gain, which may be zero.
+        module.mean.copy_(torch.where(module.gain == 0, 0, mean / module.gain))
+        frames = centred.unflatten(1, (-1, module.n_inputs))
+        means = mean.view(-1, module.n_inputs)
+        module.first_components.copy_(
+            _components(frames[:, 0], means[:1], module.n_components, seed)
+        )
+        if module.later_embedding is not None:
+            later = frames[:, 1:].flatten(0, 1)
+            module.later_components.copy_(_components(later, means[1:], module.n_components, seed))
+
+
+def _components(frames: Tensor, means: Tensor, n_components: int, seed: int) -> Tensor:
+    """Principal components of centred frames, of mean square 1, Tensor (n, n_inputs)."""
+    rows = frames.cpu().numpy()
+    if len(rows) > _MOST_FRAMES:
+        rows = rows[np.random.default_rng(seed).choice(len(rows), _MOST_FRAMES, replace=False)]
+    found = np.zeros((n_components, rows.shape[1]), dtype=rows.dtype)
+    # What is constant up to rounding says nothing, and must not be blown up.
+    if np.abs(rows).max() > 10 * np.finfo(rows.dtype).eps * float(means.abs().max()):
+        pca = PCA(min(n_components, *rows.shape), random_state=seed).fit(rows)
+        size = np.sqrt(np.mean(pca.transform(rows) ** 2))
+        found[: len(pca.components_)] = pca.components_ / size
+    return torch.from_numpy(found).to(frames)
 
 
 class EpochReport(Callback):

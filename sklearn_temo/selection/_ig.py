@@ -48,10 +48,9 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
     ----------
     estimator : estimator or None, default=None
         Cloned and fitted. None for a :class:`~sklearn_temo.TEMOClassifier` that is set for
-        attributions: ``scaling="column", landmark_dropout=0.5, weight_decay=10``. Any classifier
-        whose
-        fitted attribute ``module_`` is a ``torch.nn.Module`` from rows of `X` to logits, in the
-        order of ``classes_``, will do, among them a skorch ``NeuralNetClassifier`` with
+        attributions: ``n_components=32, noise=0.4``. Any classifier whose fitted attribute
+        ``module_`` is a ``torch.nn.Module`` from rows of `X` to logits, in the order of
+        ``classes_``, will do, among them a skorch ``NeuralNetClassifier`` with
         ``criterion=torch.nn.CrossEntropyLoss`` (skorch itself wants labels that are integers from
         0 on). Where it has parameters `n_frames` and `n_coords`, they are set to those given here.
     k : int, float or "all", default=128
@@ -350,10 +349,9 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         if self.estimator is None:
             from ..classification import TEMOClassifier
 
-            # Adam moves every weight at the same pace, however small its gradient. The strong decay
-            # takes those back that only follow noise, without which attributions would not tell a
-            # landmark that moves from one that does not; and a small movement is to be found too.
-            estimator = TEMOClassifier(scaling="column", landmark_dropout=0.5, weight_decay=10.0)
+            # Late components are jitter, by which landmarks that stand still would get a share:
+            # few of them, and noise in which they drown.
+            estimator = TEMOClassifier(n_components=32, noise=0.4)
         elif isinstance(self.estimator, Pipeline):
             raise TypeError(
                 "estimator must be the network alone, got a Pipeline: put the steps before the "
