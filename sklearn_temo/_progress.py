@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from time import monotonic
 
 _SECONDS_BETWEEN = 1.0
@@ -9,6 +11,9 @@ _SECONDS_BETWEEN = 1.0
 
 class Progress:
     """Prints lines such as ``[name] 12 of 40 clips, 3 s, 7 s left``, at most one a second.
+
+    Where they cannot be printed (a full disk, a pipe that nobody reads any more) they are dropped:
+    the work goes on.
 
     Parameters
     ----------
@@ -20,14 +25,21 @@ class Progress:
         What they are called.
     verbose : int
         0 for silence.
+    n_at_once : int, default=1
+        How many pieces are worked on at a time.
     """
 
-    def __init__(self, name: str, total: int, pieces: str, verbose: int) -> None:
+    def __init__(
+        self, name: str, total: int, pieces: str, verbose: int, n_at_once: int = 1
+    ) -> None:
         self._name = name
         self._total = total
         self._pieces = pieces
         self._verbose = verbose
+        self._n_at_once = n_at_once
         self._n_done = self._n_worked_for = 0
+        # When the first work was done, and how many pieces it was.
+        self._first: tuple[float, int] | None = None
         self._start = self._last = monotonic()
 
     def advance(self, n: int = 1, *, free: bool = False) -> None:
@@ -43,18 +55,39 @@ class Progress:
         self._n_done += n
         self._n_worked_for += 0 if free else n
         now = monotonic()
+        if self._first is None and not free:
+            self._first = now, n
         is_last = self._n_done == self._total
         if not self._verbose or (now - self._last < _SECONDS_BETWEEN and not is_last):
             return
-        self._last, spent = now, now - self._start
-        left = ""
-        if self._n_worked_for:
-            seconds = spent / self._n_worked_for * (self._total - self._n_done)
-            left = f", {_span(seconds)} left"
-        print(
-            f"[{self._name}] {self._n_done} of {self._total} {self._pieces}, {_span(spent)}{left}",
-            flush=True,
-        )
+        self._last = now
+        spent = f"{_span(now - self._start)}{self._left(now)}"
+        show(f"[{self._name}] {self._n_done} of {self._total} {self._pieces}, {spent}")
+
+    def _left(self, now: float) -> str:
+        """How long the rest will take; nothing where it cannot be told yet, or all is done."""
+        if self._first is None or self._n_done == self._total:
+            return ""
+        # Before the first piece is done, processes and models start, which takes as long as many
+        # pieces and comes once. What is worked on at a time is done at about the same time: less
+        # than that says nothing of how long it takes.
+        since, n_first = self._first
+        n_timed = self._n_worked_for - n_first
+        if n_timed < self._n_at_once:
+            return ""
+        return f", {_span((now - since) / n_timed * (self._total - self._n_done))} left"
+
+
+def show(line: str) -> None:
+    """Print a line, where that can be done.
+
+    Parameters
+    ----------
+    line : str
+    """
+    # UnicodeEncodeError and writing to what is closed are ValueErrors.
+    with suppress(OSError, ValueError):
+        print(line, file=sys.stdout, flush=True)
 
 
 def _span(seconds: float) -> str:

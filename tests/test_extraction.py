@@ -318,7 +318,7 @@ def test_verbose_says_how_far_it_is(capsys, cremad_paths):
     FaceLandmarkTransformer(n_frames=1, verbose=1).transform(cremad_paths[:2])
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("[FaceLandmarkTransformer] 2 of 2 clips, ")
-    assert last.endswith(" s left")
+    assert last.endswith(" s")
     FaceLandmarkTransformer(n_frames=1, verbose=2).transform(cremad_paths[:1])
     first = capsys.readouterr().out.splitlines()[0]
     assert first == f"{cremad_paths[0]!r}: faces in 100% of the frames"
