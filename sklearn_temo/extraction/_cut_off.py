@@ -60,7 +60,7 @@ def find_cut(path: Path, container: Any, times: list[float]) -> CutOff | None:
     kind = container.format.name
     if not times or kind not in _PIECES:
         return None
-    promised = _promised_end(container)
+    promised = promised_end(container)
     if promised is None and kind != "asf":
         return None
     first, last = times[0], times[-1]
@@ -72,8 +72,18 @@ def find_cut(path: Path, container: Any, times: list[float]) -> CutOff | None:
     return CutOff(last, promised) if _breaks_off(path, _PIECES[kind]) else None
 
 
-def _promised_end(container: Any) -> float | None:
-    """When the last frame ends by the header."""
+def promised_end(container: Any) -> float | None:
+    """When the last frame ends by the header.
+
+    Parameters
+    ----------
+    container : av.container.InputContainer
+
+    Returns
+    -------
+    float or None
+        Seconds; None where the header doesn't tell.
+    """
     stream = container.streams.video[0]
     if container.format.name == "avi":
         # FFmpeg makes the duration of an AVI file fit its size, and so of one that breaks off.

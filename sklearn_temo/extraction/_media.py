@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._clips import Clip
 from ._cut_off import CutOff
+from ._damage import Hole
 from ._sampling import Window, check_window, is_before_end, pick_frames
 from ._video import OtherFrames, UnreadableVideo, Video
 
@@ -130,7 +131,14 @@ def _unreadable(clip: Clip, reason: object) -> ValueError:
     )
 
 
-def _cut_off(clip: Clip, cut: CutOff) -> ValueError:
+def _incomplete(clip: Clip, loss: CutOff | Hole) -> ValueError:
+    if isinstance(loss, Hole):
+        return ValueError(
+            f"{clip.label}: is damaged from {loss.last:.3f} s to {loss.until:.3f} s, where "
+            f"{loss.n_bytes} bytes cannot be read; copy or download it again. If there is no "
+            "other copy, a window of time (sampling) that ends before that can be read."
+        )
+    cut = loss
     promised = "more" if cut.promised is None else f"{cut.promised:.3f} s"
     return ValueError(
         f"{clip.label}: breaks off at {cut.last:.3f} s, but its header promises {promised}; copy "
@@ -235,19 +243,23 @@ def _video_frames(
 ) -> Generator[Frame]:
     try:
         with video:
-            cut = video.cut()
+            loss = video.loss()
             if n_frames is None and window is None:
-                if cut is not None:
-                    raise _cut_off(clip, cut)
+                if loss is not None:
+                    raise _incomplete(clip, loss)
                 yield from (Frame(pixels, time, 1) for time, pixels in video.frames())
             else:
-                yield from _video_sample(clip, video, n_frames, window, cut)
+                yield from _video_sample(clip, video, n_frames, window, loss)
     except UnreadableVideo as error:
         raise _unreadable(clip, error) from error
 
 
 def _video_sample(
-    clip: Clip, video: Video, n_frames: int | None, window: Window | None, cut: CutOff | None
+    clip: Clip,
+    video: Video,
+    n_frames: int | None,
+    window: Window | None,
+    loss: CutOff | Hole | None,
 ) -> Iterator[Frame]:
     from_the_end = any(end is not None and end < 0 for end in window or ())
     n_given = 0
@@ -258,8 +270,10 @@ def _video_sample(
         if not found.times:
             continue
         # The same frames are in a window whatever is missing behind it.
-        if cut is not None and not is_before_end(found.times, window):
-            raise _cut_off(clip, cut)
+        if loss is not None:
+            sound = [time for time in found.times if time <= loss.last]
+            if not sound or not is_before_end(sound, window):
+                raise _incomplete(clip, loss)
         picks = _pick(clip, found.times, n_frames, window)
         checked = {0, len(found.times) - 1} if from_the_end else {0}
         frames = (

@@ -22,7 +22,7 @@ from ._clip_landmarks import FaceTrack
 from ._clips import Clip
 
 # Of what is in a file, and of how it is found: another number makes all entries of old unknown.
-_FORMAT = 2
+_FORMAT = 3
 
 # Seconds after which a temporary file of another machine is nobody's: writing takes far less.
 _ABANDONED = 24 * 3600
@@ -41,6 +41,8 @@ def store_folder(memory: Any) -> Path | None:
         None where it keeps nothing.
     """
     place = memory if isinstance(memory, (str, os.PathLike)) else getattr(memory, "location", None)
+    if isinstance(memory, (str, os.PathLike)):
+        place = os.path.expanduser(memory)
     return None if place is None else Path(place) / "face_landmarks"
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._cut_off import CutOff, find_cut
+from ._cut_off import CutOff, find_cut, promised_end
+from ._damage import Hole, Piece, find_hole, find_unseen
 
 # A playlist that calls itself .mp4 must not make the reader fetch what it lists, and where a file
 # breaks off, half a picture is none.
@@ -35,6 +36,14 @@ class UnreadableVideo(Exception):
 
 class OtherFrames(UnreadableVideo):
     """The frames of a file are not those that its packets promise."""
+
+
+class _Packet(NamedTuple):
+    """A packet of pictures: when it is shown by the clock of the file, and what it is."""
+
+    pts: int | None
+    is_keyframe: bool
+    is_discard: bool
 
 
 @dataclass(frozen=True)
@@ -102,16 +111,23 @@ class Video:
         """Close the file."""
         self._container.close()
 
-    def cut(self) -> CutOff | None:
-        """Look whether the end of the video is missing."""
-        ticks = [dts if pts is None else pts for pts, dts, _ in self._packets]
-        times = sorted(float(tick * self._tick) for tick in ticks if tick is not None)
+    def loss(self) -> CutOff | Hole | None:
+        """Look whether the end of the video is missing, or a part in the middle."""
+        times = sorted(
+            piece.time for piece in self._pieces if piece.is_picture and piece.time is not None
+        )
         with _one_kind_of_error():
-            return find_cut(self._path, self._container, times)
+            cut = find_cut(self._path, self._container, times)
+            if cut is not None:
+                return cut
+            promised = promised_end(self._container)
+            return find_hole(self._path, self._container.format.name, self._pieces, promised)
 
     def packet_timeline(self) -> Timeline:
         """When the packets are shown; empty where they don't tell."""
-        packets = sorted((pts, is_key) for pts, _, is_key in self._packets if pts is not None)
+        packets = sorted(
+            (packet.pts, packet.is_keyframe) for packet in self._packets if packet.pts is not None
+        )
         if len(packets) < len(self._packets):
             return Timeline([], [], [])
         return Timeline(
@@ -123,8 +139,10 @@ class Video:
     def decoded_timeline(self) -> Timeline:
         """When the frames are shown, found by decoding them all."""
         with _one_kind_of_error():
-            frames = self._from_the_start().decode(video=0)
-            return Timeline([self._time(*numbered) for numbered in enumerate(frames)], [], [])
+            frames = self._intact(self._from_the_start().decode(video=0))
+            times = [self._time(*numbered) for numbered in enumerate(frames)]
+            self._check_all_seen(times)
+            return Timeline(times, [], [])
 
     def frames(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         """Decode all frames, one after the other.
@@ -137,8 +155,12 @@ class Video:
             RGB, as a player shows it: of square pixels, and turned as the camera noted.
         """
         with _one_kind_of_error():
-            for number, frame in enumerate(self._from_the_start().decode(video=0)):
-                yield self._time(number, frame), self._pixels(frame)
+            times = []
+            frames = self._intact(self._from_the_start().decode(video=0))
+            for number, frame in enumerate(frames):
+                times.append(self._time(number, frame))
+                yield times[-1], self._pixels(frame)
+            self._check_all_seen(times)
 
     def frames_at(
         self, timeline: Timeline, numbers: Collection[int], checked: Collection[int] = ()
@@ -178,7 +200,7 @@ class Video:
                     behind = timeline.ticks[position - 1] if coming else None
                     coming, position = self._jump(timeline.ticks[keyframe], behind), keyframe
                 if coming is None:
-                    coming = iter(self._from_the_start().decode(video=0))
+                    coming = self._intact(self._from_the_start().decode(video=0))
                     keyframes, position = [], 0
                 frame = next(islice(coming, number - position, None), None)
                 position = number + 1
@@ -203,23 +225,65 @@ class Video:
                 # Frames before it are those of an open group, which build on what was left out.
                 if frame.pts >= tick:
                     exact = frame.pts == tick and frame.key_frame and not frame.is_corrupt
-                    return chain([frame], frames) if exact else None
+                    return self._intact(chain([frame], frames)) if exact else None
         except (FFmpegError, OSError):
             pass
         return None
 
+    def _intact(self, frames: Iterable[Any]) -> Iterator[Any]:
+        """Pass frames on, as long as the decoder has not had to make something up."""
+        begun = False
+        for frame in frames:
+            # What builds on such a frame is wrong as well, and is not marked. Only at the start
+            # of a recording frames are often without those that they build on.
+            if frame.is_corrupt and begun:
+                at = "" if frame.time is None else f" at {frame.time:.3f} s"
+                raise UnreadableVideo(f"its picture{at} is damaged")
+            begun = begun or not frame.is_corrupt
+            yield frame
+
+    def _check_all_seen(self, times: list[float]) -> None:
+        if any(packet.pts is None for packet in self._packets):
+            return
+        # What an edit list takes out has a packet, and by right no frame.
+        expected = sorted(
+            float(packet.pts * self._tick)
+            for packet in self._packets
+            if packet.pts is not None and not packet.is_discard
+        )
+        hole = find_unseen(expected, sorted(times))
+        if hole is not None:
+            raise UnreadableVideo(
+                f"no pictures can be decoded from {hole.last:.3f} s to {hole.until:.3f} s"
+            )
+
+    @property
+    def _packets(self) -> list[_Packet]:
+        return self._all_packets[0]
+
+    @property
+    def _pieces(self) -> list[Piece]:
+        return self._all_packets[1]
+
     @cached_property
-    def _packets(self) -> list[tuple[int | None, int | None, bool]]:
-        """When each packet is shown and decoded, by the clock of the file, and if it is a keyframe.
+    def _all_packets(self) -> tuple[list[_Packet], list[Piece]]:
+        """Those of the pictures, and where those of all streams are.
 
         To read these costs little, since nothing is decoded.
         """
+        packets, pieces = [], []
         with _one_kind_of_error():
-            return [
-                (packet.pts, packet.dts, packet.is_keyframe)
-                for packet in self._from_the_start().demux(self._stream)
-                if packet.size
-            ]
+            for packet in self._from_the_start().demux():
+                if not packet.size:
+                    continue
+                tick = packet.dts if packet.pts is None else packet.pts
+                time = None if tick is None else float(tick * packet.time_base)
+                is_picture = packet.stream_index == self._stream.index
+                position = packet.pos if packet.pos is not None and packet.pos >= 0 else None
+                pieces.append(Piece(position, packet.size, time, is_picture))
+                if is_picture:
+                    packets.append(_Packet(packet.pts, packet.is_keyframe, packet.is_discard))
+        return packets, pieces
 
     def _open(self) -> None:
         import av

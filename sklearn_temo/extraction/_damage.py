@@ -1,0 +1,240 @@
+"""Whether something is missing in the middle of a video, where its file was damaged."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+# A step from one frame to the next is a hole where it is so many times as long as the usual one.
+_HOLE = 2.5
+
+# Of the bytes that the missing time would take at the usual rate of the file, this share must be
+# there. Quiet pictures take less than others, but hardly so much less.
+_SHARE = 0.25
+
+# Less than this is what containers write between packets for themselves.
+_MIN_BYTES = 1024
+
+# Zeros in a row that no coded picture, and no padding of MPEG streams, contains.
+_ZEROS = bytes(512)
+
+_BLOCK = 1 << 16
+_MAX_BLOCKS = 256
+
+# Packets in a row without a frame. Some are none by themselves (reference pictures that are not
+# shown, halves of interlaced pictures), and up to seven build on what was before a splice.
+_MAX_UNSEEN = 7
+
+
+class Piece(NamedTuple):
+    """A packet of a file, of pictures or of anything else.
+
+    Parameters
+    ----------
+    position : int or None
+        Of its first byte in the file; None for what follows the one before.
+    size : int
+        Bytes.
+    time : float or None
+        When it is shown, in seconds.
+    is_picture : bool
+        It belongs to the pictures.
+    """
+
+    position: int | None
+    size: int
+    time: float | None
+    is_picture: bool
+
+
+class Gap(NamedTuple):
+    """Bytes that belong to no packet, as (start, stop) in the file."""
+
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Hole:
+    """A part of a video that nobody can read.
+
+    Parameters
+    ----------
+    last : float
+        When the last frame in front of it is shown, in seconds.
+    until : float
+        When the next one is, or should be.
+    n_bytes : int
+        How long it is in the file.
+    """
+
+    last: float
+    until: float
+    n_bytes: int
+
+
+def find_hole(path: Path, kind: str, pieces: list[Piece], promised: float | None) -> Hole | None:
+    """Look whether a part of a video cannot be read.
+
+    A demuxer goes over what it does not understand, to the next packet that it does, without a
+    word. What is left is a step in the times, which says nothing by itself: screen recordings and
+    telephones pause. Bytes that belong to no packet say nothing either: containers pad, and keep
+    indices. A pause takes no bytes, however, and padding no time: where both are in one place, it
+    is damage. MPEG streams may pad a pause, and are believed to be damaged only where the bytes
+    are zeros.
+
+    Where packets have no times of their own (AVI), or nothing is found behind the damage, there is
+    no step. That the header promises more is then taken for true if there are zeros that belong
+    to no packet.
+
+    Parameters
+    ----------
+    path : Path
+    kind : str
+        The container, by the name of FFmpeg.
+    pieces : list of Piece
+        All packets of the file, of all streams.
+    promised : float or None
+        When the last frame ends by the header.
+
+    Returns
+    -------
+    Hole or None
+        None where nothing is missing, or nothing is known.
+    """
+    # In these an index says where each packet is: what is damaged there fails in the decoder.
+    if kind.startswith("mov,"):
+        return None
+    shown = sorted(
+        (piece.time, piece.position)
+        for piece in pieces
+        if piece.is_picture and piece.time is not None and piece.position is not None
+    )
+    if not shown:
+        return None
+    times = [time for time, _ in shown]
+    steps = [after - before for before, after in pairwise(times)]
+    usual = median(steps) if steps else 0.0
+    gaps = _gaps(pieces)
+    # Not the mean: the few pictures that build on no others are many times as large.
+    size = median(piece.size for piece in pieces if piece.is_picture)
+    rate = size / usual if usual else 0.0
+    places = sorted(piece.position for piece in pieces if piece.position is not None)
+    holes: list[tuple[Hole, Gap]] = []
+    for (last, before), (until, behind) in pairwise(shown):
+        if until - last > _HOLE * usual:
+            start, stop = sorted((before, behind))
+            if kind == "asf":
+                # Frames share a place, and those right behind damage have that of the ones before.
+                place = bisect_right(places, stop)
+                stop = places[min(place, len(places) - 1)]
+            inside = gaps[bisect_left(gaps, Gap(start, 0)) : bisect_left(gaps, Gap(stop, 0))]
+            if inside:
+                gap = max(inside, key=_length)
+                holes.append((Hole(last, until, _length(gap)), gap))
+    in_pauses = {gap for _, gap in holes}
+    overhead = max((_length(gap) for gap in gaps if gap not in in_pauses), default=0)
+    for hole, gap in holes:
+        needed = max(_MIN_BYTES, 2 * overhead, _SHARE * rate * (hole.until - hole.last - usual))
+        if hole.n_bytes > needed and (not kind.startswith("mpeg") or _has_zeros(path, gap)):
+            return hole
+    return _missing_rest(path, pieces, gaps, times, usual, rate, promised)
+
+
+def _missing_rest(
+    path: Path,
+    pieces: list[Piece],
+    gaps: list[Gap],
+    times: list[float],
+    usual: float,
+    rate: float,
+    promised: float | None,
+) -> Hole | None:
+    """The first zeros that may be what the header promises and the packets lack."""
+    # Other streams may last longer than the pictures, and the header may mean them.
+    end = max(piece.time for piece in pieces if piece.time is not None)
+    end = max(end, end - times[0]) + usual
+    missing = 0.0 if promised is None else promised - end
+    if missing <= max(0.1, usual):
+        return None
+    tail = Gap(max(_end(piece) for piece in pieces), path.stat().st_size)
+    for gap in [*gaps, tail]:
+        needed = max(_MIN_BYTES, _SHARE * rate * missing)
+        if _length(gap) > needed and _has_zeros(path, gap):
+            before = [
+                piece.time
+                for piece in pieces
+                if piece.is_picture
+                and piece.time is not None
+                and piece.position is not None
+                and piece.position < gap.stop
+            ]
+            last = max(before, default=times[0])
+            return Hole(last, last + missing, _length(gap))
+    return None
+
+
+def find_unseen(packet_times: list[float], frame_times: list[float]) -> Hole | None:
+    """Look whether the decoder gave no frames for many packets in a row.
+
+    Those in front of the first frame build on what was never recorded, and don't count.
+
+    Parameters
+    ----------
+    packet_times, frame_times : list of float
+        When packets should be shown, and frames are, ascending.
+
+    Returns
+    -------
+    Hole or None
+    """
+    if not frame_times or not packet_times:
+        return None
+    slack = 1e-6
+    ends = [*frame_times[1:], packet_times[-1] + 1.0]
+    for before, behind in zip(frame_times, ends, strict=True):
+        first = bisect_right(packet_times, before + slack)
+        if bisect_left(packet_times, behind - slack) - first > _MAX_UNSEEN:
+            return Hole(before, min(behind, packet_times[-1]), 0)
+    return None
+
+
+def _gaps(pieces: list[Piece]) -> list[Gap]:
+    """Bytes between packets, by their place in the file."""
+    placed: list[list[int]] = []
+    for piece in pieces:
+        if piece.position is not None:
+            placed.append([piece.position, piece.position + piece.size])
+        elif placed:
+            placed[-1][1] += piece.size
+    placed.sort()
+    gaps: list[Gap] = []
+    reach = placed[0][1] if placed else 0
+    for start, stop in placed[1:]:
+        if start > reach:
+            gaps.append(Gap(reach, start))
+        reach = max(reach, stop)
+    return gaps
+
+
+def _length(gap: Gap) -> int:
+    return gap.stop - gap.start
+
+
+def _end(piece: Piece) -> int:
+    return 0 if piece.position is None else piece.position + piece.size
+
+
+def _has_zeros(path: Path, gap: Gap) -> bool:
+    with open(path, "rb") as file:
+        file.seek(gap.start)
+        left = min(_length(gap), _MAX_BLOCKS * _BLOCK)
+        while left > 0 and (block := file.read(min(left, _BLOCK))):
+            if _ZEROS in block:
+                return True
+            left -= len(block)
+    return False
