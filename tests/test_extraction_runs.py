@@ -19,15 +19,26 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
 from sklearn_temo import FaceLandmarkTransformer, make_temo_pipeline
-from sklearn_temo.extraction import SkippedClipsWarning, _work
+from sklearn_temo.extraction import (
+    SkippedClipsWarning,
+    _work,
+    load_landmarks,
+    save_landmarks,
+)
 from sklearn_temo.extraction._clips import check_clips
 from sklearn_temo.extraction._pool import outcomes
 from sklearn_temo.extraction._work import ClipWork
+from sklearn_temo.mesh import model_path
 
 
 @pytest.fixture(scope="module")
 def rows(cremad_paths):
     return FaceLandmarkTransformer(n_frames=2).transform(cremad_paths)
+
+
+@pytest.fixture(scope="module")
+def no_face():
+    return np.zeros((48, 64, 3), np.uint8)
 
 
 @pytest.fixture
@@ -407,3 +418,58 @@ def test_a_run_that_fails_leaves_no_report_of_another(cremad_frames):
     with pytest.raises(ValueError, match="no face"):
         transformer.transform([*clips, black])
     assert not hasattr(transformer, "report_")
+
+
+def test_what_the_run_found_itself_is_not_from_the_store(tmp_path, cremad_paths, no_face):
+    twin = tmp_path / "twin.flv"
+    twin.write_bytes(Path(cremad_paths[1]).read_bytes())
+    settings = {"n_frames": 1, "memory": tmp_path / "kept", "on_error": "skip-with-nan"}
+    first, *_ = cremad_paths
+    transformer = FaceLandmarkTransformer(**settings)
+    with pytest.warns(SkippedClipsWarning):
+        transformer.transform([first, first, no_face])
+    assert transformer.report_.n_stored == 0
+    # Of what was there, only what can be used; of what was not, none, however often it comes.
+    with pytest.warns(SkippedClipsWarning):
+        transformer.transform([first, no_face, first, cremad_paths[1], twin])
+    assert transformer.report_.n_stored == 2
+    assert "4 of 5 clips extracted, 2 from the store" in str(transformer.report_)
+
+
+def test_the_home_folder_may_be_written_as_in_a_shell(tmp_path, monkeypatch, rows, cremad_paths):
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    monkeypatch.chdir(elsewhere)
+    home.mkdir()
+    (home / "clip.flv").write_bytes(Path(cremad_paths[0]).read_bytes())
+    (home / "mine.task").write_bytes(model_path().read_bytes())
+    transformer = FaceLandmarkTransformer(n_frames=2, memory="~/kept", model_path="~/mine.task")
+    for clip in ("~/clip.flv", Path("~/clip.flv")):
+        (found,) = transformer.extract([clip])
+        np.testing.assert_array_equal(found.landmarks.ravel(), rows[0])
+        assert found.source == str(clip)
+    assert len(entries(home / "kept")) == 1
+    save_landmarks("~/t.npz", [found])
+    assert load_landmarks("~/t.npz").sources.tolist() == ["~/clip.flv"]
+    assert (home / "t.npz").is_file()
+    assert not list(elsewhere.iterdir())
+    # What is really called so is what is meant.
+    (elsewhere / "~").mkdir()
+    (elsewhere / "~" / "clip.flv").write_bytes(Path(cremad_paths[1]).read_bytes())
+    np.testing.assert_array_equal(transformer.transform(["~/clip.flv"]), rows[1:2])
+
+
+def test_warnings_point_at_the_line_that_asked(tmp_path, cremad_paths):
+    transformer = FaceLandmarkTransformer(n_frames=1, memory=tmp_path, on_error="skip-with-nan")
+    for call in (transformer.transform, transformer.fit_transform, transformer.extract):
+        with pytest.warns(SkippedClipsWarning) as caught:
+            call(["nowhere.mp4"])
+        assert [warning.filename for warning in caught] == [__file__]
+    transformer.transform(cremad_paths[:1])
+    (entry,) = entries(tmp_path)
+    entry.write_bytes(b"damaged")
+    with pytest.warns(UserWarning, match="was damaged") as caught:
+        transformer.transform(cremad_paths[:1])
+    assert [warning.filename for warning in caught] == [__file__]

@@ -153,7 +153,7 @@ def _split_array(array: NDArray[Any]) -> Iterable[Any]:
 
 def _check_clip(index: int, clip: Any, source: str) -> Clip:
     if _is_path(clip):
-        return _check_file(Clip(Path(clip), source, f"clip {index} ({source!r})"))
+        return _check_file(Clip(_file(clip), source, f"clip {index} ({source!r})"))
     if isinstance(clip, (tuple, list)) and (not clip or any(map(_is_path, clip))):
         return _check_frames(index, clip, source)
     if not isinstance(clip, np.ndarray):
@@ -178,6 +178,13 @@ def _check_clip(index: int, clip: Any, source: str) -> Clip:
 
 def _is_path(clip: Any) -> bool:
     return isinstance(clip, (str, os.PathLike))
+
+
+def _file(path: Any) -> Path:
+    """Where a path leads, which may begin with the home folder."""
+    # A folder that is really called ~ is what somebody got who wrote it where it is not expanded.
+    is_literal = not str(path).startswith("~") or os.path.lexists(path)
+    return Path(path) if is_literal else Path(os.path.expanduser(path))
 
 
 def _source(index: int, clip: Any) -> str:
@@ -221,7 +228,7 @@ def _check_frames(index: int, frames: Sequence[Any], source: str) -> Clip:
                 f"clip {index}, frame {number} is a {type(frame).__name__}: expected the path of "
                 "an image, as the other frames of the clip."
             )
-    paths = tuple(Path(frame) for frame in frames)
+    paths = tuple(map(_file, frames))
     clip = Clip(paths, source, f"clip {index} ({source!r})")
     for number, path in enumerate(paths):
         _check_file(clip.frame(number, path))

@@ -149,7 +149,9 @@ def _stderr_into(caught: Any) -> Iterator[None]:
             caught.seek(0)
             for line in caught:
                 if not _CHATTER.match(line):
-                    os.write(2, line)
+                    # Where nobody can read it, it is dropped.
+                    with suppress(OSError):
+                        os.write(2, line)
     finally:
         os.close(original)
 

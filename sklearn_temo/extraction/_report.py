@@ -33,7 +33,8 @@ class ExtractionReport:
     n_clips : int
         All of them.
     n_stored : int
-        How many were in the store already.
+        How many of those that could be used were in the store before the run. A clip that comes
+        twice, and was extracted in the run, is not among them.
     skipped : tuple of SkippedClip
         Those that could not be used, in the order of the clips.
     n_frames_seen : tuple of int of length n_clips

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, closing
 from itertools import chain
+from types import FrameType
 from typing import Any
 
-from .._progress import Progress
+from joblib import effective_n_jobs
+
+from .._progress import Progress, show
 from ._clip_landmarks import ClipLandmarks, Finish
 from ._clips import BadClip, Clip
 from ._pool import outcomes
 from ._report import ExtractionReport, SkippedClip, SkippedClipsWarning
 from ._work import ClipWork, Outcome
+
+# Packages that lie between the line of the user and a run.
+_OURS = {"sklearn_temo", "sklearn", "joblib"}
 
 
 class ExtractionRun:
@@ -68,9 +75,17 @@ class ExtractionRun:
             That of a clip that cannot be used.
         """
         self._work.sweep()
-        progress = Progress("FaceLandmarkTransformer", len(clips), "clips", self._verbose)
+        progress = Progress(
+            "FaceLandmarkTransformer",
+            len(clips),
+            "clips",
+            self._verbose,
+            min(effective_n_jobs(self._n_jobs), len(clips)),
+        )
         skipped: dict[int, SkippedClip] = {}
-        n_stored = 0
+        # What is in the store by now is not what was there before: the same clip may come twice.
+        stored: list[str | None] = []
+        extracted: set[str | None] = set()
         n_seen, n_with_face = [0] * len(clips), [0] * len(clips)
         numbered = list(enumerate(clips))
         bad = ((i, Outcome(None, clip.error)) for i, clip in numbered if isinstance(clip, BadClip))
@@ -79,32 +94,36 @@ class ExtractionRun:
             for index, outcome in chain(bad, done):
                 with task():
                     result = self._result(clips[index], outcome)
-                n_stored += outcome.is_stored
+                if not outcome.is_stored:
+                    extracted.add(outcome.key)
+                elif result.error is None:
+                    stored.append(outcome.key)
                 if outcome.track is not None:
                     n_seen[index] = len(outcome.track.has_face)
                     n_with_face[index] = int(outcome.track.has_face.sum())
                 if result.error is not None:
                     skipped[index] = SkippedClip(index, result.source, result.error)
                 if self._verbose > 1:
-                    print(_summary(result))
+                    show(_summary(result))
                 progress.advance(free=outcome.is_stored or outcome.track is None)
                 yield index, result
         self.report = ExtractionReport(
             len(clips),
-            n_stored,
+            sum(key not in extracted for key in stored),
             tuple(skipped[index] for index in sorted(skipped)),
             tuple(n_seen),
             tuple(n_with_face),
         )
         if skipped:
-            warnings.warn(SkippedClipsWarning(self.report), stacklevel=2)
+            _warn(SkippedClipsWarning(self.report))
 
     def _result(self, clip: Clip | BadClip, outcome: Outcome) -> ClipLandmarks:
         if outcome.damage:
-            warnings.warn(
-                f"an entry of the store was damaged, and its clip was extracted again: "
-                f"{outcome.damage}",
-                stacklevel=2,
+            _warn(
+                UserWarning(
+                    "an entry of the store was damaged, and its clip was extracted again: "
+                    f"{outcome.damage}"
+                )
             )
         error = outcome.error
         if isinstance(clip, Clip) and outcome.track is not None:
@@ -116,6 +135,15 @@ class ExtractionRun:
         if not self._skips:
             raise error
         return self._finish.skipped(clip.source, error)
+
+
+def _warn(warning: UserWarning) -> None:
+    """Warn at the line of the user, whatever called the transformer on the way."""
+    level = 1
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] in _OURS:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(warning, stacklevel=level)
 
 
 def _summary(result: ClipLandmarks) -> str:

@@ -132,12 +132,20 @@ def _inside(times: NDArray[np.float64], window: Window | None) -> tuple[int, int
     start, stop = window or (None, None)
     slack = min(_TICK, _ROUNDING * np.median(np.diff(times))) if len(times) > 1 else _TICK
     first, last = 0, len(times) - 1
+    begin, end = times[0], times[-1]
     if start is not None:
         begin = times[0 if start >= 0 else -1] + start
         first = int(np.searchsorted(times, begin - slack))
     if stop is not None:
         end = times[0 if stop >= 0 else -1] + stop
         last = int(np.searchsorted(times, end + slack, side="right")) - 1
+    if first == last + 1 and last >= 0 and first < len(times) and begin <= end:
+        before, behind = times[[last, first]] - times[0]
+        raise ValueError(
+            f"no frame lies inside sampling={window!r}, which is narrower than the distance "
+            f"between frames: those next to it are shown at {before:.6g} and {behind:.6g} (seconds "
+            "of a file from its first frame, frames of an array); choose a wider window."
+        )
     if first > last:
         raise ValueError(
             f"no frame lies inside sampling={window!r}: the clip lasts {times[-1] - times[0]:.6g} "

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import zlib
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -194,7 +195,7 @@ def load_landmarks(path: str | os.PathLike[str]) -> Bunch:
 
 
 def _checked_ending(path: str | os.PathLike[str]) -> Path:
-    path = Path(path)
+    path = Path(os.path.expanduser(path))
     ending = path.suffix.casefold()
     if ending not in _ENDINGS:
         raise ValueError(f"{str(path)!r} must end in {' or '.join(_ENDINGS)}.")
@@ -220,8 +221,16 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            # By its number it stays the kind of OSError that it is.
+            raise OSError(
+                error.errno or errno.EIO,
+                f"{str(path)!r} cannot be written ({error.strerror or error}); make room there, "
+                "or name another place",
+            ) from error
         raise
 
 

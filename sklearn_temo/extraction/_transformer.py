@@ -78,6 +78,8 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
 
     Notes
     -----
+    In paths ``~`` is the home folder, as in a shell.
+
     MediaPipe normalises x by the width of the picture, y by its height and z by its width. Here
     they are multiplied back, so that a pixel is as long along every axis and shapes are those of
     the face, not those of the video format. Videos are turned upright and stretched to square
@@ -262,7 +264,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
 
     def _work(self) -> ClipWork:
         """What the processes must know; raises where a parameter cannot be used."""
-        model = None if self.model_path is None else Path(self.model_path)
+        model = None if self.model_path is None else Path(self.model_path).expanduser()
         if model is not None and not model.is_file():
             raise FileNotFoundError(
                 f"model_path={self.model_path!r}: no such file; None takes the bundled model."

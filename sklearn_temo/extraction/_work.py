@@ -37,12 +37,15 @@ class Outcome:
         The track was in the store.
     damage : str or None
         An entry of the store that could not be read, and was written anew.
+    key : str or None
+        Of its entry; None without a store.
     """
 
     track: FaceTrack | None
     error: Exception | None = None
     is_stored: bool = False
     damage: str | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,11 +80,14 @@ class ClipWork:
             None where there is work to do.
         """
         store = self._store()
+        if store is None:
+            return None
         try:
-            track = store and store.load(store.key(clip))
+            key = store.key(clip)
+            track = store.load(key)
         except (OSError, DamagedEntry):
             return None
-        return Outcome(track, is_stored=True) if track else None
+        return Outcome(track, is_stored=True, key=key) if track else None
 
     def do(self, clip: Clip, n_threads: int = 0) -> Outcome:
         """Take a track from the store, or find it and store it.
@@ -116,11 +122,11 @@ class ClipWork:
             except DamagedEntry as error:
                 track, damage = None, str(error)
             if track is not None:
-                return Outcome(track, is_stored=True)
+                return Outcome(track, is_stored=True, key=key)
             outcome = self._find(clip, n_threads)
             if outcome.track is not None:
                 store.save(key, outcome.track)
-        return Outcome(outcome.track, outcome.error, damage=damage)
+        return Outcome(outcome.track, outcome.error, damage=damage, key=key)
 
     def sweep(self) -> None:
         """Remove what killed processes left in the store."""
