@@ -1,5 +1,6 @@
 """``sklearn-temo extract``: what scripts can build on."""
 
+import csv
 import os
 import shutil
 import subprocess
@@ -11,6 +12,8 @@ import pytest
 
 from sklearn_temo import FaceLandmarkTransformer
 from sklearn_temo.cli import main
+from sklearn_temo.cli._messages import one_line
+from sklearn_temo.cli._standard_error import forgiving_standard_error
 from sklearn_temo.extraction import (
     ClipLandmarks,
     ExtractionReport,
@@ -165,7 +168,9 @@ def test_a_table_that_cannot_be_written_leaves_the_old(runs, here, capfd, monkey
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         assert main(["extract", "new.mp4", "--out", "t.npz", "--quiet"]) == 4
-    assert capfd.readouterr().err.endswith("PLACEHOLDER")
+    said = capfd.readouterr().err.splitlines()[-1]
+    assert said.startswith(f"stopped: {str(here / 't.npz')!r} cannot be written (No space left on ")
+    assert "make room there, or name another place; nothing is kept; with --memory DIR" in said
     assert [file.name for file in here.iterdir()] == ["t.npz"]
     assert load_landmarks("t.npz").sources.tolist() == ["old"]
 
@@ -197,7 +202,19 @@ def test_an_unexpected_error_does_not_pass_as_a_table(runs, here, capfd, monkeyp
         ("a.mp4 --out t.npz --sampling 1:b", "expected uniform, all or START:STOP"),
         ("a.mp4 --out t.npz --sampling 2:1", "must start before it stops"),
         ("a.mp4 --out t.npz --model gone.task", "'gone.task': no such file"),
-        ("a.mp4 --out t.npz --memory file", "--memory 'file': no folder that can be written to"),
+        ("a.mp4 --out t.npz --memory file", "--memory 'file' is a file: name a folder"),
+        ("a.mp4 --out t.npz --memory file/a", "--memory 'file/a': no folder that can be written"),
+        ("a.mp4 --out t.npz --sampling -1:", "needs an equals sign: --sampling=-1:"),
+        ("a.mp4 --out t.npz --sampling 2:1", "--sampling=2.0:1.0 must start"),
+        ("a.mp4 --out t.npz --sampling inf:", "--sampling=inf: must be finite; nothing before"),
+        ("a.mp4 --out=", "argument --out: expected a name, got nothing"),
+        ("a.mp4 --out t.npz --memory=", "argument --memory: expected a name, got nothing"),
+        ("a.mp4 --out t.npz --model gone.task", "--model 'gone.task': no such file"),
+        ("a.mp4 --out t.npz --model gone.task", "file; leave it out for the bundled model"),
+        ("a.mp4 --out t.npz --model file", "MediaPipe cannot use the model file 'file' ("),
+        ("a.mp4 --out t.npz --model file", "); leave out --model, which takes the bundled one"),
+        ("a.mp4 --out t.npz --failures f.txt", "--failures 'f.txt' must end in .csv"),
+        ("a.mp4 --out t.npz --failures gone/f.csv", "--failures 'gone/f.csv': its folder cannot"),
         ("empty --out t.npz", "'empty': no clips in this folder"),
     ],
 )
@@ -230,9 +247,24 @@ def test_folders_are_walked_and_sorted(runs, here):
     for name in (*taken, *left, "clip.without.known.ending"):
         (here / name).parent.mkdir(parents=True, exist_ok=True)
         (here / name).touch()
-    clips = ["clips", "clip.without.known.ending", "clips/c.webm"]
+    clips = ["clips", "clip.without.known.ending"]
     assert main(["extract", *clips, "--out", "t.npz"]) == 0
-    assert runs[0][1] == [*taken, "clip.without.known.ending", "clips/c.webm"]
+    assert runs[0][1] == [*taken, "clip.without.known.ending"]
+
+
+def test_a_clip_that_is_named_twice_is_extracted_once(runs, here, capfd):
+    (here / "clips").mkdir()
+    for name in ("a.mp4", "b.mp4"):
+        (here / "clips" / name).touch()
+    (here / "link.mp4").symlink_to(here / "clips" / "a.mp4")
+    clips = ["clips", "clips/a.mp4", "./clips/../clips/a.mp4", "link.mp4"]
+    assert main(["extract", *clips, "--out", "t.npz"]) == 0
+    # Labels may be read from names: what has another one is another clip.
+    assert runs[0][1] == ["clips/a.mp4", "clips/b.mp4", "link.mp4"]
+    told = capfd.readouterr().err.splitlines()
+    assert [line for line in told if "more than once" in line] == [
+        "./clips/../clips/a.mp4: named more than once, extracted once"
+    ]
 
 
 def test_links_to_folders_are_followed_and_circles_are_not(runs, here):
@@ -295,3 +327,132 @@ def test_help_tells_the_exit_codes(capsys):
     text = capsys.readouterr().out
     for code in ("0", "1", "2", "3", "4", "130"):
         assert f"\n  {code:4} " in text
+
+
+def test_a_line_feed_in_a_name_breaks_no_line(runs, here, capfd):
+    assert main(["extract", "a.mp4", "bad\n2\x1b.mp4", "--out", "t.npz", "--quiet"]) == 1
+    assert capfd.readouterr().err.splitlines()[-1] == "bad\\n2\\x1b.mp4: is bad."
+
+
+def test_failures_can_be_read_as_a_table(runs, here, capfd):
+    names = ["bad,1.mp4", "bad\n2.mp4", os.fsdecode(b"bad\xe9.mp4")]
+    options = ["--out", "t.npz", "--failures", "f.csv"]
+    assert main(["extract", "a.mp4", *names, *options]) == 1
+    with open("f.csv", encoding="utf-8", newline="") as file:
+        assert list(csv.DictReader(file)) == [
+            {"source": "bad,1.mp4", "reason": "is bad."},
+            {"source": "bad\n2.mp4", "reason": "is bad."},
+            {"source": "bad\\udce9.mp4", "reason": "is bad."},
+        ]
+    assert main(["extract", "a.mp4", *options]) == 0
+    assert Path("f.csv").read_text() == "source,reason\n"
+    # Also where there is no table.
+    assert main(["extract", "bad.mp4", *options]) == 3
+    assert Path("f.csv").read_text() == "source,reason\nbad.mp4,is bad.\n"
+
+
+def test_failures_that_cannot_be_written_leave_the_table(runs, here, capfd, monkeypatch):
+    fsync = os.fsync
+
+    def full(file):
+        if list(here.glob("t.npz")):
+            raise OSError(28, "No space left on device")
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert main(["extract", "a.mp4", "bad.mp4", "--out", "t.npz", "--failures", "f.csv"]) == 1
+    said = capfd.readouterr().err.splitlines()[-1]
+    assert said.startswith("--failures: ")
+    assert "f.csv' cannot be written (No space left on device)" in said
+    assert load_landmarks("t.npz").sources.tolist() == ["a.mp4"]
+
+
+def test_a_damaged_entry_is_a_line(extracted, cremad_paths, here, capfd):
+    _, memory = extracted
+    shutil.copytree(memory, here / "kept")
+    for entry in (here / "kept").rglob("*.npz"):
+        entry.write_bytes(b"damaged")
+    options = ["--out", "t.npz", "--n-frames", "2", "--memory", "kept", "--quiet"]
+    assert main(["extract", cremad_paths[0], *options]) == 0
+    warning, summary = capfd.readouterr().err.splitlines()
+    assert warning.startswith("warning: an entry of the store was damaged, and its clip was ")
+    assert summary.startswith("extracted 1 of 1 clips (0 from the store)")
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (
+            'no face found in any of its 16 sampled frames; pass on_missing="nan" to keep it as',
+            "no face found in any of its 16 sampled frames; pass --on-missing nan to keep it as",
+        ),
+        (
+            'pass on_missing="interpolate" to fill it, or "nan".',
+            "pass --on-missing interpolate to fill it, or --on-missing nan.",
+        ),
+        ("inside sampling=(5.0, None): the clip", "inside --sampling=5.0:: the clip"),
+        ("inside sampling=(None, -0.5), which", "inside --sampling=:-0.5, which"),
+        ("a window of time (sampling) that ends", "a window of time (--sampling) that ends"),
+        (
+            "memory='kept' cannot be used (full); name a folder, or None to keep nothing",
+            "--memory 'kept' cannot be used (full); name a folder, or leave it out to keep nothing",
+        ),
+    ],
+)
+def test_messages_are_in_the_words_of_the_command_line(said, expected):
+    assert one_line(said) == expected
+
+
+def test_a_clip_says_what_the_command_line_can_do(extracted, cremad_paths, here, capfd):
+    options = ["--out", "t.npz", "--sampling", "60:", "--quiet"]
+    assert main(["extract", cremad_paths[0], *options]) == 3
+    assert "no frame lies inside --sampling=60.0:" in capfd.readouterr().err
+
+
+@pytest.fixture(params=["pipe", "disk", "closed"])
+def without_standard_error(request, here):
+    """Run a command whose standard error is a broken pipe, on a full disk, or closed."""
+
+    def run(*command):
+        if request.param == "closed":
+            command = ("sh", "-c", 'exec "$@" 2>&-', "sh", *command)
+            return subprocess.run(command, stdout=subprocess.PIPE, check=False)
+        if request.param == "disk":
+            with open("/dev/full", "w") as full:
+                return subprocess.run(command, stdout=subprocess.PIPE, stderr=full, check=False)
+        reading, writing = os.pipe()
+        os.close(reading)
+        try:
+            return subprocess.run(command, stdout=subprocess.PIPE, stderr=writing, check=False)
+        finally:
+            os.close(writing)
+
+    return run
+
+
+def test_without_standard_error_the_run_goes_on(
+    without_standard_error, extracted, cremad_paths, here
+):
+    X, memory = extracted
+    command = [sys.executable, "-m", "sklearn_temo", "extract"]
+    options = ["--out", "t.npz", "--n-frames", "2"]
+    # Clips that are extracted, by MediaPipe, and clips from the store.
+    for clips, more, code in [
+        (cremad_paths[:2], [], 0),
+        ([*cremad_paths[:2], "gone.mp4"], ["--memory", str(memory)], 1),
+        (["gone.mp4"], [], 3),
+        (cremad_paths[:1], ["--n-jobs", "0"], 2),
+    ]:
+        run = without_standard_error(*command, *clips, *options, *more)
+        assert (run.returncode, run.stdout) == (code, b"")
+        np.testing.assert_array_equal(load_landmarks("t.npz").data, X[:2])
+
+
+def test_a_disk_that_has_room_again_gets_the_rest(here, monkeypatch):
+    with open("log", "w") as log, open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        with forgiving_standard_error():
+            print("lost", file=sys.stderr)
+            os.dup2(log.fileno(), full.fileno())
+            print("kept", file=sys.stderr)
+    assert Path("log").read_text() == "kept\n"

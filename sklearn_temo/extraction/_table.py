@@ -129,7 +129,7 @@ def save_landmarks(path: str | os.PathLike[str], clips: Sequence[ClipLandmarks])
                 f"{good[0].source!r} has {n_landmarks} landmarks and {clip.source!r} has "
                 f"{clip.landmarks.shape[1]}: save clips of one mesh in a table."
             )
-    with _replacing(path) as file:
+    with replacing(path) as file:
         if path.suffix.casefold() == ".npz":
             np.savez_compressed(file, allow_pickle=False, **make_columns(good))
         else:
@@ -211,8 +211,22 @@ def _checked_ending(path: str | os.PathLike[str]) -> Path:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Write a file under another name; it takes its own once it is whole."""
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Write a file under another name; it takes its own once it is whole.
+
+    Parameters
+    ----------
+    path : Path
+
+    Yields
+    ------
+    file : binary file
+
+    Raises
+    ------
+    OSError
+        Naming the file, if it cannot be written; one that was there before stays.
+    """
     path = path.resolve()
     draft = path.with_name(f".{uuid4().hex}.unfinished")
     try:
