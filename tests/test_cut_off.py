@@ -212,3 +212,19 @@ def test_pictures_in_an_unknown_code_are_named(tmp_path):
     path.write_bytes(path.read_bytes().replace(b"jpeg", b"zzzz"))
     with pytest.raises(ValueError, match=r"a.mov'\): .*coded in a way that is not known"):
         read(path)
+
+
+@pytest.mark.parametrize("name", [name for name in VIDEOS if name not in ("a.wmv", "h264.mkv")])
+def test_one_frame_may_be_missing_and_two_may_not_in_every_container(tmp_path, name):
+    import av
+
+    path = tmp_path / name
+    write(str(path), *VIDEOS[name])
+    with av.open(str(path)) as container:
+        positions = sorted(packet.pos for packet in container.demux(video=0) if packet.size)
+    content = path.read_bytes()
+    path.write_bytes(content[: positions[-1] + 20])
+    assert len(read(path)) == N_FRAMES - 1
+    path.write_bytes(content[: positions[-2] + 20])
+    with pytest.raises(ValueError, match="breaks off"):
+        read(path)

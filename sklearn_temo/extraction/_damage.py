@@ -126,7 +126,7 @@ def find_hole(path: Path, kind: str, pieces: list[Piece], promised: float | None
     places = sorted(piece.position for piece in pieces if piece.position is not None)
     holes: list[tuple[Hole, Gap]] = []
     for (last, before), (until, behind) in pairwise(shown):
-        if until - last > _HOLE * usual:
+        if until - last > _HOLE * usual > 0:
             start, stop = sorted((before, behind))
             if kind == "asf":
                 # Frames share a place, and those right behind damage have that of the ones before.
