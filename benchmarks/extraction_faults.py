@@ -219,7 +219,7 @@ def fault_run(folder: Path, n_good: int, n_broken: int, kills: list[str], seed: 
             rewritten + _changed(seen, entries(store)),
             0,
         ),
-        "clips that one more run took from the store": (n_stored, n_expected),
+        "usable clips that one more run took from the store": (n_stored, n_good),
         "rows that one more run changed": (
             int((~np.isclose(X, X_again, rtol=0, atol=0, equal_nan=True)).any(axis=1).sum()),
             0,

@@ -1,5 +1,7 @@
 """Videos that are damaged in the middle are named, and those that pause are not."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -87,6 +89,28 @@ def test_the_damaged_part_is_told(write, name):
     zero(path, 0.3, 0.7)
     with pytest.raises(ValueError, match=r"damaged from \d\.\d+ s to \d\.\d+ s, where \d+ bytes"):
         read(path, 4)
+
+
+@pytest.mark.parametrize(("first", "behind"), [(1, 2), (2, 5), (3, -1)])
+def test_fragments_that_are_gone_are_missed(tmp_path, first, behind):
+    import av
+
+    path = tmp_path / "fragments.mp4"
+    options = {"movflags": "frag_keyframe+empty_moov"}
+    with av.open(str(path), "w", options=options) as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt, stream.gop_size = 128, 96, "yuv420p", 8
+        for frame in moving_noise():
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode(None))
+    assert len(read(path)) == N_FRAMES
+    content = bytearray(path.read_bytes())
+    starts = [found.start() - 4 for found in re.finditer(b"moof", content)]
+    content[starts[first] : starts[behind]] = bytes(starts[behind] - starts[first])
+    path.write_bytes(content)
+    for n_frames in (None, 16):
+        with pytest.raises(ValueError, match=r"is damaged from \d\.\d+ s on, where"):
+            read(path, n_frames)
 
 
 @pytest.mark.parametrize("name", ["ffv1.mkv", "h264.flv", "mpeg2.ts", "a.flv"])

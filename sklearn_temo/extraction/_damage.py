@@ -66,14 +66,14 @@ class Hole:
     ----------
     last : float
         When the last frame in front of it is shown, in seconds.
-    until : float
-        When the next one is, or should be.
+    until : float or None
+        When the next one is, or should be; None where nothing tells.
     n_bytes : int
         How long it is in the file.
     """
 
     last: float
-    until: float
+    until: float | None
     n_bytes: int
 
 
@@ -84,8 +84,9 @@ def find_hole(path: Path, kind: str, pieces: list[Piece], promised: float | None
     word. What is left is a step in the times, which says nothing by itself: screen recordings and
     telephones pause. Bytes that belong to no packet say nothing either: containers pad, and keep
     indices. A pause takes no bytes, however, and padding no time: where both are in one place, it
-    is damage. MPEG streams may pad a pause, and are believed to be damaged only where the bytes
-    are zeros.
+    is damage. MPEG streams may pad a pause, and editors leave what they took out in an MP4 or
+    QuickTime file: these are believed to be damaged only where the bytes are zeros. In most of the
+    latter an index leads to every packet anyway, and what is damaged fails in the decoder.
 
     Where packets have no times of their own (AVI), or nothing is found behind the damage, there is
     no step. That the header promises more is then taken for true if there are zeros that belong
@@ -106,9 +107,6 @@ def find_hole(path: Path, kind: str, pieces: list[Piece], promised: float | None
     Hole or None
         None where nothing is missing, or nothing is known.
     """
-    # In these an index says where each packet is: what is damaged there fails in the decoder.
-    if kind.startswith("mov,"):
-        return None
     shown = sorted(
         (piece.time, piece.position)
         for piece in pieces
@@ -124,7 +122,7 @@ def find_hole(path: Path, kind: str, pieces: list[Piece], promised: float | None
     size = median(piece.size for piece in pieces if piece.is_picture)
     rate = size / usual if usual else 0.0
     places = sorted(piece.position for piece in pieces if piece.position is not None)
-    holes: list[tuple[Hole, Gap]] = []
+    holes: list[tuple[Hole, Gap, float]] = []
     for (last, before), (until, behind) in pairwise(shown):
         if until - last > _HOLE * usual > 0:
             start, stop = sorted((before, behind))
@@ -135,14 +133,21 @@ def find_hole(path: Path, kind: str, pieces: list[Piece], promised: float | None
             inside = gaps[bisect_left(gaps, Gap(start, 0)) : bisect_left(gaps, Gap(stop, 0))]
             if inside:
                 gap = max(inside, key=_length)
-                holes.append((Hole(last, until, _length(gap)), gap))
-    in_pauses = {gap for _, gap in holes}
+                holes.append((Hole(last, until, _length(gap)), gap, until - last - usual))
+    pads = kind.startswith(("mpeg", "mov,"))
+    in_pauses = {gap for _, gap, _ in holes}
     overhead = max((_length(gap) for gap in gaps if gap not in in_pauses), default=0)
-    for hole, gap in holes:
-        needed = max(_MIN_BYTES, 2 * overhead, _SHARE * rate * (hole.until - hole.last - usual))
-        if hole.n_bytes > needed and (not kind.startswith("mpeg") or _has_zeros(path, gap)):
+    for hole, gap, seconds in holes:
+        needed = max(_MIN_BYTES, 2 * overhead, _SHARE * rate * seconds)
+        if hole.n_bytes > needed and (not pads or _has(path, gap, _ZEROS)):
             return hole
-    return _missing_rest(path, pieces, gaps, times, usual, rate, promised)
+    tail = Gap(max(_end(piece) for piece in pieces), path.stat().st_size)
+    if not kind.startswith("mov,"):
+        return _missing_rest(path, pieces, [*gaps, tail], times, usual, rate, promised)
+    # Behind the frames of such a file may be anything, zeros also, but no fragment of it.
+    if _has(path, tail, _ZEROS) and _has(path, tail, b"moof"):
+        return Hole(times[-1], None, _length(tail))
+    return None
 
 
 def _missing_rest(
@@ -161,10 +166,9 @@ def _missing_rest(
     missing = 0.0 if promised is None else promised - end
     if missing <= max(0.1, usual):
         return None
-    tail = Gap(max(_end(piece) for piece in pieces), path.stat().st_size)
-    for gap in [*gaps, tail]:
+    for gap in gaps:
         needed = max(_MIN_BYTES, _SHARE * rate * missing)
-        if _length(gap) > needed and _has_zeros(path, gap):
+        if _length(gap) > needed and _has(path, gap, _ZEROS):
             before = [
                 piece.time
                 for piece in pieces
@@ -229,12 +233,15 @@ def _end(piece: Piece) -> int:
     return 0 if piece.position is None else piece.position + piece.size
 
 
-def _has_zeros(path: Path, gap: Gap) -> bool:
+def _has(path: Path, gap: Gap, wanted: bytes) -> bool:
+    """Whether these bytes are in the gap, as far as it is looked at."""
     with open(path, "rb") as file:
         file.seek(gap.start)
         left = min(_length(gap), _MAX_BLOCKS * _BLOCK)
+        before = b""
         while left > 0 and (block := file.read(min(left, _BLOCK))):
-            if _ZEROS in block:
+            if wanted in before + block:
                 return True
+            before = block[-len(wanted) :]
             left -= len(block)
     return False

@@ -133,8 +133,9 @@ def _unreadable(clip: Clip, reason: object) -> ValueError:
 
 def _incomplete(clip: Clip, loss: CutOff | Hole) -> ValueError:
     if isinstance(loss, Hole):
+        until = "on" if loss.until is None else f"to {loss.until:.3f} s"
         return ValueError(
-            f"{clip.label}: is damaged from {loss.last:.3f} s to {loss.until:.3f} s, where "
+            f"{clip.label}: is damaged from {loss.last:.3f} s {until}, where "
             f"{loss.n_bytes} bytes cannot be read; copy or download it again. If there is no "
             "other copy, a window of time (sampling) that ends before that can be read."
         )
