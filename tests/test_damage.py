@@ -91,6 +91,19 @@ def test_the_damaged_part_is_told(write, name):
         read(path, 4)
 
 
+@pytest.mark.parametrize("name", ["vp8.webm", "ffv1.mkv", "h264.mkv", "a.avi", "a.flv", "mpeg2.ts"])
+@pytest.mark.parametrize(("start", "stop"), [(0.3, 0.7), (0.6, 0.9)])
+def test_damage_may_be_anything(write, name, start, stop):
+    path = write(name)
+    content = bytearray(path.read_bytes())
+    first, last = (int(share * len(content)) for share in (start, stop))
+    content[first:last] = np.random.default_rng(0).bytes(last - first)
+    path.write_bytes(content)
+    for n_frames in (None, 16):
+        with pytest.raises(ValueError, match=rf"clip 0 \('.*{name}'\): "):
+            read(path, n_frames)
+
+
 @pytest.mark.parametrize(("first", "behind"), [(1, 2), (2, 5), (3, -1)])
 def test_fragments_that_are_gone_are_missed(tmp_path, first, behind):
     import av

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
@@ -21,6 +22,28 @@ _MIN_BYTES = 1024
 
 # Zeros in a row that no coded picture, and no padding of MPEG streams, contains.
 _ZEROS = bytes(512)
+
+# What Matroska has behind the content of a block: the rest of its group, another block or group, a
+# time, what is of no use, a checksum; and all that is in a segment.
+_ELEMENTS = (
+    *(bytes([number]) for number in b"\x9b\xfb\xa0\xa1\xa3\xa4\xa7\xab\xbf\xe7\xec"),
+    b"\x75\xa1",
+    b"\x75\xa2",
+    b"\x58\x54",
+    b"\x10\x43\xa7\x70",
+    b"\x11\x4d\x9b\x74",
+    b"\x12\x54\xc3\x67",
+    b"\x15\x49\xa9\x66",
+    b"\x16\x54\xae\x6b",
+    b"\x19\x41\xa4\x69",
+    b"\x1c\x53\xbb\x6b",
+    b"\x1f\x43\xb6\x75",
+)
+
+# The first byte of each packet of a transport stream, and how long they are: broadcast, with times
+# in front, with checksums behind.
+_SYNC = 0x47
+_LENGTHS = (188, 192, 204)
 
 _BLOCK = 1 << 16
 _MAX_BLOCKS = 256
@@ -85,12 +108,13 @@ def find_hole(path: Path, kind: str, pieces: list[Piece], promised: float | None
     telephones pause. Bytes that belong to no packet say nothing either: containers pad, and keep
     indices. A pause takes no bytes, however, and padding no time: where both are in one place, it
     is damage. MPEG streams may pad a pause, and editors leave what they took out in an MP4 or
-    QuickTime file: these are believed to be damaged only where the bytes are zeros. In most of the
-    latter an index leads to every packet anyway, and what is damaged fails in the decoder.
+    QuickTime file: these are believed to be damaged only where the bytes are zeros, or not in the
+    rhythm of a transport stream. In most of the latter an index leads to every packet anyway, and
+    what is damaged fails in the decoder.
 
     Where packets have no times of their own (AVI), or nothing is found behind the damage, there is
-    no step. That the header promises more is then taken for true if there are zeros that belong
-    to no packet.
+    no step. That the header promises more is then taken for true if bytes that belong to no packet
+    are zeros, or begin as nothing does that the container has.
 
     Parameters
     ----------
@@ -139,11 +163,11 @@ def find_hole(path: Path, kind: str, pieces: list[Piece], promised: float | None
     overhead = max((_length(gap) for gap in gaps if gap not in in_pauses), default=0)
     for hole, gap, seconds in holes:
         needed = max(_MIN_BYTES, 2 * overhead, _SHARE * rate * seconds)
-        if hole.n_bytes > needed and (not pads or _has(path, gap, _ZEROS)):
+        if hole.n_bytes > needed and (not pads or _is_rubbish(path, kind, gap)):
             return hole
     tail = Gap(max(_end(piece) for piece in pieces), path.stat().st_size)
     if not kind.startswith("mov,"):
-        return _missing_rest(path, pieces, [*gaps, tail], times, usual, rate, promised)
+        return _missing_rest(path, kind, pieces, [*gaps, tail], times, usual, rate, promised)
     # Behind the frames of such a file may be anything, zeros also, but no fragment of it.
     if _has(path, tail, _ZEROS) and _has(path, tail, b"moof"):
         return Hole(times[-1], None, _length(tail))
@@ -152,6 +176,7 @@ def find_hole(path: Path, kind: str, pieces: list[Piece], promised: float | None
 
 def _missing_rest(
     path: Path,
+    kind: str,
     pieces: list[Piece],
     gaps: list[Gap],
     times: list[float],
@@ -159,7 +184,7 @@ def _missing_rest(
     rate: float,
     promised: float | None,
 ) -> Hole | None:
-    """The first zeros that may be what the header promises and the packets lack."""
+    """The first rubbish that may be what the header promises and the packets lack."""
     # Other streams may last longer than the pictures, and the header may mean them.
     end = max(piece.time for piece in pieces if piece.time is not None)
     end = max(end, end - times[0]) + usual
@@ -168,7 +193,7 @@ def _missing_rest(
         return None
     for gap in gaps:
         needed = max(_MIN_BYTES, _SHARE * rate * missing)
-        if _length(gap) > needed and _has(path, gap, _ZEROS):
+        if _length(gap) > needed and _is_rubbish(path, kind, gap):
             before = [
                 piece.time
                 for piece in pieces
@@ -231,6 +256,47 @@ def _length(gap: Gap) -> int:
 
 def _end(piece: Piece) -> int:
     return 0 if piece.position is None else piece.position + piece.size
+
+
+def _is_rubbish(path: Path, kind: str, gap: Gap) -> bool:
+    """Whether bytes are not what a container has between packets, as far as its kind tells."""
+    if _has(path, gap, _ZEROS):
+        return True
+    with open(path, "rb") as file:
+        file.seek(gap.start)
+        head = file.read(min(_length(gap), _BLOCK))
+    if kind == "matroska,webm":
+        return not _are_elements(head, _length(gap), gap.stop == path.stat().st_size)
+    if kind == "avi":
+        # What FFmpeg calls the place of a packet is eight bytes in front of it.
+        return re.match(rb"(?s).{8,9}[ -~]{4}", head) is None
+    if kind == "mpegts":
+        return not any(
+            set(head[start::length]) == {_SYNC} for length in _LENGTHS for start in range(length)
+        )
+    return False
+
+
+def _are_elements(head: bytes, length: int, is_tail: bool) -> bool:
+    """Whether bytes, of which the first are known, are elements of Matroska one after the other."""
+    place = 0
+    while place < min(length, len(head)):
+        name = next((name for name in _ELEMENTS if head.startswith(name, place)), None)
+        if name is None:
+            return False
+        place += len(name)
+        # As many more bytes belong to the size as there are zeros in front of its highest bit.
+        n_bytes = 9 - head[place].bit_length() if place < len(head) else 9
+        if n_bytes > 8:
+            return False
+        highest = 1 << 7 * n_bytes
+        size = int.from_bytes(head[place : place + n_bytes]) & (highest - 1)
+        if size == highest - 1:
+            # Of all bits, it stands for a size that nobody knew yet.
+            return True
+        place += n_bytes + size
+    # Between packets the last one is what leads to the next.
+    return place <= length or not is_tail
 
 
 def _has(path: Path, gap: Gap, wanted: bytes) -> bool:
