@@ -189,7 +189,8 @@ class TEMONet(nn.Module):
         # Two linear maps in a row are one, which is smaller than the first of them.
         with torch.no_grad():
             first = self.first_embedding.weight @ self.first_components
-            later, bias = None, self.first_embedding.bias
+            later: Tensor | None = None
+            bias: Tensor = self.first_embedding.bias
             if self.later_embedding is not None:
                 later = (self.later_embedding.weight @ self.later_components).T
                 n_filters = len(self.basis)

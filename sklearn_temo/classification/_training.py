@@ -171,10 +171,10 @@ def train(
     module = net.module_
     clips = [X] if mirror is None else [X, mirror.apply(X)]
     with torch.no_grad():
-        clips = [torch.tensor(c, device=net.device) for c in clips]
+        images = [torch.tensor(c, device=net.device) for c in clips]
         if reduce:
-            fit_reduction(module, clips, seed)
-        views = torch.stack([module.reduced(c) for c in clips])
+            fit_reduction(module, images, seed)
+        views = torch.stack([module.reduced(image) for image in images])
     # By attribute: set_params of an initialised net refuses iterators.
     net.iterator_train = partial(ClipBatches, views=views)
     try:
