@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 from imblearn.pipeline import Pipeline
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.ensemble import VotingClassifier
 from sklearn.feature_selection import f_classif, mutual_info_classif
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
@@ -96,7 +97,7 @@ def _all_classes(split: Split) -> Iterator[Record]:
         if method in ("IG", "IG progressive", "random 0"):
             classifiers.append("T-EMO")
         if method == "IG":
-            classifiers += ["RBF SVM", "logistic regression"]
+            classifiers += ["RBF SVM", "logistic regression", "T-EMO, randomized", "T-EMO, five"]
         for classifier in classifiers:
             yield _tried(split, "all", split.y, method, k, kept, classifier)
 
@@ -191,8 +192,14 @@ def _tried(
 
 def _classifier(name: str, split: Split, n_features: int) -> Any:
     """T-EMO as it is, and all others with their parameters tuned on the training people."""
-    if name == "T-EMO":
-        return TEMOClassifier(n_frames=split.layout.n_frames, random_state=split.seed)
+    temo = TEMOClassifier(n_frames=split.layout.n_frames, random_state=split.seed)
+    if name == "T-EMO, five":
+        members = [
+            (str(i), clone(temo).set_params(random_state=5 * split.seed + i)) for i in range(5)
+        ]
+        return VotingClassifier(members, voting="soft")
+    if name.startswith("T-EMO"):
+        return temo.set_params(randomized=name == "T-EMO, randomized")
     layout = LandmarkLayout.from_n_features(n_features, split.layout.n_frames, 3)
     # What T-EMO has by default the others may choose: movement without depth, on one scale.
     frames: list[Any] = ["passthrough"]
@@ -244,6 +251,8 @@ class OneScale(TransformerMixin, BaseEstimator):
 
 
 def _n_parameters(classifier: Any) -> int:
+    if isinstance(classifier, VotingClassifier):
+        return sum(map(_n_parameters, classifier.estimators_))
     if isinstance(classifier, TEMOClassifier):
         return sum(weight.numel() for weight in classifier.module_.parameters())
     model = classifier[-1]

@@ -239,6 +239,17 @@ def _claims(scores: dict[Key, np.ndarray], n_all: int) -> str:
         f"{100 * (temo - best_svm('')).mean(axis=0)[0]:+.1f} of accuracy; against the better one "
         f"with mirrored clips {_difference(temo, best_svm(', mirrored'))}.",
     ]
+    rivals = ("linear SVM", "RBF SVM", "logistic regression", "T-EMO, randomized", "T-EMO, five")
+    lines += [
+        f"- All classes, all landmarks, T-EMO against {rival}: "
+        f"{_difference(score('IG', n_all), score('IG', n_all, rival))}."
+        for rival in rivals
+        if ("all", "IG", n_all, rival) in scores
+    ]
+    if ("all", "IG", 20, "T-EMO") in scores:
+        lines.append(
+            f"- k = 20 against all, T-EMO: {_difference(score('IG', 20), score('IG', n_all))}."
+        )
     for emotion in ("happiness", "happy", "surprise"):
         if (emotion, "IG", n_most, "T-EMO") in scores:
             values = scores[emotion, "IG", n_most, "T-EMO"]

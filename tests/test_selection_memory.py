@@ -315,6 +315,12 @@ def test_a_memory_that_cannot_be_used_is_named(tmp_path, aligned):
         selector(tmp_path, memory=file).fit(*aligned)
 
 
+def test_a_tilde_is_the_home_of_the_user(tmp_path, aligned, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    selector(tmp_path, memory="~/kept").fit(*aligned)
+    assert list((tmp_path / "kept").rglob("output.pkl"))
+
+
 def test_errors_of_the_work_stay_what_they_are(tmp_path, aligned):
     with pytest.raises(FileNotFoundError, match=r"^the net's own$"):
         selector(tmp_path, Failing()).fit(*aligned)

@@ -83,7 +83,9 @@ def remember(
         return work()
     done = _Work(work)
     try:
-        memory = check_memory(os.fspath(memory) if isinstance(memory, os.PathLike) else memory)
+        if isinstance(memory, str | os.PathLike):
+            memory = os.path.expanduser(memory)
+        memory = check_memory(memory)
         kept = memory.cache(_keyed, ignore=["work"])
         found = kept(key, done)
         # An entry may be whole and yet be something else.
