@@ -123,6 +123,8 @@ def build_net(
         callbacks=callbacks + (temo.callbacks or []),
         device=temo.device,
         verbose=temo.verbose,
+        # Silent, it would still make a table of each epoch.
+        **({} if temo.verbose else {"callbacks__print_log": None}),
     )
     with own_generator(seed):
         return net.initialize()
