@@ -556,12 +556,15 @@ class WithFront(nn.Module):
     [
         (WithFront(2, None), ValueError, "not affine"),
         (WithFront(1, nn.Sequential(nn.ReLU(), nn.Linear(8, 3))), ValueError, "must equal"),
+        (WithFront(1, nn.Linear(8, 5)), ValueError, "must equal"),
     ],
 )
 def test_a_front_that_is_none_is_refused(module, error, message):
     X, _ = samples(4)
-    with pytest.raises(error, match=message):
-        integrated_gradients(module, X[:, :6], X[:2, 6:12], 0)
+    # Also where the first sample is the first baseline.
+    for baselines in (X[:2, 6:12], X[:1, :6]):
+        with pytest.raises(error, match=message):
+            integrated_gradients(module, X[:, :6], baselines, 0)
     module.affine_front = lambda: module.layers
     with pytest.raises(TypeError, match=r"\(front, body\)"):
         integrated_gradients(module, X[:, :6], X[:2, 6:12], 0)

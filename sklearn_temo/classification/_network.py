@@ -129,11 +129,8 @@ class TEMONet(nn.Module):
         -------
         Tensor of shape (n_clips, (1 + n_filters) * n_components)
         """
-        return self._of_frames(self.centred(x), self.first_components.T, self._later_components_t)
-
-    @property
-    def _later_components_t(self) -> Tensor | None:
-        return None if self.later_embedding is None else self.later_components.T
+        later = None if self.later_embedding is None else self.later_components.T
+        return self._of_frames(self.centred(x), self.first_components.T, later)
 
     def embed(self, reduced: Tensor) -> Tensor:
         """Hidden units of reduced clips, with the disturbances of training.
