@@ -217,7 +217,9 @@ def training(X: np.ndarray, y: np.ndarray) -> None:
         for _ in range(n_epochs):
             for batch in torch.randperm(len(X)).split(temo.batch_size):
                 adam.zero_grad()
-                loss = loss_of(net(reduced=reduced[batch]), target[batch])
+                logits = net(reduced=reduced[batch])
+                members = target[batch].repeat_interleave(logits.shape[1])
+                loss = loss_of(logits.flatten(0, 1), members)
                 loss.backward()
                 adam.step()
                 cycle.step()

@@ -58,6 +58,7 @@ MAY_BE_HEAVY = {
     "attribution._relevance": {"torch"},
     "classification._batches": {"torch"},
     "classification._network": {"torch"},
+    "classification._prediction": {"torch"},
     "classification._temo": {"torch"},
     "classification._training": {"skorch", "torch"},
     "selection._evidence": {"skorch", "torch"},

@@ -134,9 +134,9 @@ def test_partial_fit_knows_classes_that_have_not_come_yet(aligned):
 def test_partial_fit_goes_on_after_fit(aligned):
     X, y = aligned
     temo = make_temo().fit(X, y)
-    before, mean = weights(temo)["head.2.weight"].copy(), weights(temo)["mean"].copy()
+    before, mean = weights(temo)["head.weight"].copy(), weights(temo)["mean"].copy()
     temo.partial_fit(X[:20], y[:20])
-    after = weights(temo)["head.2.weight"]
+    after = weights(temo)["head.weight"]
     assert 0 < np.abs(after - before).max() < 0.5
     np.testing.assert_array_equal(weights(temo)["mean"], mean)
 
@@ -158,7 +158,7 @@ def test_randomized_leaves_the_embeddings_as_they_began_and_learns(aligned):
         for kind in ("weight", "bias"):
             key = f"{name}.{kind}"
             np.testing.assert_array_equal(weights(short)[key], weights(long)[key])
-    assert not np.array_equal(weights(short)["head.2.weight"], weights(long)["head.2.weight"])
+    assert not np.array_equal(weights(short)["head.weight"], weights(long)["head.weight"])
     assert long.score(X[1::2], y[1::2]) > 2 / 7
     # The control: without it the same seed gives embeddings that move.
     trained = make_temo(max_epochs=1).fit(X[::2], y[::2])
@@ -227,6 +227,61 @@ def test_prediction_is_the_same_for_mirror_images(fitted, aligned):
     assert one_sided.mirror_pairs_ is None
     change = one_sided.predict_proba(mirrored) - one_sided.predict_proba(X)
     assert np.abs(change).max() > 1e-3
+
+
+@pytest.mark.parametrize("n_frames", [1, 2, 4])
+@pytest.mark.parametrize(
+    "params",
+    [{}, {"n_members": 1}, {"mirror": False}, {"first_frame_dropout": 1.0}, {"depth_weight": 0.7}],
+)
+def test_prediction_is_the_mean_of_the_networks_over_both_views(aligned, n_frames, params):
+    X, y = aligned
+    X = np.ascontiguousarray(X[:, : n_frames * 468 * 3])
+    temo = make_temo(n_frames=n_frames, **params).fit(X, y)
+    views = [X] if temo.mirror_pairs_ is None else [X, temo._mirror.apply(X)]
+    assert len(views) == (1 if params.get("mirror") is False else 2)
+    with torch.no_grad():
+        logits = torch.stack([temo.module_(torch.from_numpy(view)) for view in views]).mean(dim=0)
+    expected = torch.softmax(logits, dim=1).numpy()
+    np.testing.assert_allclose(temo.predict_proba(X), expected, atol=2e-6)
+
+
+def test_prediction_follows_weights_that_are_changed(aligned):
+    X, y = aligned
+    temo = make_temo().fit(X, y)
+    other = make_temo(random_state=1).fit(X, y)
+    assert not np.array_equal(temo.predict_proba(X), other.predict_proba(X))
+    temo.module_.load_state_dict(other.module_.state_dict())
+    np.testing.assert_allclose(temo.predict_proba(X), other.predict_proba(X), atol=1e-6)
+
+
+def test_members_are_networks_of_their_own(aligned):
+    X, y = aligned
+    temo = make_temo(n_members=3).fit(X, y)
+    module = temo.module_.train()
+    module.noise, module.first_frame_dropout, module.head.dropout = 0, 0, 0
+    logits = module(torch.from_numpy(X))
+    assert logits.shape == (len(X), 3, 7)
+    # What one member says does not depend on the weights of another.
+    gradient = torch.autograd.grad(logits[:, 0].sum(), module.head.weight, retain_graph=True)[0]
+    assert gradient[:, 0].abs().sum() > 0
+    assert gradient[:, 1:].abs().sum() == 0
+    gradient = torch.autograd.grad(logits[:, 0].sum(), module.later_embedding.weight)[0]
+    assert (gradient.unflatten(0, (3, -1)).abs().sum(dim=(1, 2)) > 0).tolist() == [
+        True,
+        False,
+        False,
+    ]
+    with torch.no_grad():
+        mean = module.eval()(torch.from_numpy(X))
+    np.testing.assert_allclose(mean.numpy(), logits.mean(dim=1).detach().numpy(), atol=1e-5)
+
+
+def test_the_loss_of_members_is_the_mean_of_their_losses():
+    loss = BalancedCrossEntropy(torch.tensor([1.0, 2.0, 3.0]), 0.1)
+    logits, target = torch.randn(5, 4, 3), torch.tensor([0, 1, 2, 1, 0])
+    expected = torch.stack([loss(logits[:, i], target) for i in range(4)]).mean()
+    torch.testing.assert_close(loss(logits, target), expected)
 
 
 def test_standardised_clips_have_no_mirror(aligned):

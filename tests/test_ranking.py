@@ -3,17 +3,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_temo import mesh
+from sklearn_temo import LandmarkLayout, mesh
 from sklearn_temo.selection._ranking import count_kept, in_order, keep_first
+from sklearn_temo.selection._regression import Courses
 from sklearn_temo.selection._rounds import round_sizes
 
 
-def best_first(scores, similarity=None):
-    return np.concatenate(in_order(scores, similarity=similarity))
+def best_first(scores, courses=None):
+    return np.concatenate(in_order(scores, courses=courses, n_kept=len(scores)))
 
 
-def keep_best(scores, n_kept, pairs=None, similarity=None):
-    return keep_first(in_order(scores, pairs, similarity), n_kept)
+def keep_best(scores, n_kept, pairs=None, courses=None):
+    return keep_first(in_order(scores, pairs, courses, n_kept), n_kept)
+
+
+def make_courses(clips, targets):
+    """Of clips of shape (n_clips, n_landmarks, n_coords) of one frame."""
+    layout = LandmarkLayout(1, *clips.shape[1:])
+    return Courses.of(clips.reshape(len(clips), -1), np.asarray(targets), layout)
 
 
 def symmetric_scores(seed):
@@ -103,39 +110,116 @@ def test_an_impossible_k_is_told_with_the_numbers(k):
         count_kept(k, 468)
 
 
-def test_what_says_the_same_again_comes_last():
-    # Two of each kind, equal to each other; the second of the best is worth less than all else.
-    scores = np.array([9.0, 8.9, 5.0, 4.9, 1.0])
-    similarity = np.eye(5)
-    similarity[0, 1] = similarity[1, 0] = similarity[2, 3] = similarity[3, 2] = 1
-    assert best_first(scores, similarity).tolist() == [0, 2, 4, 1, 3]
-    assert best_first(scores).tolist() == [0, 1, 2, 3, 4]
+@pytest.fixture
+def twins():
+    """Three classes that one pair of equal landmarks each tells from the rest, and one still one.
+
+    The landmarks of each pair jitter alike.
+    """
+    targets = np.repeat([0, 1, 2], 30)
+    rng = np.random.default_rng(0)
+    clips = np.zeros((90, 7, 2))
+    for i in range(3):
+        clips[:, 2 * i] = (targets == i)[:, None] + 0.3 * rng.normal(size=(90, 2))
+        clips[:, 2 * i + 1] = clips[:, 2 * i]
+    return clips, targets
 
 
-@given(st.lists(st.integers(0, 3), min_size=1, max_size=40), st.booleans())
-def test_an_order_holds_every_landmark_once_whatever_the_similarity(scores, alike):
-    similarity = np.ones((len(scores),) * 2) if alike else np.eye(len(scores))
-    order = best_first(np.array(scores, dtype=float), similarity)
+def test_what_says_the_same_again_comes_last(twins):
+    scores = np.array([9.0, 8.9, 5.0, 4.9, 3.0, 2.9, 0.0])
+    order = best_first(scores, make_courses(*twins)).tolist()
+    # The classes are known when two of them are, so that the last twins differ from the still one
+    # by what they say about jitter.
+    assert {order[0] // 2, order[1] // 2, order[2] // 2} == {0, 1, 2}
+    assert order[6] == 6
+    assert best_first(scores).tolist() == list(range(7))
+
+
+def test_a_score_decides_between_landmarks_that_say_the_same(twins):
+    scores = np.array([1.0, 2.0, 1.0, 2.0, 2.0, 1.0, 0.0])
+    assert sorted(best_first(scores, make_courses(*twins))[:3]) == [1, 3, 4]
+
+
+def test_the_choice_is_that_of_gaussian_processes(twins):
+    # By definition: what a regression with the chosen landmarks leaves of the classes is least.
+    clips, targets = twins
+    clips = clips + 0.2 * np.random.default_rng(1).normal(size=clips.shape)
+    scores = np.random.default_rng(2).random(7)
+    courses = make_courses(clips, targets)
+    weighted = courses.landmarks * (scores**0.375)[:, None]
+    weighted = weighted / np.sqrt(np.square(weighted).sum() / 7)
+    chosen = []
+    for _ in range(5):
+        left = [i for i in range(7) if i not in chosen]
+        explained = []
+        for i in left:
+            features = weighted[:, [*chosen, i]].reshape(len(weighted), -1)
+            covariance = 0.2 * np.eye(len(weighted)) + features @ features.T
+            explained.append(
+                -np.trace(courses.classes.T @ np.linalg.solve(covariance, courses.classes))
+            )
+        chosen.append(left[int(np.argmax(explained))])
+    assert best_first(scores, courses)[:5].tolist() == chosen
+
+
+def test_units_and_turns_change_nothing(twins):
+    clips, targets = twins
+    clips = clips + 0.2 * np.random.default_rng(1).normal(size=clips.shape)
+    scores = np.arange(7.0, 0, -1)
+    expected = best_first(scores, make_courses(clips, targets)).tolist()
+    turn = np.array([[0.6, -0.8], [0.8, 0.6]])
+    assert (
+        best_first(1000 * scores, make_courses(1e4 * clips @ turn + 7, targets)).tolist()
+        == expected
+    )
+    assert best_first(scores, make_courses(1e-12 * clips, targets)).tolist() == expected
+
+
+def test_each_class_counts_alike_however_many_clips_it_has(twins):
+    clips, targets = twins
+    often = np.concatenate([np.arange(90), *[np.flatnonzero(targets == 2)] * 3])
+    one, other = make_courses(clips, targets), make_courses(clips[often], targets[often])
+    scores = np.ones(7)
+    assert best_first(scores, one).tolist() == best_first(scores, other).tolist()
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=40), st.integers(0, 2), st.booleans())
+def test_an_order_holds_every_landmark_once_whatever_the_clips(scores, size, alike):
+    rng = np.random.default_rng(0)
+    clips = (
+        size * rng.normal(size=(8, 1 if alike else len(scores), 2)) * np.ones((1, len(scores), 1))
+    )
+    courses = make_courses(clips, [0, 1] * 4)
+    order = best_first(np.array(scores, dtype=float), courses)
     assert sorted(order) == list(range(len(scores)))
-    if not alike:
-        assert order.tolist() == best_first(np.array(scores, dtype=float)).tolist()
+    if not size:
+        assert order.tolist() == list(range(len(scores)))
 
 
-def test_closed_sets_hold_with_similarity():
+def test_what_was_not_chosen_is_ordered_by_score(twins):
+    scores = np.array([9.0, 1.0, 5.0, 2.0, 3.0, 4.0, 0.0])
+    groups = in_order(scores, courses=make_courses(*twins), n_kept=2)
+    rest = np.concatenate(groups)[2:]
+    assert rest.tolist() == sorted(rest, key=lambda i: -scores[i])
+
+
+def test_closed_sets_hold_with_courses():
     pairs = mesh.mirror_pairs()
-    similarity = np.corrcoef(np.random.default_rng(0).random((468, 4))) ** 2
+    clips = np.random.default_rng(0).normal(size=(20, 468, 2))
+    courses = make_courses(clips, [0, 1] * 10)
     for k in (1, 2, 41, 64, 127, 467, 468):
-        kept = keep_best(symmetric_scores(2), k, pairs, similarity)
+        kept = keep_best(symmetric_scores(2), k, pairs, courses)
         assert kept.sum() == k
         assert np.array_equal(kept, kept[pairs])
 
 
-def test_a_pair_is_like_another_when_any_of_their_members_are():
+def test_a_pair_says_the_same_as_another_when_its_members_do(twins):
+    clips, targets = twins
+    # Pairs (0, 1), (2, 3) of the first twins and of the second, and (4, 5) of the same again.
+    clips = clips[:, [0, 2, 1, 3, 4, 5]]
     pairs = np.array([1, 0, 3, 2, 5, 4])
     scores = np.array([3.0, 3.0, 2.0, 2.0, 1.0, 1.0])
-    similarity = np.eye(6)
-    similarity[0, 3] = similarity[3, 0] = 1
-    groups = in_order(scores, pairs, similarity)
+    groups = in_order(scores, pairs, make_courses(clips, targets), 6)
     assert [group.tolist() for group in groups] == [[0, 1], [4, 5], [2, 3]]
 
 

@@ -59,9 +59,9 @@ def assert_same(one, other):
 
 def test_another_k_is_found_and_equals_a_fit_without_memory(tmp_path, n_fits, aligned):
     for k, symmetric, redundancy in [
-        (64, "auto", "correlation"),
+        (64, "auto", "regression"),
         (16, "auto", None),
-        (0.5, False, "correlation"),
+        (0.5, False, "regression"),
         ("all", True, None),
     ]:
         found = selector(tmp_path, k=k, symmetric=symmetric, redundancy=redundancy).fit(*aligned)
@@ -277,7 +277,10 @@ def test_a_skorch_net_is_remembered(tmp_path, aligned, monkeypatch):
     n_before = Net.n_forwards
     again = selector(tmp_path, skorch_net(Net), k=16).fit(aligned[0], codes)
     assert Net.n_forwards == n_before > 0
-    assert_same(first, again)
+    np.testing.assert_array_equal(first.landmark_scores_, again.landmark_scores_)
+    # The landmarks of a smaller k are the first of those of a larger one.
+    chosen = first.ranking_ <= 8
+    np.testing.assert_array_equal(again.ranking_[chosen], first.ranking_[chosen])
 
 
 class Interrupted(Net):

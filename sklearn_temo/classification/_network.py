@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import dropout, gelu, linear
 
 
 class TEMONet(nn.Module):
@@ -45,6 +46,8 @@ class TEMONet(nn.Module):
         1.
     randomized : bool
         Leave the embeddings at their random initialisation, and train the rest.
+    n_members : int
+        Embeddings and heads that are trained side by side on the same components.
     """
 
     basis: Tensor
@@ -68,6 +71,7 @@ class TEMONet(nn.Module):
         first_frame_dropout: float,
         noise: float,
         randomized: bool,
+        n_members: int,
     ) -> None:
         super().__init__()
         self.n_inputs = n_landmarks * n_coords
@@ -77,6 +81,7 @@ class TEMONet(nn.Module):
         n_later = n_frames - 1
         n_filters = min(n_filters, n_later)
         first_size = max(1, hidden_size // 4) if n_later else hidden_size
+        self.n_members = n_members
         self.register_buffer("basis", _cosines(n_filters, n_later) if n_later else torch.empty(0))
         self.register_buffer("mean", torch.zeros((1 + n_filters) * self.n_inputs))
         weights = torch.ones(n_coords)
@@ -89,13 +94,11 @@ class TEMONet(nn.Module):
         components = torch.zeros(self.n_components, self.n_inputs)
         self.register_buffer("first_components", components)
         self.register_buffer("later_components", components.clone() if n_later else None)
-        self.first_embedding = nn.Linear(self.n_components, first_size)
-        self.later_embedding = nn.Linear(self.n_components, hidden_size) if n_later else None
-        self.head = nn.Sequential(
-            nn.GELU(),
-            nn.Dropout(dropout),
-            nn.Linear(first_size + n_filters * hidden_size, n_classes),
+        self.first_embedding = nn.Linear(self.n_components, n_members * first_size)
+        self.later_embedding = (
+            nn.Linear(self.n_components, n_members * hidden_size) if n_later else None
         )
+        self.head = Heads(n_members, first_size + n_filters * hidden_size, n_classes, dropout)
         if randomized:
             for embedding in (self.first_embedding, self.later_embedding):
                 if embedding is not None:
@@ -129,8 +132,12 @@ class TEMONet(nn.Module):
         -------
         Tensor of shape (n_clips, (1 + n_filters) * n_components)
         """
-        later = None if self.later_embedding is None else self.later_components.T
-        return self._of_frames(self.centred(x), self.first_components.T, later)
+        z = self.centred(x)
+        if self.later_embedding is None:
+            return z @ self.first_components.T
+        first, later = self._split(z, self.n_inputs)
+        waves = later @ self.later_components.T
+        return torch.cat([first @ self.first_components.T, waves.view(len(z), -1)], dim=1)
 
     def embed(self, reduced: Tensor) -> Tensor:
         """Hidden units of reduced clips, with the disturbances of training.
@@ -148,12 +155,7 @@ class TEMONet(nn.Module):
         if self.later_embedding is None:
             return self.first_embedding(reduced)
         first, later = self._split(reduced, self.n_components)
-        waves = self.later_embedding(later)
-        return torch.cat([self.first_embedding(first), waves.view(len(reduced), -1)], dim=1)
-
-    def front(self, x: Tensor) -> Tensor:
-        """Hidden units of clips, Tensor of shape (n_clips, n_hidden)."""
-        return self.embed(self.reduced(x))
+        return self._by_member(self.first_embedding(first), self.later_embedding(later))
 
     def forward(self, x: Tensor | None = None, *, reduced: Tensor | None = None) -> Tensor:
         """Logits of clips.
@@ -167,7 +169,8 @@ class TEMONet(nn.Module):
 
         Returns
         -------
-        Tensor of shape (n_clips, n_classes)
+        Tensor of shape (n_clips, n_members, n_classes) in training, else (n_clips, n_classes)
+            Of each member; their mean.
         """
         if reduced is None:
             assert x is not None
@@ -191,19 +194,22 @@ class TEMONet(nn.Module):
             if self.later_embedding is not None:
                 later = (self.later_embedding.weight @ self.later_components).T
                 n_filters = len(self.basis)
-                bias = torch.cat([bias, self.later_embedding.bias.repeat(n_filters)])
+                bias = self._by_member(bias[None], self.later_embedding.bias.repeat(n_filters, 1))
 
         def front(z: Tensor) -> Tensor:
-            return self._of_frames(z, first.T, later) + bias
+            if later is None:
+                return z @ first.T + bias
+            first_frame, waves = self._split(z, self.n_inputs)
+            return self._by_member(first_frame @ first.T, waves @ later) + bias
 
         return self.centred, front, self.head
 
-    def _of_frames(self, z: Tensor, first_map: Tensor, later_map: Tensor | None) -> Tensor:
-        """A linear map of the first frame, and another of each filter."""
-        if later_map is None:
-            return z @ first_map
-        first, later = self._split(z, self.n_inputs)
-        return torch.cat([first @ first_map, (later @ later_map).view(len(z), -1)], dim=1)
+    def _by_member(self, first: Tensor, later: Tensor) -> Tensor:
+        """Hidden units of the first frame and of each filter, with those of a member together."""
+        n_clips = len(first)
+        first = first.view(n_clips, self.n_members, -1)
+        later = later.view(n_clips, len(self.basis), self.n_members, -1).transpose(1, 2)
+        return torch.cat([first, later.flatten(2)], dim=2).flatten(1)
 
     def _split(self, z: Tensor, size: int) -> tuple[Tensor, Tensor]:
         """The first frame, and the filters as rows of one matrix."""
@@ -222,6 +228,49 @@ class TEMONet(nn.Module):
             weight[:, : self.n_components] = kept.to(reduced.dtype)
             reduced = reduced * weight
         return reduced
+
+
+class Heads(nn.Module):
+    """The nonlinear ends of the members of an ensemble.
+
+    Parameters
+    ----------
+    n_members : int
+        Each has hidden units of its own.
+    n_hidden : int
+        Units of a member.
+    n_classes : int
+    dropout : float
+        Share of units dropped in training.
+    """
+
+    def __init__(self, n_members: int, n_hidden: int, n_classes: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = dropout
+        bound = n_hidden**-0.5
+        self.weight = nn.Parameter(
+            torch.empty(n_classes, n_members, n_hidden).uniform_(-bound, bound)
+        )
+        self.bias = nn.Parameter(torch.empty(n_members, n_classes).uniform_(-bound, bound))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Logits of hidden units.
+
+        Parameters
+        ----------
+        hidden : Tensor of shape (n_clips, n_members * n_hidden)
+
+        Returns
+        -------
+        Tensor of shape (n_clips, n_members, n_classes) in training, else (n_clips, n_classes)
+            Of each member; the mean over the members.
+        """
+        active = gelu(hidden)
+        if not self.training:
+            weight = self.weight.flatten(1) / self.weight.shape[1]
+            return linear(active, weight, self.bias.mean(dim=0))
+        active = dropout(active, self.dropout).unflatten(1, self.weight.shape[1:])
+        return torch.einsum("nmh,cmh->nmc", active, self.weight) + self.bias
 
 
 def _cosines(n_filters: int, n_frames: int) -> Tensor:

@@ -48,7 +48,10 @@ class BalancedCrossEntropy(nn.Module):
         self.label_smoothing = label_smoothing
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Mean over the clips of a batch, weighted."""
+        """Mean over the clips of a batch, weighted, and over the members, where there are some."""
+        if logits.ndim == 3:
+            target = target.repeat_interleave(logits.shape[1])
+            logits = logits.flatten(0, 1)
         losses = cross_entropy(
             logits, target, reduction="none", label_smoothing=self.label_smoothing
         )
@@ -103,6 +106,7 @@ def build_net(
         module__first_frame_dropout=temo.first_frame_dropout,
         module__noise=temo.noise,
         module__randomized=temo.randomized,
+        module__n_members=temo.n_members,
         criterion=BalancedCrossEntropy,
         criterion__weight=torch.as_tensor(weight, dtype=torch.float32),
         criterion__label_smoothing=temo.label_smoothing,
@@ -184,6 +188,8 @@ def train(
             net.partial_fit(X, targets, epochs=n_epochs)
     finally:
         net.iterator_train = ClipBatches
+    # As whoever asks the network for logits wants it.
+    module.eval()
     raise_swallowed_interrupt(net)
 
 

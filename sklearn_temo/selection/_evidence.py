@@ -1,4 +1,4 @@
-"""What landmarks are chosen by: their relevance for a trained network, and how alike they are."""
+"""What landmarks are chosen by: their relevance for a trained network, and what they do."""
 
 from __future__ import annotations
 
@@ -15,16 +15,20 @@ from torch import nn
 
 from ..attribution._baselines import make_baselines
 from ..attribution._blocks import rows_of_a_block
+from ..attribution._path import SplitNetwork, frozen
 from ..attribution._progress import reported
 from ..attribution._relevance import LandmarkRelevance, RelevanceSums
 from ..classification._training import raise_swallowed_interrupt
 from ..layout import LandmarkLayout
-from ._similarity import landmark_similarity
+from ._regression import Courses
+
+# Clips that courses are taken from; so many tell what goes together, in a fraction of a second.
+_MOST_CLIPS = 1024
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """A fitted network, its relevance, and the similarity of the landmarks.
+    """A fitted network, its relevance, and what the landmarks do.
 
     Parameters
     ----------
@@ -33,13 +37,13 @@ class Evidence:
     baselines : ndarray of shape (n_baselines, n_features)
         Where the integrals began.
     relevance : LandmarkRelevance
-    similarity : ndarray of shape (n_landmarks, n_landmarks)
+    courses : Courses
     """
 
     estimator: BaseEstimator
     baselines: NDArray
     relevance: LandmarkRelevance
-    similarity: NDArray[np.float32]
+    courses: Courses
 
 
 def gather_evidence(
@@ -112,4 +116,24 @@ def gather_evidence(
         block.call_on_fit_task_begin(estimator=selector)
         block.call_on_fit_task_end(estimator=selector)
     task.call_on_fit_task_end(estimator=selector, X=X, y=y)
-    return Evidence(estimator, baselines, sums.relevance(), landmark_similarity(X, layout))
+    courses = _courses_as_seen(module, X, targets, layout)
+    return Evidence(estimator, baselines, sums.relevance(), courses)
+
+
+def _courses_as_seen(
+    module: nn.Module, X: NDArray[np.float32], targets: NDArray[np.intp], layout: LandmarkLayout
+) -> Courses:
+    """Courses of landmarks as a network has them before it mixes landmarks.
+
+    What the network scales or leaves out there is scaled or left out in the courses too.
+    """
+    rows = np.arange(len(X))
+    if len(rows) > _MOST_CLIPS:
+        rows = np.sort(np.random.default_rng(0).permutation(rows)[:_MOST_CLIPS])
+    columns = np.ascontiguousarray(X[rows])
+    columnwise = SplitNetwork.of(module).columnwise
+    if columnwise is not None:
+        device = next((weight.device for weight in module.parameters()), torch.device("cpu"))
+        with frozen(module, device), torch.no_grad():
+            columns = columnwise(torch.tensor(columns, device=device)).cpu().numpy()
+    return Courses.of(columns, targets[rows], layout)

@@ -65,10 +65,11 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         Nodes of the integral; "auto" takes as many as `tol` asks for.
     tol : float, default=1e-3
         Relative completeness gap that a pair of sample and baseline may have.
-    redundancy : "correlation" or None, default="correlation"
+    redundancy : "regression" or None, default="regression"
         Neighbours on a face move together: each has a high score where one has, and says the same.
-        "correlation" chooses landmarks one by one and lowers, after each choice, the scores of
-        those whose courses correlate with it. None takes the highest scores as they are.
+        "regression" chooses landmarks one by one, each as the one that adds most to what those
+        chosen before it explain of the classes, where a high score makes it easier to be chosen.
+        None takes the highest scores as they are.
     symmetric : "auto" or bool, default="auto"
         Whether scores are averaged over mirror pairs, and both or none of a pair are kept, which
         needs a full face mesh (468 or 478 landmarks). "auto" does so on a full mesh from k = 40
@@ -162,7 +163,7 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         "baselines": [StrOptions(set(KINDS)), "array-like"],
         "n_steps": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "tol": [Interval(Real, 0, None, closed="neither")],
-        "redundancy": [StrOptions({"correlation"}), None],
+        "redundancy": [StrOptions({"regression"}), None],
         "symmetric": [StrOptions({"auto"}), "boolean"],
         "step": "no_validation",
         "batch_size": [Interval(Integral, 1, None, closed="left")],
@@ -182,7 +183,7 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         baselines="typical",
         n_steps="auto",
         tol=1e-3,
-        redundancy="correlation",
+        redundancy="regression",
         symmetric="auto",
         step=None,
         batch_size=1024,
@@ -253,7 +254,7 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
             layout.n_landmarks,
             list(zip(sizes, pairs, strict=True)),
             gather,
-            spare_similar=self.redundancy is not None,
+            explain=self.redundancy is not None,
         )
         self.estimator_ = found.rounds[-1].estimator
         self.classes_ = self.estimator_.classes_

@@ -7,10 +7,7 @@ from numbers import Integral
 import numpy as np
 from numpy.typing import NDArray
 
-# Only landmarks that are very much alike say the same. On real faces, powers of the similarity from
-# 4 to 32 made no difference that could be told from chance; at 16 nearly all landmarks that truly
-# move are still chosen before those that don't.
-_SHARPNESS = 16
+from ._regression import Courses, explaining_order
 
 
 def count_kept(k: int | float | str, n_landmarks: int) -> int:
@@ -46,7 +43,8 @@ def count_kept(k: int | float | str, n_landmarks: int) -> int:
 def in_order(
     scores: NDArray[np.floating],
     pairs: NDArray[np.intp] | None = None,
-    similarity: NDArray[np.floating] | None = None,
+    courses: Courses | None = None,
+    n_kept: int = 0,
 ) -> list[NDArray[np.intp]]:
     """Landmarks in the order in which they are chosen.
 
@@ -56,11 +54,11 @@ def in_order(
         Not negative. With `pairs`, equal for partners.
     pairs : ndarray of int of shape (n_landmarks,), default=None
         The mirror partner of each landmark: both are chosen at once.
-    similarity : ndarray of shape (n_landmarks, n_landmarks), default=None
-        From 0 to 1. Each choice lowers the scores of the landmarks that are like it, since they
-        would tell the same again: a score is multiplied by one minus the 16th power of the
-        landmark's similarity with the most similar one that was chosen. None takes the scores as
-        they are.
+    courses : Courses, default=None
+        What the landmarks do, for a choice by what they explain together; see
+        :func:`explaining_order`. None takes the scores as they are.
+    n_kept : int, default=0
+        How many are chosen by that.
 
     Returns
     -------
@@ -68,33 +66,12 @@ def in_order(
         Landmarks that are chosen together. Of equal ones those of the lowest number come first.
     """
     firsts = np.arange(len(scores)) if pairs is None else np.flatnonzero(pairs >= range(len(pairs)))
-    if similarity is None:
+    groups = [np.array([i]) if pairs is None else np.unique([i, pairs[i]]) for i in firsts]
+    if courses is None:
         order = np.argsort(-scores[firsts], kind="stable")
     else:
-        if pairs is not None:
-            # Of two pairs the most similar members count.
-            similarity = np.maximum(similarity, similarity[pairs])
-            similarity = np.maximum(similarity, similarity[:, pairs])
-        order = _damped_order(scores[firsts], similarity[np.ix_(firsts, firsts)])
-    if pairs is None:
-        return list(firsts[order, None])
-    return [np.unique([i, pairs[i]]) for i in firsts[order]]
-
-
-def _damped_order(
-    scores: NDArray[np.floating], similarity: NDArray[np.floating]
-) -> NDArray[np.intp]:
-    """Greedy choice, in logarithms, where what is left of a score may be very little."""
-    limits = np.finfo(np.float64)
-    logs = np.log(np.maximum(scores, limits.tiny, dtype=np.float64))
-    damping = np.log(np.maximum(1 - similarity.astype(np.float64) ** _SHARPNESS, limits.eps))
-    damped = np.zeros(len(scores))
-    order = np.empty(len(scores), dtype=np.intp)
-    for place in range(len(scores)):
-        order[place] = best = (logs + damped).argmax()
-        np.minimum(damped, damping[best], out=damped)
-        logs[best] = -np.inf
-    return order
+        order = explaining_order(scores, groups, courses, n_kept)
+    return [groups[i] for i in order]
 
 
 def keep_first(groups: list[NDArray[np.intp]], n_kept: int) -> NDArray[np.bool_]:

@@ -46,7 +46,7 @@ def reduce_in_rounds(
     rounds: Sequence[tuple[int, NDArray[np.intp] | None]],
     gather: Callable[[NDArray[np.intp]], Evidence],
     *,
-    spare_similar: bool,
+    explain: bool,
 ) -> Reduction:
     """Drop landmarks until few are left.
 
@@ -58,8 +58,8 @@ def reduce_in_rounds(
         How many are left after each round, and the mirror partners that it does not part.
     gather : callable
         From numbers of landmarks, which are left, to the evidence of a round.
-    spare_similar : bool
-        Whether a landmark that is like one chosen before is chosen later.
+    explain : bool
+        Whether landmarks are chosen by what they explain together, not by their scores alone.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def reduce_in_rounds(
         if partners is not None:
             scores, per_class = ((v + v[..., partners]) / 2 for v in (scores, per_class))
             pairs = np.searchsorted(left, partners[left])
-        groups = in_order(scores[left], pairs, evidence.similarity if spare_similar else None)
+        groups = in_order(scores[left], pairs, evidence.courses if explain else None, n_left)
         kept = keep_first(groups, n_left)
         order = np.concatenate(groups)
         order = np.concatenate([order[kept[order]], order[~kept[order]]])

@@ -1,0 +1,146 @@
+"""The network of T-EMO as it predicts: linear maps merged, both views of a clip at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import gelu, linear
+
+from ..symmetry import Mirror
+from ._network import TEMONet
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Mean logits of clips and their mirror images, from a trained network.
+
+    A mirror image is an affine map of a clip, and so are the temporal filters, the principal
+    components and the embedding. What they do one after the other one matrix does at once, for a
+    single clip several times faster.
+
+    Parameters
+    ----------
+    module : TEMONet
+        Where it comes from.
+    sources : tuple of Tensor
+        The network's tensors.
+    versions : tuple of int
+        Of these, to tell whether they were changed since.
+    first, later : Tensor of shape (n_inputs, n_hidden)
+        From the first frame and from a filter to hidden units of all views and members; `later` is
+        None where there is one frame.
+    bias : Tensor of shape (n_all_hidden,)
+    weight, offset : Tensor of shape (n_classes, n_all_hidden), and (n_classes,)
+        From hidden units to logits.
+    """
+
+    module: TEMONet
+    sources: tuple[Tensor, ...]
+    versions: tuple[int, ...]
+    first: Tensor
+    later: Tensor | None
+    bias: Tensor
+    weight: Tensor
+    offset: Tensor
+
+    @classmethod
+    def of(cls, module: TEMONet, mirror: Mirror | None) -> Prediction:
+        """Merge the linear maps of a network.
+
+        Parameters
+        ----------
+        module : TEMONet
+        mirror : Mirror or None
+            None for predictions of clips as they are.
+
+        Returns
+        -------
+        Prediction
+        """
+        with torch.no_grad():
+            n_views = 1 if mirror is None else 2
+            means = module.mean.view(-1, module.n_inputs)
+            gains = module.gain.view(-1, module.n_inputs)
+            shift = torch.zeros_like(means)
+            if mirror is not None:
+                partners, sign, offsets = (
+                    torch.as_tensor(part, device=means.device).view(-1, module.n_inputs)
+                    for part in (mirror.columns, mirror.sign, mirror.offset)
+                )
+                partners, sign = partners[0], sign[0]
+                if module.later_embedding is not None:
+                    offsets = torch.cat([offsets[:1], module.basis @ offsets[1:]])
+                # Of what a mirror image is above the mean; the rest is one of what the clip is.
+                shift = sign * means[:, partners] + offsets - means
+
+            def merged(embedding, components, frames) -> tuple[Tensor, Tensor]:
+                both = components.T @ embedding.weight.T
+                straight = gains[frames][:1].T * both
+                maps, bias = [straight], embedding.bias.repeat(len(means[frames]), n_views)
+                if mirror is not None:
+                    crossed = torch.empty_like(straight)
+                    crossed[partners] = sign[:, None] * straight
+                    maps.append(crossed)
+                    bias[:, both.shape[1] :] += shift[frames] @ straight
+                return torch.cat(maps, dim=1), bias.flatten()
+
+            weight = module.head.weight / (module.n_members * n_views)
+            n_first = module.first_embedding.out_features // module.n_members
+            first, bias = merged(module.first_embedding, module.first_components, slice(0, 1))
+            weights = [weight[..., :n_first].flatten(1).repeat(1, n_views)]
+            later = None
+            if module.later_embedding is not None:
+                later, later_bias = merged(
+                    module.later_embedding, module.later_components, slice(1, None)
+                )
+                bias = torch.cat([bias, later_bias])
+                of_filters = weight[..., n_first:].unflatten(2, (len(module.basis), -1))
+                weights += [of.flatten(1).repeat(1, n_views) for of in of_filters.unbind(2)]
+            sources = (*module.parameters(), *module.buffers())
+            return cls(
+                module,
+                sources,
+                _versions(sources),
+                first,
+                later,
+                bias,
+                torch.cat(weights, dim=1),
+                module.head.bias.mean(dim=0),
+            )
+
+    def is_of(self, module: TEMONet) -> bool:
+        """Whether it is of this network as it is now."""
+        return self.module is module and self.versions == _versions(self.sources)
+
+    def hidden(self, x: Tensor) -> Tensor:
+        """Hidden units, before the nonlinearity.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_clips, n_frames * n_landmarks * n_coords)
+
+        Returns
+        -------
+        Tensor of shape (n_clips, n_all_hidden)
+        """
+        n_inputs = self.module.n_inputs
+        means = self.module.mean
+        found = (x[:, :n_inputs] - means[:n_inputs]) @ self.first
+        if self.later is not None:
+            later = x[:, n_inputs:].view(len(x), -1, n_inputs)
+            waves = torch.matmul(self.module.basis, later) - means[n_inputs:].view(-1, n_inputs)
+            # As one matrix: torch would multiply the clips one by one.
+            hidden = waves.view(-1, n_inputs) @ self.later
+            found = torch.cat([found, hidden.view(len(x), -1)], dim=1)
+        return found + self.bias
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Logits, Tensor of shape (n_clips, n_classes)."""
+        return linear(gelu(hidden), self.weight, self.offset)
+
+
+def _versions(tensors: tuple[Tensor, ...]) -> tuple[int, ...]:
+    # Training, and loading weights, write in place.
+    return tuple(tensor._version for tensor in tensors)
