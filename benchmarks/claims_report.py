@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
-from sklearn_temo import LandmarkLayout, mesh
+from sklearn_temo import LandmarkLayout, LandmarkRelevanceDisplay, mesh
 from sklearn_temo.datasets._action_units import EMOTIONS, moving_landmarks
 
 from .claims_folds import Record
@@ -18,7 +18,7 @@ Key = tuple[str, str, int, str]
 
 
 def write_report(repeats: Repeats, layout: LandmarkLayout, about: str, out: Path) -> str:
-    """Write ``claims.md`` and ``claims.svg``.
+    """Write ``claims.md``, ``claims.svg`` and, of the full mesh, ``faces.png``.
 
     Parameters
     ----------
@@ -60,6 +60,8 @@ def write_report(repeats: Repeats, layout: LandmarkLayout, about: str, out: Path
     out.mkdir(parents=True, exist_ok=True)
     (out / "claims.md").write_text(text + "\n", encoding="utf-8")
     _figure(scores, out / "claims.svg")
+    if n_all == mesh.N_LANDMARKS:
+        _figure_of_faces(repeats, out / "faces.png")
     return text
 
 
@@ -322,6 +324,26 @@ def _verdict(difference: np.ndarray) -> str:
     if mean > 2 * error:
         return "held."
     return "not told from chance." if mean > -2 * error else "did not hold."
+
+
+def _figure_of_faces(repeats: Repeats, file: Path) -> None:
+    """How often each landmark was among the first 20 that tell an emotion from the rest."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    counts: dict[str, np.ndarray] = {}
+    for record in (record for folds in repeats for fold in folds for record in fold):
+        if record.problem != "all" and record.method == "IG":
+            of_problem = counts.setdefault(record.problem, np.zeros(mesh.N_LANDMARKS))
+            of_problem[list(record.kept[:20])] += 1
+    names = sorted(counts)
+    display = LandmarkRelevanceDisplay.from_scores(
+        np.array([counts[name] for name in names]), class_names=names
+    )
+    display.figure_.savefig(file, dpi=80, metadata={"Software": None})
+    plt.close(display.figure_)
 
 
 def _figure(scores: dict[Key, np.ndarray], file: Path) -> None:

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
-from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
-from sklearn_temo import IGLandmarkSelector, LandmarkAligner, TEMOClassifier
+from sklearn_temo import IGLandmarkSelector, LandmarkAligner, TEMOClassifier, mesh
 from sklearn_temo.datasets import make_expression_clips
 
 CKPLUS = Path(
@@ -77,7 +77,7 @@ def compare_on_ckplus(n_repeats: int) -> dict[str, np.ndarray]:
     return {name: np.array(values) for name, values in scores.items()}
 
 
-def recall_of_truth(random_state: int) -> tuple[int, float, float, float, float]:
+def recall_of_truth(random_state: int) -> tuple[int, float, float, float, float, str]:
     """How many truly moving landmarks come first by score, and in the selector's own order.
 
     Returns
@@ -90,6 +90,8 @@ def recall_of_truth(random_state: int) -> tuple[int, float, float, float, float]
         Share of truly moving ones among the `n_true` last; by chance ``n_true / 468``.
     quarter : float
         Share of truly moving ones among the first quarter as many that the selector chooses.
+    regions : str
+        How many regions of the face with moving landmarks have one among these, of how many.
     """
     clips = make_expression_clips(random_state=random_state)
     X = LandmarkAligner().fit_transform(clips.data)
@@ -98,8 +100,15 @@ def recall_of_truth(random_state: int) -> tuple[int, float, float, float, float]
     selector = IGLandmarkSelector(k=n_true, random_state=0).fit(X, clips.target)
     by_score = truth[np.argsort(-selector.landmark_scores_, kind="stable")]
     shares = (by_score[:n_true], by_score[: 2 * n_true], by_score[-n_true:])
-    quarter = truth[selector.ranking_ <= n_true // 4].mean()
-    return n_true, *(float(part.sum() / n_true) for part in shares), float(quarter)
+    first = selector.set_params(k=n_true // 4).fit(X, clips.target).get_landmark_support()
+    moving, chosen = (set(mesh.regions()[mask]) for mask in (truth, truth & first))
+    regions = f"{len(chosen)} of {len(moving)}"
+    return (
+        n_true,
+        *(float(part.sum() / n_true) for part in shares),
+        float(truth[first].mean()),
+        regions,
+    )
 
 
 def accuracy_by_k(ks: tuple[int, ...], random_state: int) -> dict[int, np.ndarray]:
@@ -121,6 +130,32 @@ def accuracy_by_k(ks: tuple[int, ...], random_state: int) -> dict[int, np.ndarra
     return {k: np.array(values) for k, values in scores.items()}
 
 
+def accuracy_by_filters(n_filters: int, random_state: int) -> dict[str, np.ndarray]:
+    """What the temporal filters are worth, in each of five folds of synthetic people.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (5,)
+        Accuracy in telling emotions, and in telling clips that run forwards from the same clips
+        backwards, whose means over time are equal.
+    """
+    clips = make_expression_clips(random_state=random_state)
+    X = LandmarkAligner().fit_transform(clips.data)
+    frames = X.reshape(len(X), 16, -1)
+    backwards = np.concatenate([frames[:, :1], frames[:, :0:-1]], axis=1).reshape(X.shape)
+    both = np.concatenate([X, backwards])
+    tasks = {
+        "emotions": (X, clips.target, clips.groups),
+        "direction of time": (both, np.repeat([0, 1], len(X)), np.tile(clips.groups, 2)),
+    }
+    temo = TEMOClassifier(n_filters=n_filters, random_state=0)
+    folds = StratifiedGroupKFold(5, shuffle=True, random_state=0)
+    return {
+        name: cross_val_score(temo, data, target, groups=groups, cv=folds)
+        for name, (data, target, groups) in tasks.items()
+    }
+
+
 def standard_error(values: np.ndarray) -> np.ndarray:
     """Of the mean over the first axis."""
     return np.std(values, axis=0, ddof=1) / np.sqrt(len(values))
@@ -139,15 +174,21 @@ def main() -> None:
         print(f"CK+: no file {CKPLUS.name}; set SKLEARN_TEMO_CKPLUS to its path to include it")
     print("\nSynthetic clips: 300 clips, 30 people, 7 emotions, 16 frames")
     for random_state in range(1, 4):
-        n_true, at_n, at_twice_n, bottom, quarter = recall_of_truth(random_state)
+        n_true, at_n, at_twice_n, bottom, quarter, regions = recall_of_truth(random_state)
         print(
             f"seed {random_state}: by score, recall of {n_true} moving landmarks at k={n_true}: "
             f"{at_n:.3f}, at k={min(468, 2 * n_true)}: {at_twice_n:.3f}; among the last {n_true}: "
             f"{bottom:.3f} (chance {n_true / 468:.3f}); of the first {n_true // 4} that the "
-            f"selector chooses {quarter:.3f} move"
+            f"selector chooses {quarter:.3f} move, in {regions} moving regions"
         )
     for k, values in accuracy_by_k((128, 468), random_state=1).items():
         print(f"T-EMO at k={k}: accuracy {values.mean():.3f} +- {standard_error(values):.3f}")
+    for n_filters in (1, 4):
+        for task, values in accuracy_by_filters(n_filters, random_state=1).items():
+            print(
+                f"T-EMO with n_filters={n_filters}, {task}: accuracy {values.mean():.3f} "
+                f"+- {standard_error(values):.3f}"
+            )
 
 
 if __name__ == "__main__":

@@ -3,10 +3,11 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EpochScoring
 
 from sklearn_temo import LandmarkLayout, TEMOClassifier, mesh
 from sklearn_temo.classification._training import BalancedCrossEntropy
@@ -241,7 +242,7 @@ def test_prediction_is_the_mean_of_the_networks_over_both_views(aligned, n_frame
     views = [X] if temo.mirror_pairs_ is None else [X, temo._mirror.apply(X)]
     assert len(views) == (1 if params.get("mirror") is False else 2)
     with torch.no_grad():
-        logits = torch.stack([temo.module_(torch.from_numpy(view)) for view in views]).mean(dim=0)
+        logits = torch.stack([temo.module_(torch.tensor(view)) for view in views]).mean(dim=0)
     expected = torch.softmax(logits, dim=1).numpy()
     np.testing.assert_allclose(temo.predict_proba(X), expected, atol=2e-6)
 
@@ -253,6 +254,21 @@ def test_prediction_follows_weights_that_are_changed(aligned):
     assert not np.array_equal(temo.predict_proba(X), other.predict_proba(X))
     temo.module_.load_state_dict(other.module_.state_dict())
     np.testing.assert_allclose(temo.predict_proba(X), other.predict_proba(X), atol=1e-6)
+
+
+def test_filters_tell_which_way_a_clip_runs(aligned):
+    frames = aligned[0].reshape(len(aligned[0]), 4, -1)
+    backwards = np.concatenate([frames[:, :1], frames[:, :0:-1]], axis=1)
+    X = np.concatenate([frames, backwards]).reshape(2 * len(frames), -1)
+    y = np.repeat([0, 1], len(frames))
+    train = np.arange(len(y)) % 2 == 0
+
+    def score(n_filters):
+        temo = make_temo(n_filters=n_filters, max_epochs=20).fit(X[train], y[train])
+        return temo.score(X[~train], y[~train])
+
+    # Both directions have the same mean over time.
+    assert score(1) < 0.65 < 0.8 < score(4)
 
 
 def test_members_are_networks_of_their_own(aligned):
@@ -437,3 +453,85 @@ def test_a_rare_class_does_not_draw_the_others_towards_it():
     losses = -(smoothed * torch.log_softmax(logits, dim=1)).sum(dim=1)
     expected = (weight[target] * losses).sum() / weight[target].sum()
     torch.testing.assert_close(BalancedCrossEntropy(weight, 0.1)(logits, target), expected)
+
+
+def test_a_fit_that_fails_leaves_the_earlier_one_whole(aligned, make_task_recorder):
+    X, y = aligned
+    temo = make_temo().fit(X, y)
+    expected = temo.predict_proba(X)
+    with pytest.raises(ValueError, match="at least 2 classes"):
+        temo.fit(X[:, : 4 * 300], ["only"] * len(X))
+
+    class Interrupting(EpochCounter):
+        def on_batch_end(self, net, **kwargs):
+            raise KeyboardInterrupt
+
+    temo.set_params(callbacks=[Interrupting()])
+    with pytest.raises(KeyboardInterrupt):
+        temo.fit(X[:, : 4 * 300], np.char.add("z_", y))
+    np.testing.assert_array_equal(temo.classes_, np.unique(y))
+    np.testing.assert_array_equal(temo.predict_proba(X), expected)
+    first = make_temo(callbacks=[Interrupting()])
+    with pytest.raises(KeyboardInterrupt):
+        first.fit(X, y)
+    assert not hasattr(first, "classes_")
+
+
+def test_prediction_follows_its_own_optimizer(aligned):
+    X, y = aligned
+    temo = make_temo().fit(X, y)
+    before = temo.predict_proba(X)
+    temo.net_.partial_fit(X, np.searchsorted(temo.classes_, y), epochs=2)
+    after = temo.predict_proba(X)
+    assert np.abs(after - before).max() > 1e-4
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(temo)).predict_proba(X), after)
+    np.testing.assert_allclose(temo.net_.predict_proba(X).sum(axis=1), 1, atol=1e-5)
+
+
+def test_classes_of_weight_zero_teach_nothing(aligned):
+    X, y = aligned
+    weight = {label: float(label != "anger") for label in np.unique(y)}
+    temo = make_temo(class_weight=weight, batch_size=1).fit(X, y)
+    assert np.isfinite(temo.predict_proba(X)).all()
+    for wrong in (0.0, -1.0):
+        with pytest.raises(ValueError, match="class_weight must hold numbers from 0 on"):
+            make_temo(class_weight=dict.fromkeys(weight, wrong)).fit(X, y)
+
+
+def test_a_random_state_holds_in_threads(aligned):
+    X, y = aligned
+    state = torch.get_rng_state()
+    expected = make_temo().fit(X, y).predict_proba(X)
+    jobs = (delayed(lambda: make_temo().fit(X, y).predict_proba(X))() for _ in range(6))
+    for found in Parallel(3, prefer="threads")(jobs):
+        np.testing.assert_array_equal(found, expected)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_given_weights_hold_for_classes_that_have_not_come_yet(aligned):
+    X, y = aligned
+    weight = {label: 7.0 if label == "surprise" else 1.0 for label in np.unique(y)}
+    some = y != "surprise"
+    temo = make_temo(class_weight=weight).partial_fit(X[some], y[some], classes=np.unique(y))
+    assert temo.net_.criterion_.weight.tolist() == [1, 1, 1, 1, 1, 1, 7]
+
+
+@pytest.mark.parametrize("scoring", ["accuracy", "neg_log_loss", "roc_auc_ovr"])
+def test_scorers_of_skorch_see_the_mean_of_the_members(aligned, scoring):
+    X, y = aligned
+    callbacks = [
+        EpochScoring("accuracy", on_train=True, name="learnt"),
+        EpochScoring(scoring, lower_is_better=False, name="held_out"),
+    ]
+    early = {"early_stopping": True, "validation_fraction": 0.3}
+    temo = make_temo(callbacks=callbacks, **early).fit(X, y)
+    assert 0 <= temo.net_.history[-1, "learnt"] <= 1
+    assert np.isfinite(temo.net_.history[-1, "held_out"])
+
+
+def test_too_few_clips_to_hold_out_are_told(aligned):
+    X, y = aligned
+    with pytest.raises(ValueError, match=r"validation_fraction=0.05 of 84 clips, 5, .* 7 classes"):
+        make_temo(early_stopping=True, validation_fraction=0.05).fit(X, y)
+    with pytest.raises(ValueError, match="early_stopping=True, which is for fit"):
+        make_temo(early_stopping=True).partial_fit(X, y, classes=np.unique(y))

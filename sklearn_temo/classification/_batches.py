@@ -25,11 +25,20 @@ class ClipBatches:
     views : Tensor of shape (n_views, n_clips, n_reduced), default=None
         For training: the clips as the net reduces them, and their mirror images, if any.
         Batches come in a new order in each epoch, and show each clip in one of its views, by
-        chance; both are drawn from torch's generator. With None, the clips of `dataset` come
+        chance. With None, the clips of `dataset` come
         themselves, in their order.
+    generator : torch.Generator, default=None
+        Of the order and the views; None for torch's own.
     """
 
-    def __init__(self, dataset: Any, batch_size: int, *, views: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        dataset: Any,
+        batch_size: int,
+        *,
+        views: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> None:
         indices = getattr(dataset, "indices", None)
         whole = dataset if indices is None else dataset.dataset
         self._X = whole.X
@@ -37,6 +46,7 @@ class ClipBatches:
         self._indices = torch.as_tensor(np.arange(len(whole)) if indices is None else indices)
         self._batch_size = batch_size
         self._views = views
+        self._generator = generator
 
     def __len__(self) -> int:
         return -(-len(self._indices) // self._batch_size)
@@ -44,7 +54,7 @@ class ClipBatches:
     def __iter__(self) -> Iterator[tuple[Tensor | dict[str, Tensor], Tensor]]:
         order = self._indices
         if self._views is not None:
-            order = order[torch.randperm(len(order))]
+            order = order[torch.randperm(len(order), generator=self._generator)]
         for batch in order.split(self._batch_size):
             # skorch wants a target of every batch; prediction ignores it.
             target = batch if self._y is None else self._y[batch]
@@ -53,6 +63,6 @@ class ClipBatches:
                 yield torch.from_numpy(self._X[batch.numpy()]), target
             else:
                 n_views, n_clips, _ = self._views.shape
-                view = torch.randint(n_views, (len(batch),))
+                view = torch.randint(n_views, (len(batch),), generator=self._generator)
                 reduced = self._views.flatten(0, 1)[view * n_clips + batch]
                 yield {"reduced": reduced}, target

@@ -6,7 +6,7 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout, gelu, linear
+from torch.nn.functional import gelu, linear
 
 
 class TEMONet(nn.Module):
@@ -103,6 +103,10 @@ class TEMONet(nn.Module):
             for embedding in (self.first_embedding, self.later_embedding):
                 if embedding is not None:
                     embedding.requires_grad_(False)
+
+    def draw_from(self, generator: torch.Generator | None) -> None:
+        """Set where the disturbances of training are drawn from; None is torch's own generator."""
+        self.head.generator = generator
 
     def centred(self, x: Tensor) -> Tensor:
         """The first frame, then the temporal filters of the later ones; both without their means.
@@ -221,9 +225,11 @@ class TEMONet(nn.Module):
     def _disturbed(self, reduced: Tensor) -> Tensor:
         """Noise added, and sometimes no first frame."""
         if self.noise:
-            reduced = reduced + self.noise * torch.randn_like(reduced)
+            noise = torch.empty_like(reduced).normal_(generator=self.head.generator)
+            reduced = reduced + self.noise * noise
         if self.first_frame_dropout and self.later_embedding is not None:
-            kept = torch.rand(len(reduced), 1, device=reduced.device) >= self.first_frame_dropout
+            chance = reduced.new_empty(len(reduced), 1).uniform_(generator=self.head.generator)
+            kept = chance >= self.first_frame_dropout
             weight = torch.ones_like(reduced)
             weight[:, : self.n_components] = kept.to(reduced.dtype)
             reduced = reduced * weight
@@ -247,6 +253,7 @@ class Heads(nn.Module):
     def __init__(self, n_members: int, n_hidden: int, n_classes: int, dropout: float) -> None:
         super().__init__()
         self.dropout = dropout
+        self.generator: torch.Generator | None = None
         bound = n_hidden**-0.5
         self.weight = nn.Parameter(
             torch.empty(n_classes, n_members, n_hidden).uniform_(-bound, bound)
@@ -269,7 +276,11 @@ class Heads(nn.Module):
         if not self.training:
             weight = self.weight.flatten(1) / self.weight.shape[1]
             return linear(active, weight, self.bias.mean(dim=0))
-        active = dropout(active, self.dropout).unflatten(1, self.weight.shape[1:])
+        if self.dropout:
+            share = 1 - self.dropout
+            kept = torch.empty_like(active).bernoulli_(share, generator=self.generator)
+            active = active * kept.div_(share)
+        active = active.unflatten(1, self.weight.shape[1:])
         return torch.einsum("nmh,cmh->nmc", active, self.weight) + self.bias
 
 

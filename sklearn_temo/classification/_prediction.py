@@ -24,10 +24,8 @@ class Prediction:
     ----------
     module : TEMONet
         Where it comes from.
-    sources : tuple of Tensor
-        The network's tensors.
-    versions : tuple of int
-        Of these, to tell whether they were changed since.
+    source : tuple of Tensor
+        Copies of the network's weights, to tell whether they were changed since.
     first, later : Tensor of shape (n_inputs, n_hidden)
         From the first frame and from a filter to hidden units of all views and members; `later` is
         None where there is one frame.
@@ -37,8 +35,7 @@ class Prediction:
     """
 
     module: TEMONet
-    sources: tuple[Tensor, ...]
-    versions: tuple[int, ...]
+    source: tuple[Tensor, ...]
     first: Tensor
     later: Tensor | None
     bias: Tensor
@@ -98,11 +95,9 @@ class Prediction:
                 bias = torch.cat([bias, later_bias])
                 of_filters = weight[..., n_first:].unflatten(2, (len(module.basis), -1))
                 weights += [of.flatten(1).repeat(1, n_views) for of in of_filters.unbind(2)]
-            sources = (*module.parameters(), *module.buffers())
             return cls(
                 module,
-                sources,
-                _versions(sources),
+                tuple(weight.clone() for weight in _weights(module)),
                 first,
                 later,
                 bias,
@@ -112,7 +107,8 @@ class Prediction:
 
     def is_of(self, module: TEMONet) -> bool:
         """Whether it is of this network as it is now."""
-        return self.module is module and self.versions == _versions(self.sources)
+        # By value: optimizers need not count what they write.
+        return self.module is module and all(map(torch.equal, self.source, _weights(module)))
 
     def hidden(self, x: Tensor) -> Tensor:
         """Hidden units, before the nonlinearity.
@@ -141,6 +137,7 @@ class Prediction:
         return linear(gelu(hidden), self.weight, self.offset)
 
 
-def _versions(tensors: tuple[Tensor, ...]) -> tuple[int, ...]:
-    # Training, and loading weights, write in place.
-    return tuple(tensor._version for tensor in tensors)
+def _weights(module: TEMONet) -> list[Tensor]:
+    """What training changes: few numbers. The components are set once, before it."""
+    layers = (module.first_embedding, module.later_embedding, module.head)
+    return [part for layer in layers if layer is not None for part in (layer.weight, layer.bias)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from math import ceil
 from numbers import Integral, Real
 from typing import Any
@@ -24,12 +25,12 @@ _PREDICTED_AT_ONCE = 128
 
 
 class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
-    """Classify clips of landmarks with a small temporal network.
+    """Classify clips of landmarks with a few small temporal networks.
 
     A few temporal filters sum up the frames, the result is reduced to principal components,
     embedded by a linear map, and classified behind one nonlinearity. Made for the small data of
-    this field: it learns from every clip and from its mirror image, with noise, dropout, label
-    smoothing and balanced classes.
+    this field: several such networks are trained side by side and averaged, and learn from every
+    clip and from its mirror image, with noise, dropout, label smoothing and balanced classes.
 
     Parameters
     ----------
@@ -238,6 +239,10 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self : TEMOClassifier
         """
         self._validate_params()
+        with self._whole_on_failure():
+            return self._fit(X, y)
+
+    def _fit(self, X, y):
         X, y = self._validate_training_data(X, y, reset=True)
         progress = self._init_callback_context(max_subtasks=self.max_epochs)
         progress.call_on_fit_task_begin(estimator=self, X=X, y=y)
@@ -246,6 +251,8 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.__dict__.pop("_partial_seed", None)
         n_held_out = ceil(self.validation_fraction * len(X)) if self.early_stopping else 0
         n_learnt = len(X) - n_held_out
+        if self.early_stopping:
+            self._check_held_out(targets, n_held_out)
         passing = [
             ("schedule", one_cycle(self.lr, self.max_epochs, n_learnt, self.batch_size)),
             ("progress", EpochReport(self, progress)),
@@ -280,6 +287,12 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self : TEMOClassifier
         """
         self._validate_params()
+        if self.early_stopping:
+            raise ValueError("partial_fit does not go with early_stopping=True, which is for fit.")
+        with self._whole_on_failure():
+            return self._partial_fit(X, y, classes)
+
+    def _partial_fit(self, X, y, classes):
         first = not hasattr(self, "net_")
         if first and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
@@ -355,6 +368,27 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """The mirror partner of each landmark, or None."""
         check_is_fitted(self, "layout_")
         return None if self._mirror is None else self._mirror.pairs
+
+    @contextmanager
+    def _whole_on_failure(self):
+        """Leave an earlier fit whole where this one fails or is interrupted."""
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+
+    def _check_held_out(self, targets, n_held_out):
+        counts = np.bincount(targets)
+        if counts.min() < 2 or min(n_held_out, len(targets) - n_held_out) < len(counts):
+            raise ValueError(
+                f"early_stopping=True holds out validation_fraction={self.validation_fraction} of "
+                f"{len(targets)} clips, {n_held_out}, which must be at least one of each of "
+                f"{len(counts)} classes and leave one of each; the rarest class has "
+                f"{counts.min()}. Pass another validation_fraction, or early_stopping=False."
+            )
 
     def _validate_training_data(self, X, y, *, reset):
         # In order, since torch takes no negative strides.

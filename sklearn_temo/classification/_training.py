@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from torch.nn.functional import cross_entropy
 from ..symmetry import Mirror
 from ._batches import ClipBatches
 from ._network import TEMONet
+
+_SEEDING = Lock()
 
 # Frames that principal components are taken from, far more than there are components.
 _MOST_FRAMES = 8192
@@ -56,7 +59,9 @@ class BalancedCrossEntropy(nn.Module):
             logits, target, reduction="none", label_smoothing=self.label_smoothing
         )
         weight = self.weight[target]
-        return (weight * losses).sum() / weight.sum()
+        # A batch of clips that don't count teaches nothing.
+        total = weight.sum().clamp_min(torch.finfo(weight.dtype).tiny)
+        return (weight * losses).sum() / total
 
 
 def build_net(
@@ -82,17 +87,13 @@ def build_net(
     -------
     skorch.NeuralNetClassifier
     """
-    present = np.unique(targets)
-    weight = np.ones(len(temo.classes_))
-    weight[present] = compute_class_weight(
-        temo.class_weight, classes=temo.classes_[present], y=temo.classes_[targets]
-    )
+    weight = _class_weights(temo, targets)
     callbacks = list(callbacks)
     if temo.early_stopping:
         callbacks.append(
             ("early_stopping", EarlyStopping(patience=temo.n_iter_no_change, load_best=True))
         )
-    net = NeuralNetClassifier(
+    net = TEMONeuralNet(
         TEMONet,
         module__n_frames=temo.n_frames,
         module__n_landmarks=temo.layout_.n_landmarks,
@@ -107,6 +108,7 @@ def build_net(
         module__noise=temo.noise,
         module__randomized=temo.randomized,
         module__n_members=temo.n_members,
+        predict_nonlinearity=_probabilities,
         criterion=BalancedCrossEntropy,
         criterion__weight=torch.as_tensor(weight, dtype=torch.float32),
         criterion__label_smoothing=temo.label_smoothing,
@@ -132,6 +134,41 @@ def build_net(
     )
     with own_generator(seed):
         return net.initialize()
+
+
+class TEMONeuralNet(NeuralNetClassifier):
+    """A skorch net whose training shows the mean of the members to scorers."""
+
+    def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
+        """One step of the optimizer."""
+        step = super().train_step_single(batch, **fit_params)
+        step["y_pred"] = step["y_pred"].detach().mean(dim=1)
+        return step
+
+
+def _probabilities(logits: Tensor) -> Tensor:
+    return torch.softmax(logits, dim=-1)
+
+
+def _class_weights(temo: BaseEstimator, targets: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Weight of each class, from what is given or from how often the classes come."""
+    if temo.class_weight is None or isinstance(temo.class_weight, dict):
+        # Known of classes that have not come yet, too.
+        weight = compute_class_weight(
+            temo.class_weight, classes=temo.classes_, y=temo.classes_[targets]
+        )
+    else:
+        present = np.unique(targets)
+        weight = np.ones(len(temo.classes_))
+        weight[present] = compute_class_weight(
+            temo.class_weight, classes=temo.classes_[present], y=temo.classes_[targets]
+        )
+    if not np.isfinite(weight).all() or weight.min() < 0 or not weight[targets].any():
+        raise ValueError(
+            "class_weight must hold numbers from 0 on, and not 0 for all classes in y; got "
+            f"{temo.class_weight!r}."
+        )
+    return weight
 
 
 def one_cycle(lr: float, n_epochs: int, n_clips: int, batch_size: int) -> LRScheduler:
@@ -181,15 +218,21 @@ def train(
         if reduce:
             fit_reduction(module, images, seed)
         views = torch.stack([module.reduced(image) for image in images])
+    # Generators of its own, since torch's is shared with other threads.
+    of_batches = torch.Generator().manual_seed(seed)
+    module.draw_from(torch.Generator(module.mean.device).manual_seed(seed))
+    if module.mean.device.type == "cpu":
+        module.draw_from(of_batches)
     # By attribute: set_params of an initialised net refuses iterators.
-    net.iterator_train = partial(ClipBatches, views=views)
+    net.iterator_train = partial(ClipBatches, views=views, generator=of_batches)
     try:
-        with own_generator(seed), _one_thread():
+        with _one_thread():
             net.partial_fit(X, targets, epochs=n_epochs)
     finally:
         net.iterator_train = ClipBatches
-    # As whoever asks the network for logits wants it.
-    module.eval()
+        module.draw_from(None)
+        # As whoever asks the network for logits wants it.
+        module.eval()
     raise_swallowed_interrupt(net)
 
 
@@ -288,8 +331,11 @@ class EpochReport(Callback):
 
 @contextmanager
 def own_generator(seed: int) -> Iterator[None]:
-    """Seed torch for a while, and give the user's generator back afterwards."""
-    with torch.random.fork_rng():
+    """Seed torch for a while, and give the user's generator back afterwards.
+
+    One thread at a time, since they share the generator.
+    """
+    with _SEEDING, torch.random.fork_rng():
         torch.manual_seed(seed)
         yield
 

@@ -62,7 +62,7 @@ def load_ckplus(
     Parameters
     ----------
     data_home : str or path-like
-        The folder that holds the unpacked archives. In it, or up to three folders deeper, must be
+        The folder that holds the unpacked archives. In it, or up to two folders deeper, must be
         the trees ``cohn-kanade-images/S005/001/S005_001_00000001.png`` and
         ``Emotion/S005/001/S005_001_00000011_emotion.txt``.
     frames : {"sequence", "neutral_apex"}, default="sequence"
@@ -165,8 +165,9 @@ def load_ckplus(
         target.append(emotion)
         sequences.append(name)
     if not data:
+        other = "" if include_contempt else " other than contempt"
         raise ValueError(
-            f"no sequence in {str(labels)!r} has an emotion: expected files such as "
+            f"no sequence in {str(labels)!r} has an emotion{other}: expected files such as "
             "S005/001/S005_001_00000011_emotion.txt; unpack the labels again."
         )
     if return_X_y:
@@ -234,7 +235,7 @@ def _images(folder: Path) -> list[str]:
     numbered = [
         (int(name[1]), str(path))
         for path in folder.iterdir()
-        if (name := _IMAGE.fullmatch(path.name))
+        if (name := _IMAGE.fullmatch(path.name)) and path.is_file()
     ]
     return [path for _, path in sorted(numbered)]
 

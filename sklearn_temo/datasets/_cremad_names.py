@@ -112,6 +112,8 @@ def _some(parameter: str, wanted: Iterable[Any] | None, known: Iterable[str]) ->
         return set(known)
     if isinstance(wanted, str):
         raise TypeError(f"{parameter} must be a list, got {wanted!r}: pass [{wanted!r}].")
+    if not isinstance(wanted, Iterable):
+        raise TypeError(f"{parameter} must be a list, got {wanted!r}: pass [{wanted!r}].")
     chosen = [str(value) for value in wanted]
     strange = [value for value in chosen if value not in known]
     if strange or not chosen:

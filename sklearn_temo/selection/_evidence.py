@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +20,7 @@ from ..attribution._blocks import rows_of_a_block
 from ..attribution._path import SplitNetwork, frozen
 from ..attribution._progress import reported
 from ..attribution._relevance import LandmarkRelevance, RelevanceSums
+from ..classification._temo import TEMOClassifier
 from ..classification._training import raise_swallowed_interrupt
 from ..layout import LandmarkLayout
 from ._regression import Courses
@@ -81,8 +84,7 @@ def gather_evidence(
     -------
     Evidence
     """
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with _seeded(estimator, seed):
         task = progress.subcontext(task_name="train")
         with task.propagate_callback_context(estimator):
             task.call_on_fit_task_begin(estimator=selector, X=X, y=y)
@@ -118,6 +120,18 @@ def gather_evidence(
     task.call_on_fit_task_end(estimator=selector, X=X, y=y)
     courses = _courses_as_seen(module, X, targets, layout)
     return Evidence(estimator, baselines, sums.relevance(), courses)
+
+
+@contextmanager
+def _seeded(estimator: BaseEstimator, seed: int) -> Iterator[None]:
+    """Seed torch for networks that draw from its generator, and give that back afterwards."""
+    if isinstance(estimator, TEMOClassifier):
+        # It has generators of its own, so that it may be trained in threads.
+        yield
+        return
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
 
 
 def _courses_as_seen(

@@ -116,7 +116,8 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         summed over its frames and coordinates, averaged over the samples of that class and the
         baselines.
     ranking_ : ndarray of int of shape (n_landmarks,)
-        1 is the landmark that is chosen first; those that are kept have ranks up to `k`.
+        1 is the landmark that is chosen first; those that are kept have ranks up to `k`, and those
+        that are not follow by score.
     n_landmarks_in_rounds_ : list of int
         Landmarks that each round began with.
     completeness_gap_ : float

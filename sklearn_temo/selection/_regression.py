@@ -63,10 +63,10 @@ class Courses:
         # In units of the largest, so that squares stay in range.
         columns /= max(np.abs(columns).max(), np.finfo(np.float32).tiny)
         directions = np.linalg.eigh(columns @ columns.T)[1][:, : -_MOST_COMPONENTS - 1 : -1]
-        shares = (directions.T @ columns).reshape(
-            directions.shape[1], -1, layout.n_landmarks, layout.n_coords
-        )
-        of_landmarks = shares.transpose(2, 0, 1, 3).reshape(*shares.shape[2::-2], -1)
+        n_components = directions.shape[1]
+        shares = directions.T @ columns
+        shares = shares.reshape(n_components, -1, layout.n_landmarks, layout.n_coords)
+        of_landmarks = shares.transpose(2, 0, 1, 3).reshape(layout.n_landmarks, n_components, -1)
         left, sizes, _ = np.linalg.svd(of_landmarks, full_matrices=False)
         courses = (left * sizes[:, None])[..., :_MOST_COURSES].transpose(1, 0, 2)
         # In one order in memory, so that what comes from a store gives the same sums.
@@ -104,11 +104,9 @@ def explaining_order(
     """
     landmarks = courses.landmarks.astype(np.float64)
     n_components, n_landmarks, n_courses = landmarks.shape
-    landmarks = landmarks * (scores / max(scores.max(), np.finfo(np.float64).tiny))[:, None] ** (
-        _PRIOR / 2
-    )
-    energy = np.square(landmarks).sum() / n_landmarks
-    landmarks /= np.sqrt(energy) or 1
+    deviations = (scores / max(scores.max(), np.finfo(np.float64).tiny)) ** (_PRIOR / 2)
+    landmarks *= deviations[:, None]
+    landmarks /= np.sqrt(np.square(landmarks).sum() / n_landmarks) or 1
     width = max(map(len, groups))
     members = np.array([[*group, *[n_landmarks] * (width - len(group))] for group in groups])
     nothing = np.zeros((n_components, 1, n_courses))
@@ -126,8 +124,8 @@ def explaining_order(
         covariance = np.eye(size) + blocks @ whitened
         slopes = blocks @ rest[:, n_columns:]
         gain = (slopes * np.linalg.solve(covariance, slopes)).sum(axis=(1, 2))
-        gain[~is_left] = -1
-        best = int(gain.argmax())
+        # Not a number where a network yields none, of which it was warned.
+        best = int(np.where(is_left, np.nan_to_num(gain), -1).argmax())
         order.append(best)
         is_left[best] = False
         rest -= whitened[best].copy() @ np.linalg.solve(covariance[best], blocks[best] @ rest)
