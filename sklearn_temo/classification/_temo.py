@@ -76,7 +76,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     batch_size : int, default=32
         Clips of a batch, in training and prediction.
     class_weight : "balanced", dict or None, default="balanced"
-        Weights of the classes in the loss. A dict maps labels to weights.
+        Weights of the classes in the loss. A dict maps labels to weights, from 0 on.
     mirror : "auto" or bool, default="auto"
         Learn from mirror images too, and predict the mean over a clip and its mirror image. The
         mirror pairs are found in the mean face of the training data, whatever landmarks were
@@ -95,7 +95,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Where the net lives.
     random_state : int, RandomState instance or None, default=None
         Of initialisation, batches, noise, dropout and mirroring. On the CPU, two fits with the
-        same int give equal weights. The global state of torch is left as it was.
+        same int give equal weights, in threads too. The global state of torch is left as it was.
     verbose : int, default=0
         1 prints skorch's table of epochs.
 
@@ -269,7 +269,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return self
 
     def partial_fit(self, X, y, classes=None):
-        """Train for one more epoch, at the constant learning rate `lr`.
+        """Train for one more epoch, at the constant learning rate `lr`; not with `early_stopping`.
 
         Parameters
         ----------

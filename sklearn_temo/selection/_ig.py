@@ -78,7 +78,8 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         Reduce in rounds: train, attribute, drop, and train again on what is left, until `k` are.
         As in :class:`~sklearn.feature_selection.RFE`, an int is the number of landmarks dropped in
         a round, and a float the share of all landmarks; a sequence such as ``[234, 128]`` says how
-        many are left after each round, and those above `k` count. None does it in one round.
+        many are left after each round, and those above `k` count. None does it in one round. An
+        `estimator` of one's own must then take as many columns as it is given.
     batch_size : int, default=1024
         Points of integration paths that are evaluated at once; it bounds the memory.
     memory : str, path, object with the joblib.Memory interface or None, default=None
@@ -86,7 +87,8 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         the same data that differs in `k`, `redundancy` or `symmetric` only: a search over `k` then
         trains one network a fold. With `step`, what a round found is kept by itself. Whatever else
         changes (data, labels, parameters, the code of `estimator`, versions of the libraries)
-        leads to new work. Needs a `random_state`: without, every fit is meant to be another one.
+        leads to new work. Needs a `random_state`, of the selector or of `estimator`: without, every
+        fit is meant to be another one.
         What is kept can be as personal as the data; None keeps nothing.
     n_frames : int, default=16
         Frames of a clip.
@@ -109,8 +111,8 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         Where the integrals of the first round began.
     landmark_scores_ : ndarray of shape (n_landmarks,)
         Score of each landmark: each class's scores divided by their sum, averaged over the
-        classes. They sum to 1 in each round; with `step`, a landmark's score is that of the last
-        round it took part in.
+        classes. They sum to 1 in each round, and to 0 where nothing moves; with `step`, a
+        landmark's score is that of the last round it took part in.
     landmark_scores_per_class_ : ndarray of shape (n_classes, n_landmarks)
         How far each landmark moves the logit of a class: the absolute value of its attribution,
         summed over its frames and coordinates, averaged over the samples of that class and the
