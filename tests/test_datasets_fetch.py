@@ -369,3 +369,9 @@ def test_what_cannot_be_fetched_is_said_before(tmp_path, choice, error, message)
     with pytest.raises(error, match=message):
         fetch_cremad(tmp_path / "cremad", **choice)
     assert not (tmp_path / "cremad").exists()
+
+
+@pytest.mark.parametrize("actors", [1001, "1001"])
+def test_a_single_actor_is_told_to_be_a_list(site, tmp_path, actors):
+    with pytest.raises(TypeError, match=rf"actors must be a list.*pass \[{actors!r}\]"):
+        site.fetch(tmp_path, actors=actors)

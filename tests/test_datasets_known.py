@@ -74,6 +74,13 @@ def test_images_are_in_the_order_of_their_numbers(tmp_path):
     assert names(neutral_apex) == ["S052_004_00000008.png", "S052_004_00000100.png"]
 
 
+def test_nothing_but_contempt_is_told_where_that_is_left_out(tmp_path):
+    plant(tmp_path, *images("S052/004"))
+    label(tmp_path, "S052/004", "2.0")
+    with pytest.raises(ValueError, match="has an emotion other than contempt"):
+        load_ckplus(tmp_path, include_contempt=False)
+
+
 def test_contempt_can_be_left_out(ckplus):
     assert load_ckplus(ckplus, include_contempt=False).target.tolist() == ["disgust", "surprise"]
 

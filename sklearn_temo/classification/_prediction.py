@@ -17,8 +17,8 @@ class Prediction:
     """Mean logits of clips and their mirror images, from a trained network.
 
     A mirror image is an affine map of a clip, and so are the temporal filters, the principal
-    components and the embedding. What they do one after the other one matrix does at once, for a
-    single clip several times faster.
+    components and the embedding. What they do one after the other one matrix does at once, since
+    for a single clip the number of steps is what takes time.
 
     Parameters
     ----------

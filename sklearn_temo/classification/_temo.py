@@ -40,8 +40,8 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Coordinates of a landmark.
     n_members : int, default=5
         Small networks that are trained side by side, from different random weights and with
-        different units dropped, on the same batches; the mean of their logits decides. Five take
-        about a quarter more time than one.
+        different units dropped, on the same batches; the mean of their logits decides. They share
+        the principal components, so that five take little more time than one.
     hidden_size : int, default=32
         Size of the embedding of a frame, in each member.
     n_filters : int, default=4
