@@ -270,6 +270,6 @@ def _n_parameters(classifier: Any) -> int:
     model = classifier[-1]
     if hasattr(model, "support_vectors_") and model.kernel != "linear":
         return int(model.support_vectors_.size + model.dual_coef_.size)
-    if "turn" in classifier.named_steps:
+    if isinstance(classifier.named_steps.get("turn"), PCA):
         return int(len(model.coef_) * (classifier["turn"].n_features_in_ + 1))
     return int(model.coef_.size + model.intercept_.size)

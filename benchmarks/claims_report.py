@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
@@ -95,15 +96,20 @@ def _error(values: np.ndarray) -> np.ndarray:
     )
 
 
+def _within(error: float, n_digits: int) -> str:
+    """A standard error, which a single repeat does not have."""
+    return "" if np.isnan(error) else f" +- {error:.{n_digits}f}"
+
+
 def _pair(values: np.ndarray) -> str:
     (acc, bal), (acc_error, bal_error) = values.mean(axis=0), _error(values)
-    return f"{acc:.3f} +- {acc_error:.3f} / {bal:.3f} +- {bal_error:.3f}"
+    return f"{acc:.3f}{_within(acc_error, 3)} / {bal:.3f}{_within(bal_error, 3)}"
 
 
 def _difference(one: np.ndarray, other: np.ndarray) -> str:
     """Points of balanced accuracy, paired over the repeats."""
     paired = 100 * (one - other)[:, 1:]
-    return f"{paired.mean():+.1f} +- {_error(paired)[0]:.1f} points"
+    return f"{paired.mean():+.1f}{_within(_error(paired)[0], 1)} points"
 
 
 def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -146,7 +152,7 @@ def _table_one_vs_rest(scores: dict[Key, np.ndarray], n_all: int) -> str:
 
 def _table_cost(repeats: Repeats, n_all: int) -> str:
     cost: dict[tuple[str, int], list[tuple[float, float, int]]] = {}
-    for record in (record for folds in repeats for fold in folds for record in fold):
+    for record in _all_records(repeats):
         if record.problem == "all" and record.method == "IG":
             figures = record.fit_seconds, record.predict_seconds, record.n_parameters
             cost.setdefault((record.classifier, record.k), []).append(figures)
@@ -171,7 +177,7 @@ def _table_cost(repeats: Repeats, n_all: int) -> str:
 
 def _masks(repeats: Repeats, n_all: int) -> dict[tuple[str, int], np.ndarray]:
     kept: dict[tuple[str, int], list[np.ndarray]] = {}
-    for record in (record for folds in repeats for fold in folds for record in fold):
+    for record in _all_records(repeats):
         # The draws of random landmarks are the same in all folds of a repeat.
         is_drawn = record.method.startswith("random")
         is_first = record.problem == "all" and record.classifier == "linear SVM"
@@ -218,8 +224,13 @@ def _regions(masks: np.ndarray) -> str:
         return ""
     regions, share = mesh.regions(), masks.mean(axis=0)
     gain = {region: share[regions == region].mean() / share.mean() for region in set(regions)}
-    best = sorted(gain, key=lambda region: -gain[region])[:4]
-    return ", ".join(f"{region} {gain[region]:.1f}" for region in best)
+    # By name where they are equal, so that the same folds give the same text.
+    best = sorted(gain, key=lambda region: (-round(gain[region], 1), region))[:4]
+    return ", ".join(f"{region} {gain[region]:.1f}" for region in best if gain[region] >= 0.05)
+
+
+def _all_records(repeats: Repeats) -> Iterator[Record]:
+    return (record for folds in repeats for fold in folds for record in fold)
 
 
 def _agreement(repeats: Repeats) -> dict[str, np.ndarray]:
@@ -228,7 +239,7 @@ def _agreement(repeats: Repeats) -> dict[str, np.ndarray]:
     Of each emotion that is known: of the first 20, of all that were chosen, and of all landmarks.
     """
     found: dict[str, list[tuple[float, float, float]]] = {}
-    for record in (record for folds in repeats for fold in folds for record in fold):
+    for record in _all_records(repeats):
         emotion = {"happy": "happiness"}.get(record.problem, record.problem)
         if record.method == "IG" and emotion in EMOTIONS:
             moves = moving_landmarks(emotion)
@@ -326,15 +337,22 @@ def _verdict(difference: np.ndarray) -> str:
     return "not told from chance." if mean > -2 * error else "did not hold."
 
 
-def _figure_of_faces(repeats: Repeats, file: Path) -> None:
-    """How often each landmark was among the first 20 that tell an emotion from the rest."""
+def _pyplot() -> Any:
+    """Pyplot, without a screen, and with the same bytes for the same figure."""
     import matplotlib as mpl
 
     mpl.use("Agg")
+    mpl.rcParams["svg.hashsalt"] = "claims"
     from matplotlib import pyplot as plt
 
+    return plt
+
+
+def _figure_of_faces(repeats: Repeats, file: Path) -> None:
+    """How often each landmark was among the first 20 that tell an emotion from the rest."""
+    plt = _pyplot()
     counts: dict[str, np.ndarray] = {}
-    for record in (record for folds in repeats for fold in folds for record in fold):
+    for record in _all_records(repeats):
         if record.problem != "all" and record.method == "IG":
             of_problem = counts.setdefault(record.problem, np.zeros(mesh.N_LANDMARKS))
             of_problem[list(record.kept[:20])] += 1
@@ -347,12 +365,7 @@ def _figure_of_faces(repeats: Repeats, file: Path) -> None:
 
 
 def _figure(scores: dict[Key, np.ndarray], file: Path) -> None:
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    mpl.rcParams["svg.hashsalt"] = "claims"
-    from matplotlib import pyplot as plt
-
+    plt = _pyplot()
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), sharey=True, layout="constrained")
     for ax, classifier in zip(axes, ("linear SVM", "T-EMO"), strict=True):
         methods = dict.fromkeys(

@@ -2,10 +2,18 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
-from benchmarks.claims_folds import Record, Split, records_of
-from benchmarks.claims_report import nogueira_stability, write_report
+from benchmarks.claims_folds import Record, Split, _classifier, _n_parameters, records_of
+from benchmarks.claims_report import (
+    _agreement,
+    _figure_of_faces,
+    _table_of_faces,
+    nogueira_stability,
+    write_report,
+)
 from sklearn_temo import LandmarkLayout
+from sklearn_temo.datasets._action_units import moving_landmarks
 
 
 def test_stability_of_equal_sets_is_1_and_of_random_ones_about_0():
@@ -71,3 +79,45 @@ def test_every_way_is_tried_and_the_report_tells_it(tiny, tmp_path):
     for line in ("Fewer landmarks", "Above SVMs", "Above 97 %", "k = 5 against random"):
         assert line in text
     assert isinstance(records[0], Record)
+    assert "nan" not in write_report(
+        [[records, records]], split.layout, "60 clips", tmp_path / "one"
+    )
+
+
+def test_agreement_is_the_share_that_action_units_move():
+    moves = np.flatnonzero(moving_landmarks("happiness"))
+    still = np.flatnonzero(~moving_landmarks("happiness"))
+
+    def record(problem, kept):
+        names = ("happy", "rest")
+        return Record(problem, "IG", len(kept), "T-EMO", tuple(kept), names, names, 1.0, 1.0, 1)
+
+    one = record("happy", [*moves[:20], *still[:20]])
+    other = record("happy", [*still[:20], *moves[:20]])
+    found = _agreement([[[one], [other]], [[record("gesture", still[:20])]]])
+    # Of the first 20 and of all, over both, and by chance; other problems don't count.
+    assert list(found) == ["happy"]
+    np.testing.assert_allclose(found["happy"], [0.5, 0.5, len(moves) / 468])
+    text = _table_of_faces([[[one], [other]]])
+    assert text.endswith(f"| mean | 0.50 | 0.50 | {len(moves) / 468:.2f} |")
+
+
+def test_logistic_regression_on_turned_columns_is_the_same_model(tiny):
+    split, _ = tiny
+    search = _classifier("logistic regression", split, split.X.shape[1])
+    search.fit(split.X[split.train], split.y[split.train], groups=split.groups[split.train])
+    turned = search.best_estimator_
+    plain = clone(turned).set_params(turn="passthrough", model__tol=1e-8, model__max_iter=5000)
+    plain.fit(split.X[split.train], split.y[split.train])
+    np.testing.assert_allclose(
+        turned.predict_proba(split.X), plain.predict_proba(split.X), atol=5e-3
+    )
+    assert _n_parameters(turned) == _n_parameters(plain.set_params(turn="passthrough"))
+
+
+def test_the_picture_of_the_faces_is_drawn(tmp_path):
+    names = ("happy", "rest")
+    kept = tuple(range(20))
+    record = Record("happy", "IG", 20, "T-EMO", kept, names, names, 1.0, 1.0, 1)
+    _figure_of_faces([[[record]]], tmp_path / "faces.png")
+    assert (tmp_path / "faces.png").read_bytes().startswith(b"\x89PNG")

@@ -276,7 +276,7 @@ def test_members_are_networks_of_their_own(aligned):
     temo = make_temo(n_members=3).fit(X, y)
     module = temo.module_.train()
     module.noise, module.first_frame_dropout, module.head.dropout = 0, 0, 0
-    logits = module(torch.from_numpy(X))
+    logits = module(torch.tensor(X))
     assert logits.shape == (len(X), 3, 7)
     # What one member says does not depend on the weights of another.
     gradient = torch.autograd.grad(logits[:, 0].sum(), module.head.weight, retain_graph=True)[0]
@@ -535,3 +535,12 @@ def test_too_few_clips_to_hold_out_are_told(aligned):
         make_temo(early_stopping=True, validation_fraction=0.05).fit(X, y)
     with pytest.raises(ValueError, match="early_stopping=True, which is for fit"):
         make_temo(early_stopping=True).partial_fit(X, y, classes=np.unique(y))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("column", [0, 2, -1])
+def test_what_is_not_finite_is_refused_in_prediction_too(fitted, aligned, value, column):
+    X = aligned[0].copy()
+    X[-1, column] = value
+    with pytest.raises(ValueError, match=r"Input X contains (NaN|infinity)"):
+        fitted.predict(X)

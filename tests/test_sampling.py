@@ -162,7 +162,7 @@ def make(folder, name, n_frames=300):
 
     options = VIDEOS[name]
     if options.get("codec", "libx264") not in av.codecs_available:
-        pytest.skip(f"this build of FFmpeg has no {options['codec']}")
+        pytest.skip(f"this build of FFmpeg has no {options['codec']}, with which the video is made")
     path = encode(folder / name, n_frames, **options)
     return without_the_first_packet(path) if name.startswith("headless") else path
 

@@ -78,6 +78,7 @@ class TEMONet(nn.Module):
         self.n_components = min(n_components, self.n_inputs)
         self.first_frame_dropout = first_frame_dropout
         self.noise = noise
+        self.generator: torch.Generator | None = None
         n_later = n_frames - 1
         n_filters = min(n_filters, n_later)
         first_size = max(1, hidden_size // 4) if n_later else hidden_size
@@ -106,7 +107,7 @@ class TEMONet(nn.Module):
 
     def draw_from(self, generator: torch.Generator | None) -> None:
         """Set where the disturbances of training are drawn from; None is torch's own generator."""
-        self.head.generator = generator
+        self.generator = self.head.generator = generator
 
     def centred(self, x: Tensor) -> Tensor:
         """The first frame, then the temporal filters of the later ones; both without their means.
@@ -225,10 +226,10 @@ class TEMONet(nn.Module):
     def _disturbed(self, reduced: Tensor) -> Tensor:
         """Noise added, and sometimes no first frame."""
         if self.noise:
-            noise = torch.empty_like(reduced).normal_(generator=self.head.generator)
+            noise = torch.empty_like(reduced).normal_(generator=self.generator)
             reduced = reduced + self.noise * noise
         if self.first_frame_dropout and self.later_embedding is not None:
-            chance = reduced.new_empty(len(reduced), 1).uniform_(generator=self.head.generator)
+            chance = reduced.new_empty(len(reduced), 1).uniform_(generator=self.generator)
             kept = chance >= self.first_frame_dropout
             weight = torch.ones_like(reduced)
             weight[:, : self.n_components] = kept.to(reduced.dtype)

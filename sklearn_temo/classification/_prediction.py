@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import gelu, linear
 
 from ..symmetry import Mirror
 from ._network import TEMONet
+
+# Clips that are predicted together, which bounds the memory.
+_AT_ONCE = 128
 
 
 @dataclass(frozen=True)
@@ -110,17 +115,30 @@ class Prediction:
         # By value: optimizers need not count what they write.
         return self.module is module and all(map(torch.equal, self.source, _weights(module)))
 
-    def hidden(self, x: Tensor) -> Tensor:
-        """Hidden units, before the nonlinearity.
+    def of_clips(self, X: NDArray[np.float32]) -> Tensor:
+        """Logits of any number of clips.
 
         Parameters
         ----------
-        x : Tensor of shape (n_clips, n_frames * n_landmarks * n_coords)
+        X : ndarray of shape (n_clips, n_frames * n_landmarks * n_coords)
 
         Returns
         -------
-        Tensor of shape (n_clips, n_all_hidden)
+        Tensor of shape (n_clips, n_classes)
+            On the CPU.
         """
+        found = []
+        with torch.inference_mode():
+            for start in range(0, len(X), _AT_ONCE):
+                rows = np.ascontiguousarray(X[start : start + _AT_ONCE])
+                # torch warns of arrays that are read-only, as if it were to write.
+                x = torch.as_tensor(rows) if rows.flags.writeable else torch.tensor(rows)
+                hidden = self._hidden(x.to(self.bias.device))
+                found.append(linear(gelu(hidden), self.weight, self.offset).cpu())
+        return torch.cat(found)
+
+    def _hidden(self, x: Tensor) -> Tensor:
+        """Units before the nonlinearity, Tensor of shape (n_clips, n_all_hidden)."""
         n_inputs = self.module.n_inputs
         means = self.module.mean
         found = (x[:, :n_inputs] - means[:n_inputs]) @ self.first
@@ -131,10 +149,6 @@ class Prediction:
             hidden = waves.view(-1, n_inputs) @ self.later
             found = torch.cat([found, hidden.view(len(x), -1)], dim=1)
         return found + self.bias
-
-    def logits(self, hidden: Tensor) -> Tensor:
-        """Logits, Tensor of shape (n_clips, n_classes)."""
-        return linear(gelu(hidden), self.weight, self.offset)
 
 
 def _weights(module: TEMONet) -> list[Tensor]:

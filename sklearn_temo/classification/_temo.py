@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from math import ceil
 from numbers import Integral, Real
 from typing import Any
 
@@ -16,12 +14,11 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
+from .._whole import whole_on_failure
 from ..layout import LandmarkLayout
 from ..symmetry import Mirror
 from ._prediction import Prediction
-from ._training import EpochReport, build_net, one_cycle, train
-
-_PREDICTED_AT_ONCE = 128
+from ._training import EpochReport, build_net, count_held_out, one_cycle, train
 
 
 class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -239,7 +236,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self : TEMOClassifier
         """
         self._validate_params()
-        with self._whole_on_failure():
+        with whole_on_failure(self):
             return self._fit(X, y)
 
     def _fit(self, X, y):
@@ -249,10 +246,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.classes_, targets = np.unique(y, return_inverse=True)
         seed = self._prepare(X)
         self.__dict__.pop("_partial_seed", None)
-        n_held_out = ceil(self.validation_fraction * len(X)) if self.early_stopping else 0
-        n_learnt = len(X) - n_held_out
-        if self.early_stopping:
-            self._check_held_out(targets, n_held_out)
+        n_learnt = len(X) - count_held_out(self, targets)
         passing = [
             ("schedule", one_cycle(self.lr, self.max_epochs, n_learnt, self.batch_size)),
             ("progress", EpochReport(self, progress)),
@@ -263,8 +257,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         # what comes later: pickles, and more training.
         net.callbacks = self.callbacks
         net.callbacks_ = [pair for pair in net.callbacks_ if pair not in passing]
-        self.net_ = net
-        self._prediction = Prediction.of(net.module_, self._mirror)
+        self._set_net(net)
         progress.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
@@ -289,7 +282,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self._validate_params()
         if self.early_stopping:
             raise ValueError("partial_fit does not go with early_stopping=True, which is for fit.")
-        with self._whole_on_failure():
+        with whole_on_failure(self):
             return self._partial_fit(X, y, classes)
 
     def _partial_fit(self, X, y, classes):
@@ -319,8 +312,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         for group in net.optimizer_.param_groups:
             group["lr"] = self.lr
         train(net, X, targets, self._mirror, 1, self._partial_seed, reduce=first)
-        self.net_ = net
-        self._prediction = Prediction.of(net.module_, self._mirror)
+        self._set_net(net)
         return self
 
     def predict_proba(self, X):
@@ -337,7 +329,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             In the order of `classes_`.
         """
         check_is_fitted(self, "net_")
-        # What is not finite shows in the few hidden units, cheaper than in the many columns.
+        # The logits tell what is not finite.
         X = validate_data(self, X, dtype=np.float32, reset=False, ensure_all_finite=False)
         return torch.softmax(self._logits(X), dim=1).numpy()
 
@@ -369,49 +361,26 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "layout_")
         return None if self._mirror is None else self._mirror.pairs
 
-    @contextmanager
-    def _whole_on_failure(self):
-        """Leave an earlier fit whole where this one fails or is interrupted."""
-        before = dict(vars(self))
-        try:
-            yield
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
-
-    def _check_held_out(self, targets, n_held_out):
-        counts = np.bincount(targets)
-        if counts.min() < 2 or min(n_held_out, len(targets) - n_held_out) < len(counts):
-            raise ValueError(
-                f"early_stopping=True holds out validation_fraction={self.validation_fraction} of "
-                f"{len(targets)} clips, {n_held_out}, which must be at least one of each of "
-                f"{len(counts)} classes and leave one of each; the rarest class has "
-                f"{counts.min()}. Pass another validation_fraction, or early_stopping=False."
-            )
-
     def _validate_training_data(self, X, y, *, reset):
         # In order, since torch takes no negative strides.
         X, y = validate_data(self, X, y, dtype=np.float32, order="C", reset=reset)
         check_classification_targets(y)
         return X, column_or_1d(y)
 
+    def _set_net(self, net):
+        self.net_ = net
+        self._prediction = Prediction.of(net.module_, self._mirror)
+
     def _logits(self, X):
         """Logits of clips, Tensor of shape (n_clips, n_classes) on the CPU."""
         prediction = self.__dict__.get("_prediction")
         if prediction is None or not prediction.is_of(self.net_.module_):
-            prediction = self._prediction = Prediction.of(self.net_.module_, self._mirror)
-        found = []
-        with torch.inference_mode():
-            for start in range(0, len(X), _PREDICTED_AT_ONCE):
-                rows = np.ascontiguousarray(X[start : start + _PREDICTED_AT_ONCE])
-                # torch warns of arrays that are read-only, as if it were to write.
-                x = torch.as_tensor(rows) if rows.flags.writeable else torch.tensor(rows)
-                hidden = prediction.hidden(x.to(self.net_.device))
-                if not torch.isfinite(hidden.sum()):
-                    assert_all_finite(X, input_name="X", estimator_name=type(self).__name__)
-                found.append(prediction.logits(hidden).cpu())
-        return torch.cat(found)
+            self._set_net(self.net_)
+        logits = self._prediction.of_clips(X)
+        # What is not finite shows in the few logits, cheaper than in the many columns.
+        if not torch.isfinite(logits.sum()):
+            assert_all_finite(X, input_name="X", estimator_name=type(self).__name__)
+        return logits
 
     def __getstate__(self):
         # Made again from the network when it is wanted.

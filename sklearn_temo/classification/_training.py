@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from math import ceil
 from threading import Lock
 from typing import Any
 
@@ -152,23 +153,52 @@ def _probabilities(logits: Tensor) -> Tensor:
 
 def _class_weights(temo: BaseEstimator, targets: NDArray[np.intp]) -> NDArray[np.float64]:
     """Weight of each class, from what is given or from how often the classes come."""
-    if temo.class_weight is None or isinstance(temo.class_weight, dict):
-        # Known of classes that have not come yet, too.
-        weight = compute_class_weight(
-            temo.class_weight, classes=temo.classes_, y=temo.classes_[targets]
-        )
-    else:
-        present = np.unique(targets)
-        weight = np.ones(len(temo.classes_))
-        weight[present] = compute_class_weight(
-            temo.class_weight, classes=temo.classes_[present], y=temo.classes_[targets]
-        )
+    known = np.arange(len(temo.classes_))
+    if isinstance(temo.class_weight, str):
+        # Of classes that have not come yet nobody knows how often they will.
+        known = np.unique(targets)
+    weight = np.ones(len(temo.classes_))
+    weight[known] = compute_class_weight(
+        temo.class_weight, classes=temo.classes_[known], y=temo.classes_[targets]
+    )
     if not np.isfinite(weight).all() or weight.min() < 0 or not weight[targets].any():
         raise ValueError(
             "class_weight must hold numbers from 0 on, and not 0 for all classes in y; got "
             f"{temo.class_weight!r}."
         )
     return weight
+
+
+def count_held_out(temo: BaseEstimator, targets: NDArray[np.intp]) -> int:
+    """Number of clips that early stopping holds out; 0 without it.
+
+    Parameters
+    ----------
+    temo : TEMOClassifier
+    targets : ndarray of int of shape (n_clips,)
+        Encoded labels.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        If the classes cannot be on both sides.
+    """
+    if not temo.early_stopping:
+        return 0
+    n_held_out = ceil(temo.validation_fraction * len(targets))
+    counts = np.bincount(targets)
+    if counts.min() < 2 or min(n_held_out, len(targets) - n_held_out) < len(counts):
+        raise ValueError(
+            f"early_stopping=True holds out validation_fraction={temo.validation_fraction} of "
+            f"{len(targets)} clips, {n_held_out}, which must be at least one of each of "
+            f"{len(counts)} classes and leave one of each; the rarest class has "
+            f"{counts.min()}. Pass another validation_fraction, or early_stopping=False."
+        )
+    return n_held_out
 
 
 def one_cycle(lr: float, n_epochs: int, n_clips: int, batch_size: int) -> LRScheduler:
@@ -219,10 +249,10 @@ def train(
             fit_reduction(module, images, seed)
         views = torch.stack([module.reduced(image) for image in images])
     # Generators of its own, since torch's is shared with other threads.
-    of_batches = torch.Generator().manual_seed(seed)
-    module.draw_from(torch.Generator(module.mean.device).manual_seed(seed))
-    if module.mean.device.type == "cpu":
-        module.draw_from(of_batches)
+    of_batches = of_module = torch.Generator().manual_seed(seed)
+    if module.mean.device.type != "cpu":
+        of_module = torch.Generator(module.mean.device).manual_seed(seed)
+    module.draw_from(of_module)
     # By attribute: set_params of an initialised net refuses iterators.
     net.iterator_train = partial(ClipBatches, views=views, generator=of_batches)
     try:

@@ -23,6 +23,7 @@ from sklearn.utils.validation import (
 )
 
 from .. import mesh
+from .._whole import whole_on_failure
 from ..attribution._baselines import KINDS
 from ..layout import LandmarkLayout
 from ._memory import remember
@@ -32,8 +33,6 @@ from ._rounds import reduce_in_rounds, round_sizes
 # From so many landmarks on, keeping mirror partners together was measured to cost nothing; with
 # fewer, one side of the face says nearly what the other does.
 _LEAST_SYMMETRIC = 40
-
-_OF_THE_COLUMNS = ("n_features_in_", "feature_names_in_")
 
 
 class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin, BaseEstimator):
@@ -228,15 +227,8 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         self : IGLandmarkSelector
         """
         self._validate_params()
-        before = {name: vars(self)[name] for name in _OF_THE_COLUMNS if name in vars(self)}
-        try:
+        with whole_on_failure(self):
             return self._fit(X, y)
-        except BaseException:
-            # All else is set at the very end; so an earlier fit stays whole.
-            for name in _OF_THE_COLUMNS:
-                self.__dict__.pop(name, None)
-            self.__dict__.update(before)
-            raise
 
     def _fit(self, X, y):
         X, y = validate_data(self, X, y, dtype=np.float32)
