@@ -5,16 +5,16 @@ from hypothesis import strategies as st
 
 from sklearn_temo import LandmarkLayout, mesh
 from sklearn_temo.selection._ranking import count_kept, in_order, keep_first
-from sklearn_temo.selection._regression import Courses
+from sklearn_temo.selection._redundancy import Courses, order_without_repeats
 from sklearn_temo.selection._rounds import round_sizes
 
 
 def best_first(scores, courses=None):
-    return np.concatenate(in_order(scores, courses=courses, n_kept=len(scores)))
+    return np.concatenate(in_order(scores, courses=courses))
 
 
 def keep_best(scores, n_kept, pairs=None, courses=None):
-    return keep_first(in_order(scores, pairs, courses, n_kept), n_kept)
+    return keep_first(in_order(scores, pairs, courses), n_kept)
 
 
 def make_courses(clips, targets):
@@ -140,26 +140,62 @@ def test_a_score_decides_between_landmarks_that_say_the_same(twins):
     assert sorted(best_first(scores, make_courses(*twins))[:3]) == [1, 3, 4]
 
 
-def test_the_choice_is_that_of_gaussian_processes(twins):
-    # By definition: what a regression with the chosen landmarks leaves of the classes is least.
+def test_the_first_are_chosen_as_by_gaussian_processes(twins):
+    # By definition: what a regression with the chosen landmarks leaves of the classes and of the
+    # landmarks' weighted courses is least.
     clips, targets = twins
     clips = clips + 0.2 * np.random.default_rng(1).normal(size=clips.shape)
     scores = np.random.default_rng(2).random(7)
     courses = make_courses(clips, targets)
-    weighted = courses.landmarks * (scores**0.375)[:, None]
+    weighted = courses.landmarks * np.sqrt(scores)[:, None]
     weighted = weighted / np.sqrt(np.square(weighted).sum() / 7)
+    flat = weighted.reshape(len(weighted), -1)
     chosen = []
     for _ in range(5):
         left = [i for i in range(7) if i not in chosen]
-        explained = []
+        unexplained = []
         for i in left:
             features = weighted[:, [*chosen, i]].reshape(len(weighted), -1)
             covariance = 0.2 * np.eye(len(weighted)) + features @ features.T
-            explained.append(
-                -np.trace(courses.classes.T @ np.linalg.solve(covariance, courses.classes))
+            of_classes, of_landmarks = (
+                np.trace(known.T @ np.linalg.solve(covariance, known)) / np.square(known).sum()
+                for known in (courses.classes, flat)
             )
-        chosen.append(left[int(np.argmax(explained))])
+            unexplained.append(of_classes + 9 * of_landmarks)
+        chosen.append(left[int(np.argmin(unexplained))])
     assert best_first(scores, courses)[:5].tolist() == chosen
+
+
+def test_from_the_twentieth_on_scores_are_lowered_by_what_is_like_them():
+    # Forty landmarks in twos that move alike, each two in a way of their own.
+    rng = np.random.default_rng(0)
+    clips = np.repeat(rng.normal(size=(60, 20, 2)), 2, axis=1)
+    clips += 0.05 * rng.normal(size=clips.shape)
+    courses = make_courses(clips, [0, 1] * 30)
+    scores = rng.random(40) + 0.5
+    order = best_first(scores, courses)
+    assert {i // 2 for i in order[:20]} == set(range(20))
+    similarity = courses.similarity()
+    for place in range(20, 39):
+        left = order[place:]
+        nearest = similarity[np.ix_(left, order[:place])].max(axis=1)
+        assert (scores[left] * np.maximum(1 - nearest**16, 0.2)).argmax() == 0
+
+
+def test_similarity_is_the_rv_coefficient():
+    rng = np.random.default_rng(0)
+    clips = rng.normal(size=(50, 4, 2))
+    clips[:, 1] = clips[:, 0] @ np.array([[0.6, -0.8], [0.8, 0.6]]) * 3 + 5
+    clips[:, 2] = 7
+    similarity = make_courses(clips, [0, 1] * 25).similarity()
+    assert similarity[0, 1] == pytest.approx(1, abs=1e-5)
+    assert similarity[2].tolist() == [0, 0, 1, 0]
+    one, other = (clips[:, i] - clips[:, i].mean(axis=0) for i in (0, 3))
+    rv = np.square(one.T @ other).sum() / (
+        np.linalg.norm(one.T @ one) * np.linalg.norm(other.T @ other)
+    )
+    assert similarity[0, 3] == pytest.approx(rv, abs=1e-5)
+    assert np.array_equal(similarity, similarity.T)
 
 
 def test_units_and_turns_change_nothing(twins):
@@ -193,14 +229,13 @@ def test_an_order_holds_every_landmark_once_whatever_the_clips(scores, size, ali
     order = best_first(np.array(scores, dtype=float), courses)
     assert sorted(order) == list(range(len(scores)))
     if not size:
-        assert order.tolist() == list(range(len(scores)))
+        assert order.tolist() == sorted(range(len(scores)), key=lambda i: (-scores[i], i))
 
 
-def test_what_was_not_chosen_is_ordered_by_score(twins):
-    scores = np.array([9.0, 1.0, 5.0, 2.0, 3.0, 4.0, 0.0])
-    groups = in_order(scores, courses=make_courses(*twins), n_kept=2)
-    rest = np.concatenate(groups)[2:]
-    assert rest.tolist() == sorted(rest, key=lambda i: -scores[i])
+def test_scores_that_are_not_numbers_come_last(twins):
+    scores = np.array([1.0, np.nan, 1.0, 2.0, np.nan, 1.0, 1.0])
+    order = order_without_repeats(scores, [np.array([i]) for i in range(7)], make_courses(*twins))
+    assert {*order[-2:]} == {1, 4}
 
 
 def test_closed_sets_hold_with_courses():
@@ -219,7 +254,7 @@ def test_a_pair_says_the_same_as_another_when_its_members_do(twins):
     clips = clips[:, [0, 2, 1, 3, 4, 5]]
     pairs = np.array([1, 0, 3, 2, 5, 4])
     scores = np.array([3.0, 3.0, 2.0, 2.0, 1.0, 1.0])
-    groups = in_order(scores, pairs, make_courses(clips, targets), 6)
+    groups = in_order(scores, pairs, make_courses(clips, targets))
     assert [group.tolist() for group in groups] == [[0, 1], [4, 5], [2, 3]]
 
 

@@ -59,9 +59,9 @@ def assert_same(one, other):
 
 def test_another_k_is_found_and_equals_a_fit_without_memory(tmp_path, n_fits, aligned):
     for k, symmetric, redundancy in [
-        (64, "auto", "regression"),
+        (64, "auto", "avoid"),
         (16, "auto", None),
-        (0.5, False, "regression"),
+        (0.5, False, "avoid"),
         ("all", True, None),
     ]:
         found = selector(tmp_path, k=k, symmetric=symmetric, redundancy=redundancy).fit(*aligned)

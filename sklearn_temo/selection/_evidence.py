@@ -23,7 +23,7 @@ from ..attribution._relevance import LandmarkRelevance, RelevanceSums
 from ..classification._temo import TEMOClassifier
 from ..classification._training import raise_swallowed_interrupt
 from ..layout import LandmarkLayout
-from ._regression import Courses
+from ._redundancy import Courses
 
 # Clips that courses are taken from; so many tell what goes together, in a fraction of a second.
 _MOST_CLIPS = 1024

@@ -64,10 +64,11 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         Nodes of the integral; "auto" takes as many as `tol` asks for.
     tol : float, default=1e-3
         Relative completeness gap that a pair of sample and baseline may have.
-    redundancy : "regression" or None, default="regression"
+    redundancy : "avoid" or None, default="avoid"
         Neighbours on a face move together: each has a high score where one has, and says the same.
-        "regression" chooses landmarks one by one, each as the one that adds most to what those
-        chosen before it explain of the classes, where a high score makes it easier to be chosen.
+        "avoid" chooses landmarks one by one: the first twenty as those that together explain most
+        of the classes and of what all landmarks do, where a high score makes it easier to be
+        chosen; the others by score, which is lowered where a landmark is like one that was chosen.
         None takes the highest scores as they are.
     symmetric : "auto" or bool, default="auto"
         Whether scores are averaged over mirror pairs, and both or none of a pair are kept, which
@@ -118,7 +119,7 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         baselines.
     ranking_ : ndarray of int of shape (n_landmarks,)
         1 is the landmark that is chosen first; those that are kept have ranks up to `k`, and those
-        that are not follow by score.
+        that are not follow in the order in which they would be chosen.
     n_landmarks_in_rounds_ : list of int
         Landmarks that each round began with.
     completeness_gap_ : float
@@ -165,7 +166,7 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         "baselines": [StrOptions(set(KINDS)), "array-like"],
         "n_steps": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "tol": [Interval(Real, 0, None, closed="neither")],
-        "redundancy": [StrOptions({"regression"}), None],
+        "redundancy": [StrOptions({"avoid"}), None],
         "symmetric": [StrOptions({"auto"}), "boolean"],
         "step": "no_validation",
         "batch_size": [Interval(Integral, 1, None, closed="left")],
@@ -185,7 +186,7 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         baselines="typical",
         n_steps="auto",
         tol=1e-3,
-        redundancy="regression",
+        redundancy="avoid",
         symmetric="auto",
         step=None,
         batch_size=1024,
@@ -249,7 +250,7 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
             layout.n_landmarks,
             list(zip(sizes, pairs, strict=True)),
             gather,
-            explain=self.redundancy is not None,
+            avoid_repeats=self.redundancy is not None,
         )
         self.estimator_ = found.rounds[-1].estimator
         self.classes_ = self.estimator_.classes_

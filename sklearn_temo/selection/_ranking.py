@@ -7,7 +7,7 @@ from numbers import Integral
 import numpy as np
 from numpy.typing import NDArray
 
-from ._regression import Courses, explaining_order
+from ._redundancy import Courses, order_without_repeats
 
 
 def count_kept(k: int | float | str, n_landmarks: int) -> int:
@@ -44,7 +44,6 @@ def in_order(
     scores: NDArray[np.floating],
     pairs: NDArray[np.intp] | None = None,
     courses: Courses | None = None,
-    n_kept: int = 0,
 ) -> list[NDArray[np.intp]]:
     """Landmarks in the order in which they are chosen.
 
@@ -55,10 +54,8 @@ def in_order(
     pairs : ndarray of int of shape (n_landmarks,), default=None
         The mirror partner of each landmark: both are chosen at once.
     courses : Courses, default=None
-        What the landmarks do, for a choice by what they explain together; see
-        :func:`explaining_order`. None takes the scores as they are.
-    n_kept : int, default=0
-        How many are chosen by that.
+        What the landmarks do, for a choice in which none says the same again; see
+        :func:`order_without_repeats`. None takes the scores as they are.
 
     Returns
     -------
@@ -70,7 +67,7 @@ def in_order(
     if courses is None:
         order = np.argsort(-scores[firsts], kind="stable")
     else:
-        order = explaining_order(scores, groups, courses, n_kept)
+        order = order_without_repeats(scores, groups, courses)
     return [groups[i] for i in order]
 
 

@@ -46,7 +46,7 @@ def reduce_in_rounds(
     rounds: Sequence[tuple[int, NDArray[np.intp] | None]],
     gather: Callable[[NDArray[np.intp]], Evidence],
     *,
-    explain: bool,
+    avoid_repeats: bool,
 ) -> Reduction:
     """Drop landmarks until few are left.
 
@@ -58,8 +58,8 @@ def reduce_in_rounds(
         How many are left after each round, and the mirror partners that it does not part.
     gather : callable
         From numbers of landmarks, which are left, to the evidence of a round.
-    explain : bool
-        Whether landmarks are chosen by what they explain together, not by their scores alone.
+    avoid_repeats : bool
+        Whether landmarks that say the same again come later than their scores alone would have it.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def reduce_in_rounds(
         if partners is not None:
             scores, per_class = ((v + v[..., partners]) / 2 for v in (scores, per_class))
             pairs = np.searchsorted(left, partners[left])
-        groups = in_order(scores[left], pairs, evidence.courses if explain else None, n_left)
+        groups = in_order(scores[left], pairs, evidence.courses if avoid_repeats else None)
         kept = keep_first(groups, n_left)
         order = np.concatenate(groups)
         order = np.concatenate([order[kept[order]], order[~kept[order]]])
