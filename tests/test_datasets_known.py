@@ -74,6 +74,25 @@ def test_images_are_in_the_order_of_their_numbers(tmp_path):
     assert names(neutral_apex) == ["S052_004_00000008.png", "S052_004_00000100.png"]
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("S005_002_00000002.png", "S005_002_00000002.png, an image of another sequence"),
+        ("S005_001_00000002.jpg", "image 2 twice: S005_001_00000002.jpg and S005_001_0000"),
+    ],
+)
+def test_images_that_do_not_belong_are_named(ckplus, name, message):
+    plant(ckplus, f"cohn-kanade-images/S005/001/{name}")
+    with pytest.raises(ValueError, match=message):
+        load_ckplus(ckplus)
+
+
+def test_links_that_lead_back_are_no_copies(ckplus):
+    (ckplus / "again").symlink_to(ckplus, target_is_directory=True)
+    data = load_ckplus(ckplus).data
+    assert data[0] == tuple(str(ckplus / name) for name in images("S005/001"))
+
+
 def test_nothing_but_contempt_is_told_where_that_is_left_out(tmp_path):
     plant(tmp_path, *images("S052/004"))
     label(tmp_path, "S052/004", "2.0")

@@ -211,6 +211,24 @@ def test_units_and_turns_change_nothing(twins):
     assert best_first(scores, make_courses(1e-12 * clips, targets)).tolist() == expected
 
 
+def test_a_landmark_that_moves_little_counts_as_one_that_moves_much(twins):
+    clips, targets = twins
+    clips = clips + 0.2 * np.random.default_rng(1).normal(size=clips.shape)
+    courses = make_courses(clips, targets)
+    np.testing.assert_allclose(np.square(courses.landmarks).sum(axis=(0, 2)), 1, rtol=1e-5)
+    clips[:, 3] *= 0.1
+    other = make_courses(clips, targets)
+    scores = np.arange(7.0, 0, -1)
+    assert best_first(scores, other).tolist() == best_first(scores, courses).tolist()
+
+
+def test_rounding_is_no_movement(twins):
+    clips, targets = twins
+    clips = clips + 0.2 * np.random.default_rng(1).normal(size=clips.shape)
+    clips[:, 6] = 1 + 1e-8 * clips[:, 6]
+    assert not make_courses(clips, targets).landmarks[:, 6].any()
+
+
 def test_each_class_counts_alike_however_many_clips_it_has(twins):
     clips, targets = twins
     often = np.concatenate([np.arange(90), *[np.flatnonzero(targets == 2)] * 3])

@@ -454,6 +454,16 @@ def truth():
         yield fit, clips.moving.any(axis=0)
 
 
+def test_that_nothing_moves_is_told(small):
+    X, y = small
+    still = np.tile(X[:1], (len(X), 1))
+    selector = IGLandmarkSelector(k=4, n_frames=SMALL.n_frames, random_state=0)
+    selector.set_params(n_coords=SMALL.n_coords)
+    with pytest.warns(UserWarning, match="TEMOClassifier answers all 60 clips alike.* 4 of 12"):
+        selector.fit(still, y)
+    assert selector.get_landmark_support().sum() == 4
+
+
 class TestTruth:
     """On simulated expressions it is known which landmarks move."""
 

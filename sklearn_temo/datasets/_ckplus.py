@@ -24,7 +24,7 @@ _DEPTH = 3
 
 _SUBJECT = re.compile(r"S\d{3}")
 _SEQUENCE = re.compile(r"\d{3}")
-_IMAGE = re.compile(r"[^.].*_(\d+)\.(png|jpe?g|tiff?|bmp)", re.IGNORECASE)
+_IMAGE = re.compile(r"(S\d{3}_\d{3})_(\d+)\.(png|jpe?g|tiff?|bmp)", re.IGNORECASE)
 
 _DESCR = """\
 The Extended Cohn-Kanade data set (CK+)
@@ -99,7 +99,8 @@ def load_ckplus(
         If one of the trees is not there, or a sequence with an emotion has no images.
     ValueError
         If a tree is there more than once, a label cannot be read or is not a whole number from 0 to
-        7, nothing is labelled, or a sequence has a single image where two are needed.
+        7, nothing is labelled, a sequence has a single image where two are needed, or a folder
+        holds images of another sequence, or one image twice.
 
     See Also
     --------
@@ -148,11 +149,12 @@ def load_ckplus(
         if emotion is None or (emotion == "contempt" and not include_contempt):
             continue
         name = folder.relative_to(labels).as_posix()
-        clip = _images(images / name)
+        clip = _images(images / name, name.replace("/", "_"))
         if not clip:
             raise FileNotFoundError(
-                f"sequence {name} has an emotion ({emotion}), but there are no images of it in "
-                f"{str(images / name)!r}; unpack the images again."
+                f"sequence {name} has an emotion ({emotion}), but there are no images of it, such "
+                f"as {name.replace('/', '_')}_00000001.png, in {str(images / name)!r}; unpack the "
+                "images again."
             )
         if frames == "neutral_apex":
             if len(clip) < 2:
@@ -203,6 +205,8 @@ def _find_tree(root: Path, names: tuple[str, ...]) -> Path:
             f"no folder {names[0]!r} with folders such as S005 in it, in {str(root)!r} or up to "
             f"{_DEPTH} folders below it; pass the folder that CK+ was unpacked in."
         )
+    # What links lead to twice is there once.
+    found = list({folder.resolve(): folder for folder in reversed(found)}.values())[::-1]
     if len(found) > 1:
         raise ValueError(
             f"{str(root)!r} holds {len(found)} copies of the same part of CK+ "
@@ -228,16 +232,28 @@ def _sequences(tree: Path) -> list[Path]:
     ]
 
 
-def _images(folder: Path) -> list[str]:
+def _images(folder: Path, stem: str) -> list[str]:
     """Images of a sequence by their numbers, which don't always start at 1."""
     if not folder.is_dir():
         return []
-    numbered = [
-        (int(name[1]), str(path))
-        for path in folder.iterdir()
-        if (name := _IMAGE.fullmatch(path.name)) and path.is_file()
-    ]
-    return [path for _, path in sorted(numbered)]
+    numbered: dict[int, str] = {}
+    for path in sorted(folder.iterdir()):
+        name = _IMAGE.fullmatch(path.name)
+        if not name or not path.is_file():
+            continue
+        if name[1].upper() != stem:
+            raise ValueError(
+                f"{str(folder)!r} holds {path.name}, an image of another sequence; expected names "
+                f"that begin with {stem}_."
+            )
+        number = int(name[2])
+        if number in numbered:
+            raise ValueError(
+                f"{str(folder)!r} holds image {number} twice: {Path(numbered[number]).name} and "
+                f"{path.name}."
+            )
+        numbered[number] = str(path)
+    return [path for _, path in sorted(numbered.items())]
 
 
 def _emotion(folder: Path) -> str | None:

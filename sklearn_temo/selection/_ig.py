@@ -252,6 +252,14 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
             gather,
             avoid_repeats=self.redundancy is not None,
         )
+        if not found.scores.any():
+            warnings.warn(
+                f"no landmark has a score above 0: {type(estimator).__name__} answers all "
+                f"{len(X)} clips alike, as where none of them moves. Which {n_kept} of "
+                f"{layout.n_landmarks} landmarks are kept says nothing.",
+                UserWarning,
+                stacklevel=4,
+            )
         self.estimator_ = found.rounds[-1].estimator
         self.classes_ = self.estimator_.classes_
         self.baselines_ = found.rounds[0].baselines

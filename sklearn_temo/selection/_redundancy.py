@@ -140,13 +140,13 @@ def order_without_repeats(
         Numbers of groups.
     """
     # Not a number where a network yields none, of which it was warned.
-    scores = np.nan_to_num(scores.astype(np.float64))
+    relevance = np.nan_to_num(scores).astype(np.float64)
     width = max(map(len, groups))
     # A single landmark is all members of its group.
     members = np.array([np.resize(group, width) for group in groups])
     similarity = courses.similarity()[members][:, :, members].max(axis=(1, 3))
-    first = _explaining_groups(scores, groups, courses)
-    return _damped_order(scores[members[:, 0]], similarity, first)
+    first = _explaining_groups(relevance, groups, courses)
+    return _damped_order(relevance[members[:, 0]], similarity, first)
 
 
 def _explaining_groups(
@@ -159,7 +159,7 @@ def _explaining_groups(
     landmark's score, and noise: each choice is the group whose knowledge would lower the remaining
     variance most.
     """
-    landmarks = courses.landmarks * np.sqrt(scores)[:, None]
+    landmarks = courses.landmarks.astype(np.float64) * np.sqrt(scores)[:, None]
     n_components, n_landmarks, n_courses = landmarks.shape
     landmarks /= np.sqrt(np.square(landmarks).sum() / n_landmarks) or 1
     wanted = _shares(courses.classes.astype(np.float64))
