@@ -105,10 +105,12 @@ class Courses:
         .. [1] Robert, P., Escoufier, Y. (1976). A unifying tool for linear multivariate statistical
            methods: the RV-coefficient. Applied Statistics 25(3), 257-265.
         """
-        n_components, n_landmarks, n_courses = self.landmarks.shape
-        flat = self.landmarks.reshape(n_components, -1).astype(np.float64)
-        products = np.square(flat.T @ flat).reshape(n_landmarks, n_courses, n_landmarks, -1)
-        joint = products.sum(axis=(1, 3))
+        courses = self.landmarks.astype(np.float64).transpose(2, 0, 1)
+        # One course with one other at a time: all at once would take nine times the room.
+        joint = np.zeros((courses.shape[2], courses.shape[2]))
+        for one in courses:
+            for other in courses:
+                joint += np.square(one.T @ other)
         own = np.sqrt(joint.diagonal())
         norm = own[:, None] * own
         similarity = np.divide(joint, norm, out=np.zeros_like(joint), where=norm > 0)
