@@ -87,6 +87,13 @@ def test_images_that_do_not_belong_are_named(ckplus, name, message):
         load_ckplus(ckplus)
 
 
+def test_the_label_of_another_sequence_is_named(ckplus):
+    path = ckplus / "Emotion/S005/001/S005_001_00000003_emotion.txt"
+    path.rename(path.with_name("S005_002_00000003_emotion.txt"))
+    with pytest.raises(ValueError, match=r"S005_002_00000003_emotion\.txt, the label of another"):
+        load_ckplus(ckplus)
+
+
 def test_links_that_lead_back_are_no_copies(ckplus):
     (ckplus / "again").symlink_to(ckplus, target_is_directory=True)
     data = load_ckplus(ckplus).data

@@ -140,46 +140,66 @@ def test_a_score_decides_between_landmarks_that_say_the_same(twins):
     assert sorted(best_first(scores, make_courses(*twins))[:3]) == [1, 3, 4]
 
 
-def test_the_first_are_chosen_as_by_gaussian_processes(twins):
-    # By definition: what a regression with the chosen landmarks leaves of the classes and of the
-    # landmarks' weighted courses is least.
-    clips, targets = twins
-    clips = clips + 0.2 * np.random.default_rng(1).normal(size=clips.shape)
-    scores = np.random.default_rng(2).random(7)
-    courses = make_courses(clips, targets)
+def by_definition(scores, groups, courses):
+    """The whole order, as the guide says it."""
     weighted = courses.landmarks * np.sqrt(scores)[:, None]
-    weighted = weighted / np.sqrt(np.square(weighted).sum() / 7)
-    flat = weighted.reshape(len(weighted), -1)
-    chosen = []
-    for _ in range(5):
-        left = [i for i in range(7) if i not in chosen]
-        unexplained = []
-        for i in left:
-            features = weighted[:, [*chosen, i]].reshape(len(weighted), -1)
-            covariance = 0.2 * np.eye(len(weighted)) + features @ features.T
-            of_classes, of_landmarks = (
-                np.trace(known.T @ np.linalg.solve(covariance, known)) / np.square(known).sum()
-                for known in (courses.classes, flat)
-            )
-            unexplained.append(of_classes + 9 * of_landmarks)
-        chosen.append(left[int(np.argmin(unexplained))])
-    assert best_first(scores, courses)[:5].tolist() == chosen
+    weighted = weighted / np.sqrt(np.square(weighted).sum() / len(scores))
+    known = [(1, courses.classes), (9, weighted.reshape(len(weighted), -1))]
 
+    def unexplained(chosen):
+        features = weighted[:, np.concatenate([groups[i] for i in chosen])]
+        features = features.reshape(len(features), -1)
+        covariance = 0.2 * np.eye(len(features)) + features @ features.T
+        return sum(
+            weight * np.trace(values.T @ np.linalg.solve(covariance, values)) / (values**2).sum()
+            for weight, values in known
+        )
 
-def test_from_the_twentieth_on_scores_are_lowered_by_what_is_like_them():
-    # Forty landmarks in twos that move alike, each two in a way of their own.
-    rng = np.random.default_rng(0)
-    clips = np.repeat(rng.normal(size=(60, 20, 2)), 2, axis=1)
-    clips += 0.05 * rng.normal(size=clips.shape)
-    courses = make_courses(clips, [0, 1] * 30)
-    scores = rng.random(40) + 0.5
-    order = best_first(scores, courses)
-    assert {i // 2 for i in order[:20]} == set(range(20))
+    def lowered(i, chosen):
+        nearest = max(similarity[np.ix_(groups[i], groups[j])].max() for j in chosen)
+        return scores[groups[i][0]] * max(1 - nearest**16, 0.2)
+
     similarity = courses.similarity()
-    for place in range(20, 39):
-        left = order[place:]
-        nearest = similarity[np.ix_(left, order[:place])].max(axis=1)
-        assert (scores[left] * np.maximum(1 - nearest**16, 0.2)).argmax() == 0
+    order = []
+    while len(order) < len(groups):
+        left = [i for i in range(len(groups)) if i not in order]
+        if sum(len(groups[i]) for i in order) < 20:
+            order.append(min(left, key=lambda i: unexplained([*order, i])))
+        else:
+            order.append(max(left, key=lambda i: lowered(i, order)))
+    return order
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_order_is_that_of_the_definition(seed):
+    rng = np.random.default_rng(seed)
+    n_clips, n_landmarks = rng.integers(20, 90), rng.integers(25, 60)
+    clips = rng.normal(size=(n_clips, 6)) @ rng.normal(size=(6, 3 * n_landmarks))
+    clips = clips.reshape(n_clips, n_landmarks, 3)
+    clips += 0.05 * rng.normal(size=clips.shape)
+    courses = make_courses(clips, np.r_[0, 1, 2, rng.integers(0, 3, n_clips - 3)])
+    scores, pairs = rng.exponential(size=n_landmarks), None
+    if seed % 2:
+        pairs = np.arange(n_landmarks)
+        one, other = rng.permutation(n_landmarks)[: 2 * (n_landmarks // 3)].reshape(2, -1)
+        pairs[one], pairs[other] = other, one
+        scores = (scores + scores[pairs]) / 2
+    found = in_order(scores, pairs, courses)
+    groups = sorted(found, key=lambda group: group[0])
+    expected = [groups[i].tolist() for i in by_definition(scores, groups, courses)]
+    assert [group.tolist() for group in found] == expected
+
+
+def test_courses_are_the_three_largest_in_64_components():
+    clips = np.random.default_rng(0).normal(size=(200, 12, 5))
+    courses = make_courses(clips, [0, 1] * 100)
+    # 60 numbers of a clip vary in 60 components.
+    assert courses.landmarks.shape == (64, 12, 3)
+    assert courses.classes.shape == (64, 2)
+    gram = np.einsum("nli,nlj->lij", courses.landmarks, courses.landmarks)
+    sizes = gram.diagonal(axis1=1, axis2=2)
+    assert (np.diff(sizes) <= 0).all()
+    np.testing.assert_allclose(gram, sizes[:, None] * np.eye(3), atol=1e-6)
 
 
 def test_similarity_is_the_rv_coefficient():

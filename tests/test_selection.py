@@ -457,11 +457,33 @@ def truth():
 def test_that_nothing_moves_is_told(small):
     X, y = small
     still = np.tile(X[:1], (len(X), 1))
-    selector = IGLandmarkSelector(k=4, n_frames=SMALL.n_frames, random_state=0)
-    selector.set_params(n_coords=SMALL.n_coords)
+    layout = {"n_frames": SMALL.n_frames, "n_coords": SMALL.n_coords}
+    selector = IGLandmarkSelector(k=4, random_state=0, **layout)
     with pytest.warns(UserWarning, match="TEMOClassifier answers all 60 clips alike.* 4 of 12"):
         selector.fit(still, y)
     assert selector.get_landmark_support().sum() == 4
+
+
+class NoNumber(torch.nn.Module):
+    def forward(self, x):
+        return x[:, :3] * torch.nan
+
+
+class NoNumbers(ClassifierMixin, BaseEstimator):
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        self.module_ = NoNumber()
+        return self
+
+
+def test_a_network_without_numbers_is_told(small):
+    X, y = small
+    layout = {"n_frames": SMALL.n_frames, "n_coords": SMALL.n_coords}
+    selector = IGLandmarkSelector(NoNumbers(), k=4, random_state=0, **layout)
+    with pytest.warns(UserWarning, match="NoNumbers answers all 60 clips alike") as warned:
+        selector.fit(X, y)
+    texts = [str(warning.message) for warning in warned]
+    assert not any("empty slice" in text or "invalid value" in text for text in texts)
 
 
 class TestTruth:

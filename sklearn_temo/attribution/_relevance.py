@@ -68,6 +68,8 @@ class LandmarkRelevance:
         whose logits are large does not outweigh the others.
         """
         present = self.per_class[~np.isnan(self.per_class).any(axis=1)]
+        if not len(present):
+            return np.full(self.per_class.shape[1], np.nan)
         total = present.sum(axis=1, keepdims=True)
         return np.divide(present, total, out=np.zeros_like(present), where=total > 0).mean(axis=0)
 

@@ -100,7 +100,7 @@ def load_ckplus(
     ValueError
         If a tree is there more than once, a label cannot be read or is not a whole number from 0 to
         7, nothing is labelled, a sequence has a single image where two are needed, or a folder
-        holds images of another sequence, or one image twice.
+        holds images or the label of another sequence, or one image twice.
 
     See Also
     --------
@@ -145,16 +145,16 @@ def load_ckplus(
     images, labels = _find_tree(root, _IMAGE_TREES), _find_tree(root, _LABEL_TREES)
     data, target, sequences = [], [], []
     for folder in _sequences(labels):
-        emotion = _emotion(folder)
+        name = folder.relative_to(labels).as_posix()
+        stem = name.replace("/", "_")
+        emotion = _emotion(folder, stem)
         if emotion is None or (emotion == "contempt" and not include_contempt):
             continue
-        name = folder.relative_to(labels).as_posix()
-        clip = _images(images / name, name.replace("/", "_"))
+        clip = _images(images / name, stem)
         if not clip:
             raise FileNotFoundError(
                 f"sequence {name} has an emotion ({emotion}), but there are no images of it, such "
-                f"as {name.replace('/', '_')}_00000001.png, in {str(images / name)!r}; unpack the "
-                "images again."
+                f"as {stem}_00000001.png, in {str(images / name)!r}; unpack the images again."
             )
         if frames == "neutral_apex":
             if len(clip) < 2:
@@ -256,7 +256,7 @@ def _images(folder: Path, stem: str) -> list[str]:
     return [path for _, path in sorted(numbered.items())]
 
 
-def _emotion(folder: Path) -> str | None:
+def _emotion(folder: Path, stem: str) -> str | None:
     """The emotion of a sequence; None if it has none."""
     files = sorted(path for path in folder.glob("*_emotion.txt") if not path.name.startswith("."))
     if not files:
@@ -265,6 +265,11 @@ def _emotion(folder: Path) -> str | None:
         raise ValueError(
             f"{str(folder)!r} holds {len(files)} labels, such as {files[0].name} and "
             f"{files[1].name}; a sequence has one."
+        )
+    if not files[0].name.startswith(f"{stem}_"):
+        raise ValueError(
+            f"{str(folder)!r} holds {files[0].name}, the label of another sequence; expected a "
+            f"name that begins with {stem}_."
         )
     try:
         text = files[0].read_text(encoding="ascii").strip()

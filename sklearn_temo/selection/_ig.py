@@ -40,8 +40,8 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
 
     A network is trained on the data; then the Integrated Gradients [1]_ of every sample's own
     class are taken against several typical samples as baselines, and aggregated to one score for
-    each class and landmark. The k best landmarks that don't repeat each other are kept, with all
-    their columns.
+    each class and landmark. Of the best landmarks, `k` that repeat each other little are kept, with
+    all their columns.
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         Relative completeness gap that a pair of sample and baseline may have.
     redundancy : "avoid" or None, default="avoid"
         Neighbours on a face move together: each has a high score where one has, and says the same.
-        "avoid" chooses landmarks one by one: the first twenty as those that together explain most
-        of the classes and of what all landmarks do, where a high score makes it easier to be
+        "avoid" chooses landmarks one by one: about the first twenty as those that together explain
+        most of the classes and of what all landmarks do, where a high score makes it easier to be
         chosen; the others by score, which is lowered where a landmark is like one that was chosen.
         None takes the highest scores as they are.
     symmetric : "auto" or bool, default="auto"
@@ -252,11 +252,11 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
             gather,
             avoid_repeats=self.redundancy is not None,
         )
-        if not found.scores.any():
+        if not all((evidence.relevance.overall > 0).any() for evidence in found.rounds):
             warnings.warn(
                 f"no landmark has a score above 0: {type(estimator).__name__} answers all "
-                f"{len(X)} clips alike, as where none of them moves. Which {n_kept} of "
-                f"{layout.n_landmarks} landmarks are kept says nothing.",
+                f"{len(X)} clips alike, as where none of them moves, or with no number. Which "
+                f"{n_kept} of {layout.n_landmarks} landmarks are kept says nothing.",
                 UserWarning,
                 stacklevel=4,
             )

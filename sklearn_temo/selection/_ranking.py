@@ -54,7 +54,7 @@ def in_order(
     pairs : ndarray of int of shape (n_landmarks,), default=None
         The mirror partner of each landmark: both are chosen at once.
     courses : Courses, default=None
-        What the landmarks do, for a choice in which none says the same again; see
+        What the landmarks do, for an order in which repeats come later; see
         :func:`order_without_repeats`. None takes the scores as they are.
 
     Returns

@@ -1,4 +1,4 @@
-"""Choosing landmarks one by one, none of which says again what the chosen ones say."""
+"""Choosing landmarks one by one, where those that say again what was said come later."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ _STILL = 1e-6
 # Landmarks that are chosen by what they explain. So many explain most of what can be explained;
 # what they leave is small, and follows jitter.
 _N_EXPLAINING = 20
-# Variance that the regression takes for noise, in shares of what the landmarks vary on average.
+# Variance that the regression takes for noise, in shares of what the landmarks, weighted by their
+# scores, vary on average over all of them.
 _NOISE = 0.2
 # What the movements of the landmarks count beside the classes, which a few landmarks explain.
 _MOVEMENT = 9
@@ -122,7 +123,7 @@ class Courses:
 def order_without_repeats(
     scores: NDArray[np.floating], groups: list[NDArray[np.intp]], courses: Courses
 ) -> NDArray[np.intp]:
-    """Order in which groups of landmarks are chosen, such that none says the same again.
+    """Order in which groups of landmarks are chosen, in which repeats come later.
 
     The first are those that explain most together; see :func:`_explaining_groups`. From there on
     each choice is the highest score that is left, where scores are lowered for what is like a
@@ -158,8 +159,9 @@ def _explaining_groups(
 
     The classes and the landmarks' courses, weighted by the scores, are taken for linear functions
     of the courses of the chosen landmarks with normally distributed weights, whose variance is the
-    landmark's score, and noise: each choice is the group whose knowledge would lower the remaining
-    variance most.
+    landmark's score, and noise: each choice is the group with which the penalised sum of squares of
+    the best fit (that of ridge regression) becomes least. A pair counts with all that both explain.
+    It ends where twenty landmarks or one more are chosen, or nothing is left to explain.
     """
     landmarks = courses.landmarks.astype(np.float64) * np.sqrt(scores)[:, None]
     n_components, n_landmarks, n_courses = landmarks.shape
@@ -186,7 +188,7 @@ def _explaining_groups(
             break
         chosen.append(best)
         is_left[best] = False
-        of_best = rest[best].copy()
+        of_best = rest[best]
         rest -= (blocks @ of_best.T) @ np.linalg.solve(covariance[best], of_best)
     return chosen
 
@@ -202,7 +204,8 @@ def _damped_order(
 ) -> NDArray[np.intp]:
     """All groups: the given first ones, then the highest scores, lowered by what was chosen.
 
-    A score is multiplied by one minus a power of the similarity with the most similar chosen one.
+    A score is multiplied by one minus a power of the similarity with the most similar chosen one,
+    and keeps a least share. Groups are as similar as their most similar members.
     """
     damping = np.maximum(1 - similarity**_SHARPNESS, _LEAST_SHARE)
     lowered = np.ones(len(scores))
