@@ -206,11 +206,14 @@ def _find_tree(root: Path, names: tuple[str, ...]) -> Path:
             f"{_DEPTH} folders below it; pass the folder that CK+ was unpacked in."
         )
     # What links lead to twice is there once.
-    found = list({folder.resolve(): folder for folder in reversed(found)}.values())[::-1]
-    if len(found) > 1:
+    distinct: dict[Path, Path] = {}
+    for folder in found:
+        distinct.setdefault(folder.resolve(), folder)
+    if len(distinct) > 1:
         raise ValueError(
-            f"{str(root)!r} holds {len(found)} copies of the same part of CK+ "
-            f"({', '.join(repr(str(folder)) for folder in found)}); pass the folder of one."
+            f"{str(root)!r} holds {len(distinct)} copies of the same part of CK+ "
+            f"({', '.join(repr(str(folder)) for folder in distinct.values())}); "
+            "pass the folder of one."
         )
     return found[0]
 

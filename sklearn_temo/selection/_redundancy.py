@@ -144,16 +144,20 @@ def order_without_repeats(
     """
     # Not a number where a network yields none, of which it was warned.
     relevance = np.nan_to_num(scores).astype(np.float64)
-    width = max(map(len, groups))
-    # A single landmark is all members of its group.
-    members = np.array([np.resize(group, width) for group in groups])
+    sizes = np.array([len(group) for group in groups])
+    # A single landmark fills its row, but counts once.
+    members = np.array([np.resize(group, sizes.max()) for group in groups])
+    counts = np.arange(sizes.max()) < sizes[:, None]
     similarity = courses.similarity()[members][:, :, members].max(axis=(1, 3))
-    first = _explaining_groups(relevance, groups, courses)
+    first = _explaining_groups(relevance, members, counts, courses)
     return _damped_order(relevance[members[:, 0]], similarity, first)
 
 
 def _explaining_groups(
-    scores: NDArray[np.float64], groups: list[NDArray[np.intp]], courses: Courses
+    scores: NDArray[np.float64],
+    members: NDArray[np.intp],
+    counts: NDArray[np.bool_],
+    courses: Courses,
 ) -> list[int]:
     """The groups that explain most of the classes, and of what all landmarks do.
 
@@ -168,17 +172,15 @@ def _explaining_groups(
     landmarks /= np.sqrt(np.square(landmarks).sum() / n_landmarks) or 1
     wanted = _shares(courses.classes.astype(np.float64))
     wanted += _MOVEMENT * _shares(landmarks.reshape(n_components, -1))
-    width = max(map(len, groups))
-    members = np.array([[*group, *[n_landmarks] * (width - len(group))] for group in groups])
-    nothing = np.zeros((n_components, 1, n_courses))
-    landmarks = np.concatenate([landmarks, nothing], axis=1)[:, members]
+    n_groups, width = members.shape
     size = width * n_courses
-    blocks = landmarks.reshape(n_components, len(groups), size).transpose(1, 2, 0).copy()
+    blocks = (landmarks[:, members] * counts[..., None]).reshape(n_components, n_groups, size)
+    blocks = blocks.transpose(1, 2, 0).copy()
     # Divided by the covariance of what is not explained yet.
     rest = blocks / _NOISE
     chosen: list[int] = []
-    is_left = np.ones(len(groups), dtype=bool)
-    while is_left.any() and sum(len(groups[i]) for i in chosen) < _N_EXPLAINING:
+    is_left = np.ones(n_groups, dtype=bool)
+    while is_left.any() and counts[chosen].sum() < _N_EXPLAINING:
         covariance = np.eye(size) + rest @ blocks.transpose(0, 2, 1)
         explained = (rest @ wanted) @ rest.transpose(0, 2, 1)
         gain = np.linalg.solve(covariance, explained).trace(axis1=1, axis2=2)
@@ -208,15 +210,13 @@ def _damped_order(
     and keeps a least share. Groups are as similar as their most similar members.
     """
     damping = np.maximum(1 - similarity**_SHARPNESS, _LEAST_SHARE)
-    lowered = np.ones(len(scores))
-    order = np.empty(len(scores), dtype=np.intp)
+    lowered = damping[first].min(axis=0, initial=1)
+    order = list(first)
     is_left = np.ones(len(scores), dtype=bool)
-    for place in range(len(scores)):
-        if place < len(first):
-            best = first[place]
-        else:
-            best = int(np.where(is_left, scores * lowered, -1).argmax())
-        order[place] = best
+    is_left[first] = False
+    while is_left.any():
+        best = int(np.where(is_left, scores * lowered, -1).argmax())
+        order.append(best)
         is_left[best] = False
         np.minimum(lowered, damping[best], out=lowered)
-    return order
+    return np.array(order, dtype=np.intp)
