@@ -544,3 +544,21 @@ def test_what_is_not_finite_is_refused_in_prediction_too(fitted, aligned, value,
     X[-1, column] = value
     with pytest.raises(ValueError, match=r"Input X contains (NaN|infinity)"):
         fitted.predict(X)
+
+
+@pytest.mark.parametrize("n_frames", [1, 2, 4])
+def test_an_array_that_needs_no_conversion_is_looked_at_like_any_other(n_frames):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(12, n_frames * 15)).astype(np.float32)
+    temo = TEMOClassifier(n_frames=n_frames, max_epochs=2, random_state=0).fit(X, np.arange(12) % 2)
+    expected = temo.predict_proba(X.tolist())
+    np.testing.assert_array_equal(temo.predict_proba(X), expected)
+    np.testing.assert_array_equal(temo.predict(X), temo.classes_[expected.argmax(axis=1)])
+    for broken, message in (
+        (X[:, 3:], "X has"),
+        (X[0], "Expected 2D array"),
+        (X[:0], "0 sample"),
+        (np.where(np.arange(X.shape[1]) == 7, np.float32("nan"), X), "Input X contains NaN"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            temo.predict(broken)

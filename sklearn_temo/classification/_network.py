@@ -109,8 +109,8 @@ class TEMONet(nn.Module):
         """Set where the disturbances of training are drawn from; None is torch's own generator."""
         self.generator = self.head.generator = generator
 
-    def centred(self, x: Tensor) -> Tensor:
-        """The first frame, then the temporal filters of the later ones; both without their means.
+    def filtered(self, x: Tensor) -> Tensor:
+        """The first frame, then the temporal filters of the later ones.
 
         Parameters
         ----------
@@ -120,11 +120,25 @@ class TEMONet(nn.Module):
         -------
         Tensor of shape (n_clips, (1 + n_filters) * n_landmarks * n_coords)
         """
-        if self.later_embedding is not None:
-            later = x[:, self.n_inputs :].unflatten(1, (-1, self.n_inputs))
-            waves = torch.matmul(self.basis, later)
-            x = torch.cat([x[:, : self.n_inputs], waves.flatten(1)], dim=1)
-        return (x - self.mean) * self.gain
+        # The filter of a single later frame is 1.
+        if self.later_embedding is None or self.basis.shape[1] == 1:
+            return x
+        later = x[:, self.n_inputs :].unflatten(1, (-1, self.n_inputs))
+        waves = torch.matmul(self.basis, later)
+        return torch.cat([x[:, : self.n_inputs], waves.flatten(1)], dim=1)
+
+    def centred(self, x: Tensor) -> Tensor:
+        """What :meth:`filtered` makes of clips, without its mean and times the gain.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_clips, n_frames * n_landmarks * n_coords)
+
+        Returns
+        -------
+        Tensor of shape (n_clips, (1 + n_filters) * n_landmarks * n_coords)
+        """
+        return (self.filtered(x) - self.mean) * self.gain
 
     def reduced(self, x: Tensor) -> Tensor:
         """Principal components of the first frame and of each filter.

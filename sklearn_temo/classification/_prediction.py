@@ -115,7 +115,7 @@ class Prediction:
         # By value: optimizers need not count what they write.
         return self.module is module and all(map(torch.equal, self.source, _weights(module)))
 
-    def of_clips(self, X: NDArray[np.float32]) -> Tensor:
+    def of_clips(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits of any number of clips.
 
         Parameters
@@ -124,8 +124,7 @@ class Prediction:
 
         Returns
         -------
-        Tensor of shape (n_clips, n_classes)
-            On the CPU.
+        ndarray of shape (n_clips, n_classes)
         """
         found = []
         with torch.inference_mode():
@@ -134,21 +133,19 @@ class Prediction:
                 # torch warns of arrays that are read-only, as if it were to write.
                 x = torch.as_tensor(rows) if rows.flags.writeable else torch.tensor(rows)
                 hidden = self._hidden(x.to(self.bias.device))
-                found.append(linear(gelu(hidden), self.weight, self.offset).cpu())
-        return torch.cat(found)
+                found.append(linear(gelu(hidden), self.weight, self.offset).cpu().numpy())
+        return np.concatenate(found)
 
     def _hidden(self, x: Tensor) -> Tensor:
         """Units before the nonlinearity, Tensor of shape (n_clips, n_all_hidden)."""
         n_inputs = self.module.n_inputs
-        means = self.module.mean
-        found = (x[:, :n_inputs] - means[:n_inputs]) @ self.first
-        if self.later is not None:
-            later = x[:, n_inputs:].view(len(x), -1, n_inputs)
-            waves = torch.matmul(self.module.basis, later) - means[n_inputs:].view(-1, n_inputs)
-            # As one matrix: torch would multiply the clips one by one.
-            hidden = waves.view(-1, n_inputs) @ self.later
-            found = torch.cat([found, hidden.view(len(x), -1)], dim=1)
-        return found + self.bias
+        z = self.module.filtered(x) - self.module.mean
+        if self.later is None:
+            return z @ self.first + self.bias
+        # As one matrix: torch would multiply the clips one by one.
+        hidden = z[:, n_inputs:].reshape(-1, n_inputs) @ self.later
+        parts = [z[:, :n_inputs] @ self.first, hidden.view(len(x), -1)]
+        return torch.cat(parts, dim=1) + self.bias
 
 
 def _weights(module: TEMONet) -> list[Tensor]:

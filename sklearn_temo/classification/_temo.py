@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import assert_all_finite, check_random_state
@@ -328,10 +329,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ndarray of shape (n_clips, n_classes)
             In the order of `classes_`.
         """
-        check_is_fitted(self, "net_")
-        # The logits tell what is not finite.
-        X = validate_data(self, X, dtype=np.float32, reset=False, ensure_all_finite=False)
-        return torch.softmax(self._logits(X), dim=1).numpy()
+        return softmax(self._logits(X), axis=1)
 
     def predict(self, X):
         """The most probable classes.
@@ -346,7 +344,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ndarray of shape (n_clips,)
             Labels.
         """
-        best = self.predict_proba(X).argmax(axis=1)
+        best = self._logits(X).argmax(axis=1)
         return self.classes_[best]
 
     @property
@@ -372,13 +370,24 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self._prediction = Prediction.of(net.module_, self._mirror)
 
     def _logits(self, X):
-        """Logits of clips, Tensor of shape (n_clips, n_classes) on the CPU."""
+        """Logits of clips, ndarray of shape (n_clips, n_classes)."""
+        check_is_fitted(self, "net_")
+        # For one clip the checks are most of the time, and such an array passes them.
+        is_ready = type(X) is np.ndarray and X.dtype == np.float32 and X.ndim == 2 and len(X) > 0
+        X = validate_data(
+            self,
+            X,
+            reset=False,
+            skip_check_array=is_ready,
+            dtype=np.float32,
+            ensure_all_finite=False,
+        )
         prediction = self.__dict__.get("_prediction")
         if prediction is None or not prediction.is_of(self.net_.module_):
             self._set_net(self.net_)
         logits = self._prediction.of_clips(X)
         # What is not finite shows in the few logits, cheaper than in the many columns.
-        if not torch.isfinite(logits.sum()):
+        if not np.isfinite(logits.sum()):
             assert_all_finite(X, input_name="X", estimator_name=type(self).__name__)
         return logits
 
