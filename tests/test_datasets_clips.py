@@ -206,3 +206,12 @@ def test_a_csv_file_without_clips_or_of_another_encoding(tmp_path):
         load_clip_folder(write_csv(tmp_path, "path,label\n"))
     with pytest.raises(ValueError, match="no CSV file in UTF-8"):
         load_clip_folder(write_csv(tmp_path, "path,label\nä.mp4,x\n", encoding="latin-1"))
+
+
+def test_a_csv_file_that_names_a_clip_or_a_column_twice(tmp_path):
+    plant(tmp_path, "a.mp4", "b.mp4")
+    table = write_csv(tmp_path, "path,label\na.mp4,fear\nb.mp4,fear\n./a.mp4,anger\n")
+    with pytest.raises(ValueError, match=r"names 1 clips more than once \(.*a\.mp4\)"):
+        load_clip_folder(table)
+    with pytest.raises(ValueError, match="with label more than once"):
+        load_clip_folder(write_csv(tmp_path, "path,label,label\na.mp4,fear,anger\n"))

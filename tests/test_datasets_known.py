@@ -67,7 +67,7 @@ def test_images_are_in_the_order_of_their_numbers(tmp_path):
     plant(tmp_path, *images("S052/004", (10, 9, 8, 100)))
     plant(tmp_path, "cohn-kanade-images/S052/004/._S052_004_00000001.png")
     plant(tmp_path, "cohn-kanade-images/S052/004/notes_1.txt")
-    label(tmp_path, "S052/004", "6.0")
+    label(tmp_path, "S052/004", "6.0", last=100)
     numbers = [int(name.split("_")[2][:8]) for name in names(load_ckplus(tmp_path).data[0])]
     assert numbers == [8, 9, 10, 100]
     (neutral_apex,) = load_ckplus(tmp_path, frames="neutral_apex").data
@@ -187,7 +187,7 @@ def test_an_emotion_without_images(ckplus):
 
 def test_a_neutral_face_and_an_apex_take_two_images(tmp_path):
     plant(tmp_path, *images("S005/001", (1,)))
-    label(tmp_path, "S005/001", "1")
+    label(tmp_path, "S005/001", "1", last=1)
     assert len(load_ckplus(tmp_path).data[0]) == 1
     with pytest.raises(ValueError, match="S005/001 has the single image"):
         load_ckplus(tmp_path, frames="neutral_apex")
@@ -313,3 +313,10 @@ def test_no_videos_of_ravdess(tmp_path, ravdess):
     only = tmp_path / "Video_Speech_Actor_01"
     with pytest.raises(ValueError, match=r"channel='song' .* holds 1 videos"):
         load_ravdess(only, channel="song")
+
+
+def test_a_sequence_that_ends_before_its_apex_is_told(ckplus):
+    (ckplus / images("S010/001", [3])[0]).unlink()
+    with pytest.warns(UserWarning, match=r"1 sequences .*: S010/001 ends with image 2, not 3\."):
+        bunch = load_ckplus(ckplus, frames="neutral_apex")
+    assert names(bunch.data[1]) == ["S010_001_00000001.png", "S010_001_00000002.png"]

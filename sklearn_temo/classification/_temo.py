@@ -104,7 +104,10 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     net_ : skorch.NeuralNetClassifier
         The fitted net.
     module_ : torch.nn.Module
-        The network itself: rows in, logits in the order of `classes_` out.
+        The network itself: rows in, logits in the order of `classes_` out, of clips as they are.
+        Where there are mirror pairs, :meth:`predict_proba` takes the mean of these and of those of
+        the mirror images. It follows changes to the parameters of the network, but not to its
+        buffers.
     layout_ : LandmarkLayout
         Frames, landmarks and coordinates of the data.
     mirror_pairs_ : ndarray of int of shape (n_landmarks,) or None
@@ -274,7 +277,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         classes : array-like of shape (n_classes,), default=None
             All labels that will ever come; needed in the first call only. The first call also
             fixes the principal components, the weights of the classes and the mirror pairs: let it
-            hold clips of all kinds.
+            hold clips of all kinds. Of parameters that are set after it only `lr` has an effect.
 
         Returns
         -------
@@ -349,7 +352,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     @property
     def module_(self):
-        """The trained network: rows in, logits out."""
+        """The trained network: rows in, logits of clips as they are out."""
         check_is_fitted(self, "net_")
         return self.net_.module_
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from pathlib import Path
 from typing import Any, Literal
 
@@ -102,6 +103,11 @@ def load_ckplus(
         7, nothing is labelled, a sequence has a single image where two are needed, or a folder
         holds images or the label of another sequence, or one image twice.
 
+    Warns
+    -----
+    UserWarning
+        If the last image of a sequence is not the one that the name of its label holds, the apex.
+
     See Also
     --------
     load_ravdess, fetch_cremad : Videos of actors.
@@ -144,6 +150,7 @@ def load_ckplus(
         raise FileNotFoundError(f"data_home={str(root)!r}: no such folder.")
     images, labels = _find_tree(root, _IMAGE_TREES), _find_tree(root, _LABEL_TREES)
     data, target, sequences = [], [], []
+    unlike: list[str] = []
     for folder in _sequences(labels):
         name = folder.relative_to(labels).as_posix()
         stem = name.replace("/", "_")
@@ -156,6 +163,7 @@ def load_ckplus(
                 f"sequence {name} has an emotion ({emotion}), but there are no images of it, such "
                 f"as {stem}_00000001.png, in {str(images / name)!r}; unpack the images again."
             )
+        unlike += _cut_short(folder, clip, name)
         if frames == "neutral_apex":
             if len(clip) < 2:
                 raise ValueError(
@@ -171,6 +179,14 @@ def load_ckplus(
         raise ValueError(
             f"no sequence in {str(labels)!r} has an emotion{other}: expected files such as "
             "S005/001/S005_001_00000011_emotion.txt; unpack the labels again."
+        )
+    if unlike:
+        warnings.warn(
+            f"{len(unlike)} sequences do not end with the image that their label names, the apex: "
+            f"{', '.join(unlike[:3])}{', ...' if len(unlike) > 3 else ''}. If unpacking was "
+            "interrupted, unpack the images again.",
+            UserWarning,
+            stacklevel=2,
         )
     if return_X_y:
         return data, np.array(target)
@@ -202,8 +218,8 @@ def _find_tree(root: Path, names: tuple[str, ...]) -> Path:
         ]
     if not found:
         raise FileNotFoundError(
-            f"no folder {names[0]!r} with folders such as S005 in it, in {str(root)!r} or up to "
-            f"{_DEPTH} folders below it; pass the folder that CK+ was unpacked in."
+            f"no folder {names[0]!r} with folders such as S005 in it, in {str(root)!r} or at most "
+            f"{_DEPTH - 1} folders deeper; pass the folder that CK+ was unpacked in."
         )
     # What links lead to twice is there once.
     distinct: dict[Path, Path] = {}
@@ -259,9 +275,23 @@ def _images(folder: Path, stem: str) -> list[str]:
     return [path for _, path in sorted(numbered.items())]
 
 
+def _cut_short(labels: Path, clip: list[str], name: str) -> list[str]:
+    """What is to be told of a sequence that does not end where its label says; or nothing."""
+    (file,) = _label_files(labels)
+    apex = re.fullmatch(r".*_(\d+)_emotion", file.stem)
+    found = _IMAGE.fullmatch(Path(clip[-1]).name)
+    if apex is None or found is None or int(apex[1]) == int(found[2]):
+        return []
+    return [f"{name} ends with image {int(found[2])}, not {int(apex[1])}"]
+
+
+def _label_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*_emotion.txt") if not path.name.startswith("."))
+
+
 def _emotion(folder: Path, stem: str) -> str | None:
     """The emotion of a sequence; None if it has none."""
-    files = sorted(path for path in folder.glob("*_emotion.txt") if not path.name.startswith("."))
+    files = _label_files(folder)
     if not files:
         return None
     if len(files) > 1:

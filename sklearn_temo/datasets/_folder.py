@@ -57,7 +57,7 @@ def load_clip_folder(
         If the folder, the CSV file or files named in it don't exist, or a folder cannot be read.
     ValueError
         If there are no clips, clips lie outside of any class, only some have a group, or the CSV
-        file lacks a column or a value.
+        file lacks a column or a value, or has a column or a clip twice.
 
     Examples
     --------
@@ -138,6 +138,14 @@ def _csv_rows(source: Path) -> list[tuple[str, str, str | None]]:
         )
     if not rows:
         raise ValueError(f"{str(source)!r} has a header but no clips.")
+    # One clip in two rows could be trained on and tested on.
+    counts = Counter(os.path.normpath(clip) for clip, _, _ in rows)
+    twice = [clip for clip, count in counts.items() if count > 1]
+    if twice:
+        raise ValueError(
+            f"{str(source)!r} names {len(twice)} clips more than once ({_first(twice)}): each must "
+            "have one row."
+        )
     return rows
 
 
@@ -159,6 +167,12 @@ def _csv_lines(source: Path) -> list[tuple[int, dict[str, str]]]:
 
 
 def _check_header(source: Path, header: Sequence[Any]) -> None:
+    doubled = [column for column in _COLUMNS if list(header).count(column) > 1]
+    if doubled:
+        raise ValueError(
+            f"{str(source)!r} has the columns {list(header)}, with {' and '.join(doubled)} more "
+            "than once."
+        )
     lacking = [column for column in ("path", "label") if column not in header]
     if lacking:
         raise ValueError(
