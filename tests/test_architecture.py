@@ -17,11 +17,12 @@ PACKAGE = "sklearn_temo"
 CHECKOUT = Path(__file__).parents[1]
 SOURCES = sorted((CHECKOUT / PACKAGE).rglob("*.py"))
 
-GROUND = {"layout", "symmetry", "mesh", "_progress", "_whole"}
+GROUND = {"layout", "symmetry", "mesh", "_place", "_progress", "_whole"}
 WINGS = {"extraction", "alignment", "classification", "attribution", "inspection", "datasets"}
 
 # A part of the package is a folder or a module right below it; each may import itself and these.
 MAY_IMPORT: dict[str, set[str]] = {
+    "_place": set(),
     "_progress": set(),
     "_whole": set(),
     "layout": set(),

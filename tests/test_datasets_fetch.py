@@ -375,3 +375,12 @@ def test_what_cannot_be_fetched_is_said_before(tmp_path, choice, error, message)
 def test_a_single_actor_is_told_to_be_a_list(site, tmp_path, actors):
     with pytest.raises(TypeError, match=rf"actors must be a list.*pass \[{actors!r}\]"):
         site.fetch(tmp_path, actors=actors)
+
+
+@pytest.mark.parametrize("name", ["home", "home/VideoFlash"])
+def test_a_file_where_clips_should_go(tmp_path, name):
+    place = tmp_path / name
+    place.parent.mkdir(exist_ok=True)
+    place.touch()
+    with pytest.raises(NotADirectoryError, match=f"data_home=.*{name}' is a file; name a folder"):
+        fetch_cremad(tmp_path / "home", actors=[1001])

@@ -17,7 +17,12 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from skorch import NeuralNetClassifier
 
-from sklearn_temo import IGLandmarkSelector, TEMOClassifier, make_temo_pipeline
+from sklearn_temo import (
+    FaceLandmarkTransformer,
+    IGLandmarkSelector,
+    TEMOClassifier,
+    make_temo_pipeline,
+)
 from sklearn_temo.selection import _memory
 
 N_FITS = "SKLEARN_TEMO_TEST_FITS"
@@ -432,3 +437,15 @@ def test_blocks_are_reported(tmp_path, n_fits, aligned, make_task_recorder, caps
     # 84 clips in blocks of 80 / 8, five baselines.
     assert recorder.ended.count(("IGLandmarkSelector", "block")) == 9 * 5
     assert "420 of 420 pairs" in capsys.readouterr().out
+
+
+def test_a_memory_without_a_name_is_refused_before_anything_is_done(
+    tmp_path, n_fits, aligned, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match='memory="" names no folder: pass None'):
+        selector(tmp_path).set_params(memory="").fit(*aligned)
+    with pytest.raises(ValueError, match='memory="" names no folder: pass None'):
+        FaceLandmarkTransformer(memory="").transform([np.zeros((2, 8, 8, 3), dtype=np.uint8)])
+    assert n_fits() == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["fits"]

@@ -127,7 +127,8 @@ def fetch_cremad(
     FileNotFoundError
         Naming the address at which there is no such file.
     OSError
-        If a server refuses or cannot be reached, time and again, or the disk is full.
+        If a server refuses or cannot be reached, time and again, the disk is full, or `data_home`
+        is a file.
     ValueError
         If an actor, an emotion or a sentence is not known, a pointer is none, or a clip is not what
         its hash says; then it is removed.
@@ -167,6 +168,11 @@ def fetch_cremad(
         if not url.startswith(("https://", "http://")):
             raise ValueError(f"{parameter} must begin with https:// or http://, got {url!r}.")
     folder = Path(data_home) / "VideoFlash"
+    for place in (folder.parent, folder):
+        if place.exists() and not place.is_dir():
+            raise NotADirectoryError(
+                f"data_home={str(data_home)!r}: {str(place)!r} is a file; name a folder."
+            )
     _fetch_all(folder, [name.file for name in names], base_url, pointers_url, verbose)
     data = [str(folder / name.file) for name in names]
     target = np.array([EMOTIONS[name.emotion] for name in names])

@@ -18,6 +18,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from .._place import named_folder
 from ._clip_landmarks import FaceTrack
 from ._clips import Clip
 
@@ -42,7 +43,7 @@ def store_folder(memory: Any) -> Path | None:
     """
     place = memory if isinstance(memory, (str, os.PathLike)) else getattr(memory, "location", None)
     if isinstance(memory, (str, os.PathLike)):
-        place = os.path.expanduser(memory)
+        place = named_folder(memory)
     return None if place is None else Path(place) / "face_landmarks"
 
 

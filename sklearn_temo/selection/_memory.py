@@ -17,6 +17,8 @@ import joblib
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_memory
 
+from .._place import named_folder
+
 # Their code is known by their versions; all other code is told by its text.
 _KNOWN_BY_VERSION = ("numpy", "scikit-learn", "sklearn-temo", "skorch", "torch")
 # A file that is younger may not be what was imported.
@@ -84,7 +86,7 @@ def remember(
     done = _Work(work)
     try:
         if isinstance(memory, str | os.PathLike):
-            memory = os.path.expanduser(memory)
+            memory = named_folder(memory)
         memory = check_memory(memory)
         kept = memory.cache(_keyed, ignore=["work"])
         found = kept(key, done)
