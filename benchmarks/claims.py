@@ -18,10 +18,10 @@ import joblib
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from sklearn_temo import FaceLandmarkTransformer, LandmarkAligner, LandmarkLayout
+from sklearn_temo import FaceLandmarkTransformer, LandmarkAligner, LandmarkLayout, mesh
 from sklearn_temo.datasets import load_clip_folder
 
-from .claims_folds import Record, Split, records_of
+from .claims_folds import N_INNER_FOLDS, Record, Split, records_of
 from .claims_report import write_report
 from .pipeline_figures import CKPLUS
 
@@ -48,7 +48,7 @@ def main() -> None:
             "the project; set SKLEARN_TEMO_CKPLUS to the path of neutral_apex.npz, or pass --data"
         )
     X, y, groups, layout = _read(arguments.data, arguments.n_frames, arguments.work)
-    X = LandmarkAligner(n_frames=layout.n_frames).fit_transform(X)
+    X = _aligned(X, layout)
     splits = [
         Split(X, y, groups, train, test, layout, repeat)
         for repeat in range(arguments.n_repeats)
@@ -56,6 +56,7 @@ def main() -> None:
             arguments.n_folds, shuffle=True, random_state=_FIRST_DEAL + repeat
         ).split(X, y, groups)
     ]
+    _check_people(splits)
     remembered = joblib.Memory(arguments.work, verbose=0).cache(records_of)
     folds: list[list[Record]] = []
     # Arrays go as they are: as memory maps they would be told from those of a run in one process.
@@ -72,6 +73,30 @@ def main() -> None:
         f"{arguments.n_repeats} x {arguments.n_folds} folds by person"
     )
     print(write_report(repeats, layout, about, arguments.out))
+
+
+def _aligned(X: np.ndarray, layout: LandmarkLayout) -> np.ndarray:
+    """First frames, and displacements from them; of faces, without the pose of the head."""
+    if mesh.is_full_mesh(layout.n_landmarks):
+        aligner = LandmarkAligner(n_frames=layout.n_frames, n_coords=layout.n_coords)
+        return aligner.fit_transform(X)
+    clips = np.array(layout.unflatten(X), dtype=np.float32)
+    clips[:, 1:] -= clips[:, :1]
+    return layout.flatten(clips)
+
+
+def _check_people(splits: list[Split]) -> None:
+    """Leave where the training people of a fold are too few to choose anything among them."""
+    for split in splits:
+        people = split.groups[split.train]
+        for label in np.unique(split.y):
+            n_people = len(np.unique(people[split.y[split.train] == label]))
+            if n_people < N_INNER_FOLDS:
+                sys.exit(
+                    f"{label}: a fold trains on {n_people} people who show it, and choosing among "
+                    f"them takes {N_INNER_FOLDS}. Leave the class out, add people, or pass a "
+                    "larger --n-folds."
+                )
 
 
 def _read(

@@ -20,10 +20,12 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
 from sklearn_temo import FaceMirror, IGLandmarkSelector, LandmarkLayout, TEMOClassifier
+from sklearn_temo.symmetry import Mirror
 
 KS = (5, 10, 20, 40, 64, 128, 234, 468)
 STEPS = (234, 128, 64, 40, 20, 10)
 N_DRAWS = 3
+N_INNER_FOLDS = 3
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,8 @@ def _all_classes(split: Split) -> Iterator[Record]:
 def _one_vs_rest(split: Split) -> Iterator[Record]:
     everything = np.arange(split.layout.n_landmarks)
     ways = ["", ", mirrored", ", standardised", ", standardised, mirrored"]
+    if Mirror.from_clips(split.X[split.train], split.layout) is None:
+        ways = ["", ", standardised"]
     names = ["T-EMO", *(f"{kernel} SVM{way}" for way in ways for kernel in ("linear", "RBF"))]
     for emotion in np.unique(split.y):
         y = np.where(split.y == emotion, emotion, "rest")
@@ -123,6 +127,7 @@ def _one_vs_rest(split: Split) -> Iterator[Record]:
         selector = IGLandmarkSelector(
             k=min(128, len(everything)),
             n_frames=split.layout.n_frames,
+            n_coords=split.layout.n_coords,
             random_state=split.seed,
         ).fit(split.X[split.train], y[split.train])
         kept = np.argsort(selector.ranking_)[: selector.get_landmark_support().sum()]
@@ -148,7 +153,11 @@ def _selections(split: Split) -> Iterator[tuple[str, int, np.ndarray]]:
                 yield "IG", k, np.arange(n_landmarks)
                 continue
             selector = IGLandmarkSelector(
-                k=k, n_frames=split.layout.n_frames, memory=memory, random_state=split.seed
+                k=k,
+                n_frames=split.layout.n_frames,
+                n_coords=split.layout.n_coords,
+                memory=memory,
+                random_state=split.seed,
             ).fit(X, y)
             yield "IG", k, selector.get_landmark_support(indices=True)
             yield "bottom", k, np.argsort(selector.landmark_scores_, kind="stable")[:k]
@@ -204,11 +213,12 @@ def _tried(
 def _classifier(name: str, split: Split, n_features: int) -> Any:
     """T-EMO as it is, and all others with their parameters tuned on the training people."""
     search = {
-        "cv": StratifiedGroupKFold(3, shuffle=True, random_state=split.seed),
+        "cv": StratifiedGroupKFold(N_INNER_FOLDS, shuffle=True, random_state=split.seed),
         "scoring": "balanced_accuracy",
         "error_score": "raise",
     }
-    temo = TEMOClassifier(n_frames=split.layout.n_frames, random_state=split.seed)
+    shape = {"n_frames": split.layout.n_frames, "n_coords": split.layout.n_coords}
+    temo = TEMOClassifier(random_state=split.seed, **shape)
     if name == "T-EMO, tuned":
         grid = {"mirror": ["auto", False], "first_frame_dropout": [0.5, 1.0]}
         return GridSearchCV(temo, grid, **search)
@@ -218,13 +228,13 @@ def _classifier(name: str, split: Split, n_features: int) -> Any:
             n_members=1 if name == "T-EMO, one member" else temo.n_members,
             mirror=False if name == "T-EMO, not mirrored" else temo.mirror,
         )
-    layout = LandmarkLayout.from_n_features(n_features, split.layout.n_frames, 3)
+    layout = LandmarkLayout.from_n_features(n_features, **shape)
     # What T-EMO has by default the others may choose: movement without depth, on one scale.
     frames: list[Any] = ["passthrough"]
     if layout.n_frames > 1:
         frames += [
             FunctionTransformer(_movement, kw_args={"layout": layout, "n_coords": n})
-            for n in (3, 2)
+            for n in sorted({layout.n_coords, min(2, layout.n_coords)}, reverse=True)
         ]
     models: dict[str, tuple[Any, list[float]]] = {
         "linear SVM": (SVC(kernel="linear"), [0.003, 0.02, 0.2]),
@@ -239,7 +249,7 @@ def _classifier(name: str, split: Split, n_features: int) -> Any:
         frames, scales = frames[:1], scales[:1]
     steps: list[tuple[str, Any]] = [("frames", "passthrough"), ("scale", StandardScaler())]
     if "mirrored" in ways:
-        steps.insert(0, ("mirror", FaceMirror(n_frames=split.layout.n_frames)))
+        steps.insert(0, ("mirror", FaceMirror(**shape)))
     if base == "logistic regression":
         # All components: the same model, since its penalty does not see turns, in a tenth of time.
         steps.append(("turn", PCA(svd_solver="full")))

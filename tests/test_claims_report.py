@@ -1,10 +1,20 @@
 """The benchmark of the claims: people kept apart, and arithmetic."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.base import clone
 
-from benchmarks.claims_folds import Record, Split, _classifier, _n_parameters, records_of
+from benchmarks.claims import _aligned, _check_people
+from benchmarks.claims_folds import (
+    Record,
+    Split,
+    _classifier,
+    _n_parameters,
+    _one_vs_rest,
+    records_of,
+)
 from benchmarks.claims_report import (
     _agreement,
     _figure_of_faces,
@@ -12,8 +22,13 @@ from benchmarks.claims_report import (
     nogueira_stability,
     write_report,
 )
-from sklearn_temo import LandmarkLayout
+from sklearn_temo import LandmarkAligner, LandmarkLayout
+from sklearn_temo.datasets import make_expression_clips
 from sklearn_temo.datasets._action_units import moving_landmarks
+
+WITHOUT_MIRROR = [
+    f"{kernel} SVM{way}" for kernel in ("linear", "RBF") for way in ("", ", standardised")
+]
 
 
 def test_stability_of_equal_sets_is_1_and_of_random_ones_about_0():
@@ -121,3 +136,34 @@ def test_the_picture_of_the_faces_is_drawn(tmp_path):
     record = Record("happy", "IG", 20, "T-EMO", kept, names, names, 1.0, 1.0, 1)
     _figure_of_faces([[[record]]], tmp_path / "faces.png")
     assert (tmp_path / "faces.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_faces_are_aligned_and_other_landmarks_become_displacements():
+    hands = LandmarkLayout(n_frames=3, n_landmarks=21, n_coords=2)
+    clips = np.random.default_rng(0).normal(size=(4, *hands.shape))
+    found = hands.unflatten(_aligned(hands.flatten(clips), hands))
+    np.testing.assert_allclose(found[:, 0], clips[:, 0], rtol=1e-6)
+    np.testing.assert_allclose(found[:, 1:], clips[:, 1:] - clips[:, :1], atol=1e-6)
+    made = make_expression_clips(n_clips=7, n_frames=2, random_state=0)
+    faces = LandmarkLayout(n_frames=2, n_landmarks=468, n_coords=3)
+    expected = LandmarkAligner(n_frames=2).fit_transform(made.data)
+    np.testing.assert_array_equal(_aligned(made.data, faces), expected)
+
+
+def test_too_few_people_are_told_before_anything_is_done(tiny):
+    split, _ = tiny
+    _check_people([split])
+    few = replace(split, groups=np.where(split.y == "surprise", 0, split.groups))
+    with pytest.raises(SystemExit, match="surprise: a fold trains on 1 people who show it"):
+        _check_people([few])
+
+
+def test_landmarks_without_mirror_partners_are_tried_without_mirror_images(tiny, tmp_path):
+    split, records = tiny
+    lop_sided = split.X + np.linspace(0, 9, split.X.shape[1], dtype=np.float32)
+    names = {record.classifier for record in _one_vs_rest(replace(split, X=lop_sided))}
+    assert names == {"T-EMO", *WITHOUT_MIRROR}
+    kept = [r for r in records if not r.classifier.endswith(", mirrored")]
+    text = write_report([[kept]], split.layout, "few", tmp_path)
+    assert "with mirrored clips" not in text
+    assert "with mirrored clips" in write_report([[records]], split.layout, "few", tmp_path)

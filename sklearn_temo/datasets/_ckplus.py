@@ -26,6 +26,7 @@ _DEPTH = 3
 _SUBJECT = re.compile(r"S\d{3}")
 _SEQUENCE = re.compile(r"\d{3}")
 _IMAGE = re.compile(r"(S\d{3}_\d{3})_(\d+)\.(png|jpe?g|tiff?|bmp)", re.IGNORECASE)
+_LABEL = re.compile(r".*_(\d+)_emotion\.txt")
 
 _DESCR = """\
 The Extended Cohn-Kanade data set (CK+)
@@ -150,12 +151,15 @@ def load_ckplus(
         raise FileNotFoundError(f"data_home={str(root)!r}: no such folder.")
     images, labels = _find_tree(root, _IMAGE_TREES), _find_tree(root, _LABEL_TREES)
     data, target, sequences = [], [], []
-    unlike: list[str] = []
+    cut_short: list[str] = []
     for folder in _sequences(labels):
         name = folder.relative_to(labels).as_posix()
         stem = name.replace("/", "_")
-        emotion = _emotion(folder, stem)
-        if emotion is None or (emotion == "contempt" and not include_contempt):
+        label = _label_file(folder, stem)
+        if label is None:
+            continue
+        emotion = _emotion(label)
+        if emotion == "contempt" and not include_contempt:
             continue
         clip = _images(images / name, stem)
         if not clip:
@@ -163,7 +167,9 @@ def load_ckplus(
                 f"sequence {name} has an emotion ({emotion}), but there are no images of it, such "
                 f"as {stem}_00000001.png, in {str(images / name)!r}; unpack the images again."
             )
-        unlike += _cut_short(folder, clip, name)
+        apex, last = _LABEL.fullmatch(label.name), _IMAGE.fullmatch(Path(clip[-1]).name)
+        if apex and last and int(apex[1]) != int(last[2]):
+            cut_short.append(f"{name} ends with image {int(last[2])}, not {int(apex[1])}")
         if frames == "neutral_apex":
             if len(clip) < 2:
                 raise ValueError(
@@ -180,11 +186,11 @@ def load_ckplus(
             f"no sequence in {str(labels)!r} has an emotion{other}: expected files such as "
             "S005/001/S005_001_00000011_emotion.txt; unpack the labels again."
         )
-    if unlike:
+    if cut_short:
+        shown = ", ".join(cut_short[:3]) + (", ..." if len(cut_short) > 3 else "")
         warnings.warn(
-            f"{len(unlike)} sequences do not end with the image that their label names, the apex: "
-            f"{', '.join(unlike[:3])}{', ...' if len(unlike) > 3 else ''}. If unpacking was "
-            "interrupted, unpack the images again.",
+            f"{len(cut_short)} sequences do not end with the image that their label names, the "
+            f"apex: {shown}. If unpacking was interrupted, unpack the images again.",
             UserWarning,
             stacklevel=2,
         )
@@ -275,23 +281,9 @@ def _images(folder: Path, stem: str) -> list[str]:
     return [path for _, path in sorted(numbered.items())]
 
 
-def _cut_short(labels: Path, clip: list[str], name: str) -> list[str]:
-    """What is to be told of a sequence that does not end where its label says; or nothing."""
-    (file,) = _label_files(labels)
-    apex = re.fullmatch(r".*_(\d+)_emotion", file.stem)
-    found = _IMAGE.fullmatch(Path(clip[-1]).name)
-    if apex is None or found is None or int(apex[1]) == int(found[2]):
-        return []
-    return [f"{name} ends with image {int(found[2])}, not {int(apex[1])}"]
-
-
-def _label_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*_emotion.txt") if not path.name.startswith("."))
-
-
-def _emotion(folder: Path, stem: str) -> str | None:
-    """The emotion of a sequence; None if it has none."""
-    files = _label_files(folder)
+def _label_file(folder: Path, stem: str) -> Path | None:
+    """The file with the emotion of a sequence; None if it has none."""
+    files = sorted(path for path in folder.glob("*_emotion.txt") if not path.name.startswith("."))
     if not files:
         return None
     if len(files) > 1:
@@ -304,17 +296,21 @@ def _emotion(folder: Path, stem: str) -> str | None:
             f"{str(folder)!r} holds {files[0].name}, the label of another sequence; expected a "
             f"name that begins with {stem}_."
         )
+    return files[0]
+
+
+def _emotion(file: Path) -> str:
     try:
-        text = files[0].read_text(encoding="ascii").strip()
+        text = file.read_text(encoding="ascii").strip()
         value = float(text)
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"{str(files[0])!r} cannot be read as a label ({error}); expected a number such as "
+            f"{str(file)!r} cannot be read as a label ({error}); expected a number such as "
             "3.0000000e+00."
         ) from error
     if value not in range(len(_EMOTIONS)):
         raise ValueError(
-            f"{str(files[0])!r} holds the label {text}; expected a whole number from 0 to "
+            f"{str(file)!r} holds the label {text}; expected a whole number from 0 to "
             f"{len(_EMOTIONS) - 1}."
         )
     return _EMOTIONS[int(value)]
