@@ -191,6 +191,31 @@ def grid_over_k(X: np.ndarray, y: np.ndarray) -> None:
     row("the same without memory", f"{taken['without'] / taken['one']:.2f}x")
 
 
+def rounds(X: np.ndarray, y: np.ndarray) -> None:
+    """Progressive reduction beside the nets that it trains, and after another that it shares."""
+    layout = LandmarkLayout(16, 468, 3)
+    columns = [layout.feature_mask(np.arange(468) < n) for n in (468, 234, 128)]
+    fewer = [np.ascontiguousarray(X[:, kept]) for kept in columns]
+    selector = IGLandmarkSelector(k=64, step=[234, 128, 64], random_state=0)
+    net = clone(selector).fit(X, y).estimator_
+    with tempfile.TemporaryDirectory() as folder:
+        # The rounds of this fit are found again by a fit with another k.
+        clone(selector).set_params(memory=folder).fit(X, y)
+        another = clone(selector).set_params(memory=folder, k=100, step=[234, 128])
+        taken = seconds(
+            {
+                "rounds": lambda: clone(selector).fit(X, y),
+                "nets": lambda: [clone(net).fit(part, y) for part in fewer],
+                "again": lambda: clone(another).fit(X, y),
+            }
+        )
+    row(
+        "468 -> 234 -> 128 -> 64 landmarks, beside its nets",
+        f"{taken['rounds'] / taken['nets']:.2f}x",
+    )
+    row("the same to 100, with memory", f"{taken['again'] / taken['nets']:.2f}x")
+
+
 def training(X: np.ndarray, y: np.ndarray) -> None:
     """T-EMO beside a plain loop of torch, and the latency of one clip beside an RBF SVM."""
     n_epochs = 60
@@ -299,7 +324,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--large", metavar="FOLDER", help=argparse.SUPPRESS)
     parser.add_argument(
-        "--only", nargs="*", default=["captum", "growth", "memory", "grid", "training"]
+        "--only", nargs="*", default=["captum", "growth", "memory", "grid", "rounds", "training"]
     )
     options = parser.parse_args(arguments)
     if options.large:
@@ -325,6 +350,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         memory(X)
     if "grid" in options.only:
         grid_over_k(X, y)
+    if "rounds" in options.only:
+        rounds(X, y)
     if "training" in options.only:
         training(X, y)
 
