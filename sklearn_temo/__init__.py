@@ -1,34 +1,22 @@
 """Find the face landmarks that matter for an emotion, and classify emotions with only those."""
 
-from __future__ import annotations
-
-from importlib import import_module
 from importlib.metadata import version
-from typing import Any
+
+import lazy_loader as lazy
 
 __version__ = version("sklearn-temo")
 
-# Public names and where they live, in the order of the data. They are imported when first used:
-# torch, mediapipe and matplotlib take seconds, and few programs need all three.
-_HOMES = {
-    "FaceLandmarkTransformer": ".extraction",
-    "LandmarkAligner": ".alignment",
-    "FaceMirror": ".alignment",
-    "IGLandmarkSelector": ".selection",
-    "TEMOClassifier": ".classification",
-    "make_temo_pipeline": ".pipeline",
-    "LandmarkRelevanceDisplay": ".inspection",
-    "LandmarkLayout": ".layout",
-}
-
-__all__ = ["__version__", *_HOMES]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name], __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+# Imported at first use: torch, mediapipe and matplotlib take seconds to import.
+__getattr__, __dir__, __all__ = lazy.attach(
+    __name__,
+    submodules=["attribution", "datasets", "extraction", "mesh"],
+    submod_attrs={
+        "extraction": ["FaceLandmarkTransformer"],
+        "alignment": ["LandmarkAligner", "FaceMirror"],
+        "selection": ["IGLandmarkSelector"],
+        "classification": ["TEMOClassifier"],
+        "pipeline": ["make_temo_pipeline"],
+        "inspection": ["LandmarkRelevanceDisplay"],
+        "layout": ["LandmarkLayout"],
+    },
+)

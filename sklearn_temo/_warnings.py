@@ -1,0 +1,30 @@
+"""Warnings that point to the line of the user."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from types import FrameType
+
+# Packages whose frames lie between the user's line and the code that warns.
+_LIBRARIES = {"sklearn_temo", "sklearn", "joblib", "contextlib", "skorch"}
+
+
+def warn_user(message: str | Warning, category: type[Warning] = UserWarning) -> None:
+    """Warn at the first line of the call stack outside of this package and scikit-learn.
+
+    Parameters
+    ----------
+    message : str or Warning
+    category : type of Warning, default=UserWarning
+        Ignored where `message` is a Warning.
+    """
+    level = 1
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and _top_package(frame) in _LIBRARIES:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
+
+
+def _top_package(frame: FrameType) -> str:
+    return frame.f_globals.get("__name__", "").partition(".")[0]
