@@ -192,7 +192,7 @@ class LandmarkLayout:
             A view, no copy.
         """
         rows = X.view(LandmarkArray)
-        rows.layout = self
+        rows._layout = self
         return rows
 
     def unflatten(self, X: Any) -> Any:
@@ -268,12 +268,17 @@ class LandmarkArray(np.ndarray):
     layout : LandmarkLayout or None
     """
 
-    layout: LandmarkLayout | None = None
+    _layout: LandmarkLayout | None = None
+
+    @property
+    def layout(self) -> LandmarkLayout | None:
+        """Layout of the columns; None where it is lost."""
+        layout = self._layout
+        is_valid = layout is not None and self.ndim == 2 and self.shape[1] == layout.n_features
+        return layout if is_valid else None
 
     def __array_finalize__(self, source: Any) -> None:
-        layout = getattr(source, "layout", None)
-        is_same = layout is not None and self.ndim == 2 and self.shape[1] == layout.n_features
-        self.layout = layout if is_same else None
+        self._layout = getattr(source, "_layout", None)
 
     def __getitem__(self, key: Any) -> Any:
         found = super().__getitem__(key)
@@ -282,16 +287,16 @@ class LandmarkArray(np.ndarray):
             for part in key[1:]
         )
         if picks_columns and isinstance(found, LandmarkArray):
-            found.layout = None
+            found._layout = None
         return found
 
     def __reduce__(self) -> Any:
         rebuild, arguments, state = super().__reduce__()
-        return rebuild, arguments, (state, self.layout)
+        return rebuild, arguments, (state, self._layout)
 
     def __setstate__(self, state: Any) -> None:
         super().__setstate__(state[0])
-        self.layout = state[1]
+        self._layout = state[1]
 
 
 def _column_names(frames: Any, landmarks: Any, n_coords: int) -> list[str]:
