@@ -6,7 +6,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from sklearn_temo import FaceMirror, LandmarkAligner, LandmarkLayout, mesh
-from sklearn_temo.symmetry import Mirror
+from sklearn_temo.mirror import Mirror
 
 LAYOUT = LandmarkLayout(4, 468, 3)
 

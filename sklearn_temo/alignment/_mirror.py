@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_X_y
 
 from ..layout import LandmarkLayout
-from ..symmetry import Mirror
+from ..mirror import Mirror
 
 
 class FaceMirror(BaseEstimator):
