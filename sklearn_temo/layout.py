@@ -109,7 +109,7 @@ class LandmarkLayout:
         >>> LandmarkLayout.infer(np.zeros((2, 16 * 468 * 3)))
         LandmarkLayout(n_frames=16, n_landmarks=468, n_coords=3)
         """
-        n_features = np.shape(X)[1] if len(np.shape(X)) == 2 else 0
+        n_features = _shape(X)[-1]
         known = getattr(X, "layout", None), _layout_of_names(getattr(X, "columns", None))
         for layout, source in zip(
             known, ("the previous step gave", "the columns name"), strict=True
@@ -299,6 +299,10 @@ class LandmarkArray(np.ndarray):
         self._layout = state[1]
 
 
+def _shape(X: Any) -> tuple[int, ...]:
+    return tuple(X.shape) if hasattr(X, "shape") else np.asarray(X).shape
+
+
 def _column_names(frames: Any, landmarks: Any, n_coords: int) -> list[str]:
     axes = _AXES if n_coords <= len(_AXES) else [str(number) for number in range(n_coords)]
     return [
@@ -338,7 +342,7 @@ def _check_faces(X: Any, layout: LandmarkLayout) -> None:
     On a face, neighbours on the mesh move together, also in standardised data.
     """
     frame = layout.n_landmarks * layout.n_coords
-    if np.shape(X)[0] < _MIN_CHECKED:
+    if _shape(X)[0] < _MIN_CHECKED:
         return
     rows = (
         X.iloc[:_MAX_CHECKED, :frame]
