@@ -213,7 +213,7 @@ def test_every_way_to_write_an_import_is_seen():
         "from sklearn_temo import mesh": "mesh",
         "from sklearn_temo import TEMOClassifier": "classification",
         "from ..layout import LandmarkLayout": "layout",
-        "from .. import symmetry": "symmetry",
+        "from .. import mirror": "symmetry",
         "from ..attribution._path import frozen": "attribution._path",
         "def f():\n    from ._ranking import best_first": "selection._ranking",
         "import_module('._ranking', __name__)": "selection._ranking",

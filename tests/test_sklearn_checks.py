@@ -1,30 +1,17 @@
-"""scikit-learn's own checks of estimators."""
+"""scikit-learn's own checks on all estimators, with the checks that are expected to fail."""
 
 import pytest
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from imblearn.utils.estimator_checks import parametrize_with_checks as parametrize_with_imblearn
+from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
-from sklearn_temo import FaceMirror, IGLandmarkSelector, LandmarkAligner, TEMOClassifier
+from sklearn_temo import (
+    FaceLandmarkTransformer,
+    FaceMirror,
+    IGLandmarkSelector,
+    LandmarkAligner,
+    TEMOClassifier,
+    make_temo_pipeline,
+)
 
-# A table of any number of columns: each column is a landmark of one coordinate in one frame.
+# A table of any number of columns: each column is a landmark with one coordinate in one frame.
 PLAIN = {"n_frames": 1, "n_coords": 1}
-
-
-def estimators():
-    selector_net = TEMOClassifier(max_epochs=20, random_state=0)
-    return [
-        TEMOClassifier(**PLAIN, random_state=0),
-        IGLandmarkSelector(selector_net, k=1, **PLAIN, random_state=0),
-    ]
-
-
-@parametrize_with_checks(estimators())
-def test_sklearn_estimator(estimator, check):
-    check(estimator)
-
-
-@pytest.mark.parametrize("estimator", [LandmarkAligner(), FaceMirror()])
-def test_estimators_of_faces_refuse_small_tables(estimator):
-    """Why the checks above leave them out: they are made for faces, and say so."""
-    fit = getattr(estimator, "fit_resample", None) or estimator.fit
-    with pytest.raises(ValueError, match="landmarks"):
-        fit([[0.0] * 48] * 3, [0, 1, 0])
