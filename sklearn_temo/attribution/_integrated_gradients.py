@@ -195,7 +195,7 @@ def integrated_gradients(
 def check_inputs(
     module: nn.Module, X: ArrayLike, baselines: ArrayLike, target: ArrayLike
 ) -> tuple[NDArray, NDArray, NDArray[np.int64]]:
-    """Arrays of samples, baselines and one target a sample; X is not copied where it is an array."""
+    """Validate; returns X without a copy if it is an array, and a target for each row."""
     _dtype_of(module)
     X, baselines, target = _as_rows(X, "X"), _as_rows(baselines, "baselines"), np.asarray(target)
     if baselines.shape[1] != X.shape[1] or not len(baselines):
