@@ -16,7 +16,7 @@ KINDS = ("typical", "mean", "zero", "random")
 
 def make_baselines(
     X: Any,
-    y: ArrayLike,
+    y: Any,
     *,
     kind: str = "typical",
     n_baselines: int = 5,

@@ -158,7 +158,7 @@ def aggregate_relevance(
     on_block: Callable[[], None] = lambda: None,
 ) -> LandmarkRelevance:
     """:func:`landmark_relevance` without its warning; `on_block` is called after each block."""
-    X, baselines, target = check_inputs(module, X, baselines, target)
+    X, baselines, target = check_inputs(X, baselines, target)
     if not len(X) or layout.n_features != X.shape[1]:
         raise ValueError(
             f"X must have at least one row and the {layout.n_features} columns of layout; got "

@@ -81,24 +81,25 @@ def cached_rounds(
     if not hasattr(memory, "cache"):
         memory = joblib.Memory(memory_folder(memory), verbose=0)
     if not is_seeded:
-        warn_user(
-            "memory is not used without random_state, since every fit trains another network: pass "
-            "an int as random_state of the selector."
+        problem = "every fit trains another network: pass an int as random_state of the selector"
+    elif not _has_stable_hash(estimator):
+        problem = (
+            f"the parameters of {type(estimator).__name__} cannot be compared with those of other "
+            "fits: define its classes and functions by name in an imported module, and pass a "
+            "class of torch modules instead of an initialised module"
         )
-        return train_and_attribute
+    else:
+        return memory.cache(train_and_attribute, ignore=["report"])
+    warn_user(f"memory is not used, since {problem}.")
+    return train_and_attribute
+
+
+def _has_stable_hash(estimator: BaseEstimator) -> bool:
+    """Whether equal estimators have equal hashes, unlike those with an initialised module."""
     try:
-        # The pickles of equal tensors, such as those of an initialised module, differ.
-        has_key = joblib.hash(estimator) == joblib.hash(clone(estimator))
+        return joblib.hash(estimator) == joblib.hash(clone(estimator))
     except (pickle.PicklingError, AttributeError, TypeError):
-        has_key = False
-    if not has_key:
-        warn_user(
-            f"memory is not used, since the parameters of {type(estimator).__name__} cannot be "
-            "compared with those of other fits: define its classes and functions by name in an "
-            "imported module, and pass a class of torch modules instead of an initialised module."
-        )
-        return train_and_attribute
-    return memory.cache(train_and_attribute, ignore=["report"])
+        return False
 
 
 def train_and_attribute(

@@ -277,12 +277,12 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         report = Report(self, progress, self.verbose)
 
         left = np.arange(n_landmarks)
-        scores, per_class = np.zeros(n_landmarks), np.zeros((0, n_landmarks))
+        scores, per_class = np.zeros(n_landmarks), np.zeros((len(np.unique(y)), n_landmarks))
         ranking = np.empty(n_landmarks, dtype=np.intp)
         results = []
         for n_left, pairs in zip(sizes, mirror_pairs, strict=True):
-            columns = layout.feature_mask(np.isin(np.arange(n_landmarks), left))
-            columns = slice(None) if columns.all() else columns
+            mask = layout.feature_mask(np.isin(np.arange(n_landmarks), left))
+            columns = slice(None) if mask.all() else mask
             settings = RoundSettings(
                 layout=replace(layout, n_landmarks=len(left)),
                 baselines=baselines if isinstance(baselines, str) else baselines[:, columns],
@@ -293,19 +293,13 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
                 seed=seed,
             )
             # Contiguous, since the key of a cache entry depends on the memory order.
+            clips = np.ascontiguousarray(X[:, columns])
             result = train_and_attribute(
-                clone(estimator),
-                np.ascontiguousarray(X[:, columns]),
-                y,
-                sample_weight,
-                settings,
-                report,
+                clone(estimator), clips, y, sample_weight, settings, report
             )
             results.append(result)
             relevance, gap = result.relevance, result.relevance.completeness_gap
             warn_of_gaps(relevance.n_unconverged, relevance.n_pairs, gap, self.tol, self.n_steps)
-            if not len(per_class):
-                per_class = np.zeros((len(relevance.per_class), n_landmarks))
             scores[left], per_class[:, left] = relevance.overall, relevance.per_class
             partners = None
             if pairs is not None:

@@ -191,19 +191,19 @@ def greedy_order(
     a lower bound. The similarity of groups is that of their most similar members.
     """
     # NaN where the network yields no numbers.
-    scores = np.nan_to_num(scores).astype(np.float64)
+    relevance = np.nan_to_num(scores).astype(np.float64)
     sizes = np.array([len(group) for group in groups])
     # A single landmark fills both places of its row, but counts once.
     members = np.array([np.resize(group, sizes.max()) for group in groups])
     counts = np.arange(sizes.max()) < sizes[:, None]
     similarity = components.similarity()[members][:, :, members].max(axis=(1, 3))
     factors = np.maximum(1 - similarity**_PENALTY_POWER, _MIN_FACTOR)
-    order = _explaining_groups(scores, members, counts, components)
+    order = _explaining_groups(relevance, members, counts, components)
     factor = factors[order].min(axis=0, initial=1)
     is_left = np.ones(len(groups), dtype=bool)
     is_left[order] = False
     while is_left.any():
-        best = int(np.where(is_left, scores[members[:, 0]] * factor, -1).argmax())
+        best = int(np.where(is_left, relevance[members[:, 0]] * factor, -1).argmax())
         order.append(best)
         is_left[best] = False
         np.minimum(factor, factors[best], out=factor)
