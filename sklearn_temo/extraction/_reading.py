@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -79,6 +79,8 @@ def check_window(window: Any) -> None:
             "sampling must be a pair (start, stop) of seconds, with None for an open end; got "
             f"{window!r}."
         ) from None
+    if not all(end is None or np.isfinite(end) for end in (start, stop)):
+        raise ValueError(f"sampling={window!r} must be finite; None leaves an end open.")
     if start is not None and stop is not None and (start < 0) == (stop < 0) and start >= stop:
         raise ValueError(f"sampling={window!r} must start before it stops.")
 
@@ -231,11 +233,9 @@ def _open_image(path: Path) -> Any:
     from PIL import Image, UnidentifiedImageError
 
     Image.init()
-    with _pillow_errors():
-        try:
-            return Image.open(path, formats=[f for f in _IMAGE_FORMATS if f in Image.OPEN])
-        except UnidentifiedImageError:
-            return None
+    with _pillow_errors(), suppress(UnidentifiedImageError):
+        return Image.open(path, formats=[f for f in _IMAGE_FORMATS if f in Image.OPEN])
+    return None
 
 
 def _animation_times(image: Any) -> list[float]:
