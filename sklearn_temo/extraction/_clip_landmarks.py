@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from ..mesh import N_LANDMARKS_WITH_IRISES
 from ._clips import Clip
 from ._landmarker import FaceLandmarker
-from ._media import Frame, read_clip
 from ._missing import fill_missing, interpolate
+from ._reading import Frame, read_clip
 
 _NO_FACE = np.full((N_LANDMARKS_WITH_IRISES, 3), np.nan, dtype=np.float32)
 
@@ -127,7 +127,7 @@ def track_face(
             times.append(frame.time)
             repeats.append(frame.repeats)
     if not mesh:
-        raise ValueError(f"{clip.label}: has no frames.")
+        raise ValueError("has no frames.")
     return FaceTrack(np.stack(mesh), np.array(times), np.array(repeats), footage.fps, size)
 
 

@@ -18,9 +18,9 @@ from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOp
 from ..layout import LandmarkLayout
 from ..mesh import N_LANDMARKS, N_LANDMARKS_WITH_IRISES
 from ._clip_landmarks import ClipLandmarks, Finish
-from ._clips import BadClip, Clip, check_clips, look_at_clips
+from ._clips import BadClip, Clip, check_clips
+from ._reading import check_window
 from ._run import ExtractionRun
-from ._sampling import check_window
 from ._store import store_folder
 from ._work import ClipWork
 
@@ -260,7 +260,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         return LandmarkLayout(self.n_frames, self.n_landmarks, 3).feature_names()
 
     def _look_at(self, clips: Any) -> list[Clip | BadClip]:
-        return list(check_clips(clips)) if self.on_error == "raise" else look_at_clips(clips)
+        return check_clips(clips, skip_bad=self.on_error != "raise")
 
     def _work(self) -> ClipWork:
         """What the processes must know; raises where a parameter cannot be used."""

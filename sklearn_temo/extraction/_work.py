@@ -153,7 +153,7 @@ class ClipWork:
                     n_threads=n_threads,
                 )
             except (ValueError, TypeError) as error:
-                return Outcome(None, error)
+                return Outcome(None, clip.labelled(error))
             except (OSError, RuntimeError, MemoryError) as error:
                 return Outcome(None, _unreadable(clip, error))
         return Outcome(track)
