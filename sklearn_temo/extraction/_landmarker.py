@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -104,10 +104,13 @@ def open_landmarker(model_path: Path) -> Iterator[FaceLandmarker]:
         idle.append(landmarker)
 
 
-@atexit.register
 def _close_landmarkers() -> None:
     """Close the landmarkers of this process: MediaPipe prints an error for open ones at exit."""
     for (process, _), landmarkers in _idle.items():
         if process == os.getpid():
             for landmarker in landmarkers:
                 landmarker.__exit__()
+
+
+# The atexit module is too late: MediaPipe is called through a thread, which has ended by then.
+threading._register_atexit(_close_landmarkers)  # type: ignore[attr-defined]
