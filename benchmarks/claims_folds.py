@@ -20,7 +20,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
 from sklearn_temo import FaceMirror, IGLandmarkSelector, LandmarkLayout, TEMOClassifier
-from sklearn_temo.symmetry import Mirror
+from sklearn_temo.mirror import Mirror
 
 KS = (5, 10, 20, 40, 64, 128, 234, 468)
 STEPS = (234, 128, 64, 40, 20, 10)

@@ -1,17 +1,27 @@
-"""How landmarks of clips lie in the columns of a 2-D array."""
+"""Layout of the landmarks of clips in the columns of a 2-D array."""
 
 from __future__ import annotations
 
-import warnings
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["LandmarkLayout"]
+from . import mesh
+from ._warnings import warn_user
+
+__all__ = ["LandmarkArray", "LandmarkLayout"]
 
 _AXES = "xyz"
+_COLUMN_NAME = re.compile(r"f(\d{3,})_p(\d{3,})_([xyz]|\d+)")
+
+# Clips on which an inferred layout is checked: at least so many, and no more than needed.
+_MIN_CHECKED, _MAX_CHECKED = 4, 64
+# Mean squared difference of neighbouring landmarks, as a share of that of random pairs. Faces have
+# 0.02 to 0.35, columns that are no full mesh 0.5 to 1.
+_MAX_NEIGHBOUR_DIFFERENCE = 0.45
 
 
 @dataclass(frozen=True)
@@ -19,9 +29,8 @@ class LandmarkLayout:
     """Frames, landmarks and coordinates of a clip, flattened to one row.
 
     Between the steps of a pipeline a set of clips is one 2-D array, so that every scikit-learn
-    estimator can take its place anywhere. This class is the only one that knows the order of its
-    columns: frame-major, then landmark, then coordinate,
-    ``column = (frame * n_landmarks + landmark) * n_coords + coord``.
+    estimator can be used as a step. Only this class knows the order of the columns: frame, then
+    landmark, then coordinate, ``column = (frame * n_landmarks + landmark) * n_coords + coord``.
 
     Parameters
     ----------
@@ -56,33 +65,88 @@ class LandmarkLayout:
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}.")
 
+    def __str__(self) -> str:
+        frames = "1 frame" if self.n_frames == 1 else f"{self.n_frames} frames"
+        return f"{frames} of {self.n_landmarks} landmarks with {self.n_coords} coordinates"
+
     @classmethod
-    def from_n_features(cls, n_features: int, n_frames: int, n_coords: int) -> LandmarkLayout:
-        """Layout of an array whose number of columns is known.
+    def infer(cls, X: Any, *, n_frames: int | None = None, n_coords: int = 3) -> LandmarkLayout:
+        """Infer the layout of a set of clips.
+
+        The layout is taken from the first of these sources that exists: the layout that the
+        previous step attached (see :class:`LandmarkArray`), the column names of a DataFrame, the
+        parameter `n_frames`, or a number of columns that only a full face mesh (468 or 478
+        landmarks) has.
 
         Parameters
         ----------
-        n_features : int
-            Number of columns.
-        n_frames, n_coords : int
-            Frames of a clip, and coordinates of a landmark.
+        X : array-like of shape (n_clips, n_features)
+            Clips, before they are converted to an array.
+        n_frames : int or None, default=None
+            Frames of a clip. None infers it.
+        n_coords : int, default=3
+            Coordinates of a landmark.
 
         Returns
         -------
         LandmarkLayout
-            The number of landmarks follows from the other three.
 
         Raises
         ------
         ValueError
-            If the columns cannot be divided into whole landmarks.
+            If no source gives the layout, or two of them disagree.
 
         Warns
         -----
         UserWarning
-            If there are several times as many landmarks as a face has: `n_frames` is then likely
-            not that of the clips.
+            If the number of columns is that of a full mesh, but the columns do not vary like a
+            face.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_temo import LandmarkLayout
+        >>> LandmarkLayout.infer(np.zeros((2, 16 * 468 * 3)))
+        LandmarkLayout(n_frames=16, n_landmarks=468, n_coords=3)
         """
+        n_features = _shape(X)[-1]
+        known = getattr(X, "layout", None), _layout_of_names(getattr(X, "columns", None))
+        for layout, source in zip(
+            known, ("the previous step gave", "the columns name"), strict=True
+        ):
+            if layout is None:
+                continue
+            if n_frames not in (None, layout.n_frames) or n_coords != layout.n_coords:
+                raise ValueError(
+                    f"n_frames={n_frames} and n_coords={n_coords} do not fit X: {source} {layout}. "
+                    f"Pass n_frames={layout.n_frames} (or None) and n_coords={layout.n_coords}."
+                )
+            return layout
+        fits = [
+            cls(n_features // (n_landmarks * n_coords), n_landmarks, n_coords)
+            for n_landmarks in mesh.FULL_MESHES
+            if n_features and n_features % (n_landmarks * n_coords) == 0
+        ]
+        if n_frames is not None:
+            return cls._from_n_frames(n_features, n_frames, n_coords, fits)
+        if len(fits) == 1:
+            _check_faces(X, fits[0])
+            return fits[0]
+        reason = (
+            f"which may be {fits[0]} or {fits[1]}"
+            if fits
+            else f"which is no multiple of 468 or 478 landmarks with {n_coords} coordinates"
+        )
+        raise ValueError(
+            f"n_frames is not known: X has {n_features} features, {reason}. Pass the n_frames that "
+            "the clips were extracted with. (After a landmark selector n_frames is known, unless a "
+            "step in between, such as a scaler, returns a plain array.)"
+        )
+
+    @classmethod
+    def _from_n_frames(
+        cls, n_features: int, n_frames: int, n_coords: int, full_meshes: list[LandmarkLayout]
+    ) -> LandmarkLayout:
         n_landmarks, rest = divmod(n_features, n_frames * n_coords)
         if rest or not n_landmarks:
             raise ValueError(
@@ -90,18 +154,20 @@ class LandmarkLayout:
                 f"n_frames * n_coords = {n_frames} * {n_coords} = {n_frames * n_coords}: "
                 "pass the n_frames and n_coords that the clips were extracted with."
             )
-        whole_faces = [
-            face for face in (468, 478) if n_landmarks > face and n_landmarks % face == 0
-        ]
-        if whole_faces:
-            warnings.warn(
-                f"with n_frames={n_frames} and n_coords={n_coords}, {n_features} features are "
-                f"{n_landmarks} landmarks, a multiple of the {whole_faces[0]} of a face: is "
-                f"n_frames={n_frames * n_landmarks // whole_faces[0]} meant?",
-                UserWarning,
-                stacklevel=3,
-            )
+        # More landmarks than a face has, and a multiple of them: the columns are more frames.
+        for layout in full_meshes:
+            if n_landmarks > max(mesh.FULL_MESHES) and n_landmarks % layout.n_landmarks == 0:
+                raise ValueError(
+                    f"n_frames={n_frames} does not fit X: its {n_features} features are {layout}, "
+                    f"but would be {n_landmarks} landmarks with n_frames={n_frames}. Pass "
+                    f"n_frames={layout.n_frames} (or None)."
+                )
         return cls(n_frames, n_landmarks, n_coords)
+
+    @classmethod
+    def from_n_features(cls, n_features: int, n_frames: int, n_coords: int) -> LandmarkLayout:
+        """Transitional."""
+        return cls.infer(np.empty((0, n_features)), n_frames=n_frames, n_coords=n_coords)
 
     @property
     def n_features(self) -> int:
@@ -113,8 +179,24 @@ class LandmarkLayout:
         """The shape of one clip, ``(n_frames, n_landmarks, n_coords)``."""
         return self.n_frames, self.n_landmarks, self.n_coords
 
+    def attach(self, X: NDArray[Any]) -> LandmarkArray:
+        """Attach this layout to the rows of an array.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_clips, n_features)
+
+        Returns
+        -------
+        LandmarkArray of shape (n_clips, n_features)
+            A view, no copy.
+        """
+        rows = X.view(LandmarkArray)
+        rows._layout = self
+        return rows
+
     def unflatten(self, X: Any) -> Any:
-        """View of rows as clips.
+        """View rows as clips.
 
         Parameters
         ----------
@@ -128,7 +210,7 @@ class LandmarkLayout:
         return X.reshape(*X.shape[:-1], *self.shape)
 
     def flatten(self, clips: NDArray[Any]) -> NDArray[Any]:
-        """View of clips as rows: the inverse of :meth:`unflatten`.
+        """View clips as rows: the inverse of :meth:`unflatten`.
 
         Parameters
         ----------
@@ -142,7 +224,7 @@ class LandmarkLayout:
         return clips.reshape(*clips.shape[:-3], self.n_features)
 
     def feature_mask(self, landmark_mask: ArrayLike) -> NDArray[np.bool_]:
-        """Mask of the columns that belong to some landmarks.
+        """Mask of the columns that belong to the given landmarks.
 
         Parameters
         ----------
@@ -165,20 +247,123 @@ class LandmarkLayout:
         Parameters
         ----------
         landmarks : array-like of int of shape (n_landmarks,), default=None
-            What each landmark is called; None counts from 0.
+            Number of each landmark in the full mesh; None counts from 0.
 
         Returns
         -------
         ndarray of str of shape (n_features,)
         """
-        numbers = range(self.n_landmarks) if landmarks is None else np.asarray(landmarks)
-        axes = _AXES if self.n_coords <= len(_AXES) else [str(c) for c in range(self.n_coords)]
-        return np.array(
-            [
-                f"f{frame:03d}_p{landmark:03d}_{axis}"
-                for frame in range(self.n_frames)
-                for landmark in numbers
-                for axis in axes[: self.n_coords]
-            ],
-            dtype=object,
+        numbers = range(self.n_landmarks) if landmarks is None else np.asarray(landmarks).tolist()
+        return np.array(_column_names(range(self.n_frames), numbers, self.n_coords), dtype=object)
+
+
+class LandmarkArray(np.ndarray):
+    """Rows of clips that carry their layout to the next step.
+
+    An ndarray in every respect. The layout survives slicing of rows, arithmetic, pickling and
+    joblib; it is lost (None) where the columns are no longer those that it describes.
+
+    Attributes
+    ----------
+    layout : LandmarkLayout or None
+    """
+
+    _layout: LandmarkLayout | None = None
+
+    @property
+    def layout(self) -> LandmarkLayout | None:
+        """Layout of the columns; None where it is lost."""
+        layout = self._layout
+        is_valid = layout is not None and self.ndim == 2 and self.shape[1] == layout.n_features
+        return layout if is_valid else None
+
+    def __array_finalize__(self, source: Any) -> None:
+        self._layout = getattr(source, "_layout", None)
+
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        picks_columns = isinstance(key, tuple) and any(
+            part is not Ellipsis and not (isinstance(part, slice) and part == slice(None))
+            for part in key[1:]
+        )
+        if picks_columns and isinstance(found, LandmarkArray):
+            found._layout = None
+        return found
+
+    def __reduce__(self) -> Any:
+        rebuild, arguments, state = super().__reduce__()
+        return rebuild, arguments, (state, self._layout)
+
+    def __setstate__(self, state: Any) -> None:
+        super().__setstate__(state[0])
+        self._layout = state[1]
+
+
+def _shape(X: Any) -> tuple[int, ...]:
+    return tuple(X.shape) if hasattr(X, "shape") else np.asarray(X).shape
+
+
+def _column_names(frames: Any, landmarks: Any, n_coords: int) -> list[str]:
+    axes = _AXES if n_coords <= len(_AXES) else [str(number) for number in range(n_coords)]
+    return [
+        f"f{frame:03d}_p{landmark:03d}_{axis}"
+        for frame in frames
+        for landmark in landmarks
+        for axis in axes[:n_coords]
+    ]
+
+
+def _layout_of_names(columns: Any) -> LandmarkLayout | None:
+    """Layout that column names describe; None where they are not names of landmarks."""
+    if columns is None:
+        return None
+    names = [str(name) for name in columns]
+    parts = [_COLUMN_NAME.fullmatch(name) for name in names]
+    if not names or not all(parts):
+        return None
+    frames, landmarks, axes = (
+        list(dict.fromkeys(part[group] for part in parts if part)) for group in (1, 2, 3)
+    )
+    expected = _column_names(map(int, frames), list(map(int, landmarks)), len(axes))
+    if names != expected:
+        missing = sorted({*expected} - {*names})
+        problem = f"{missing[0]!r} is missing" if missing else "they are in another order"
+        raise ValueError(
+            f"the {len(names)} columns are named like landmarks, but do not form whole landmarks "
+            f"in every frame: {problem}. Select whole landmarks, with IGLandmarkSelector or "
+            "LandmarkLayout.feature_mask, and keep the order of the columns."
+        )
+    return LandmarkLayout(len(frames), len(landmarks), len(axes))
+
+
+def _check_faces(X: Any, layout: LandmarkLayout) -> None:
+    """Warn where columns with the number of a full mesh do not vary like a face.
+
+    On a face, neighbours on the mesh move together, also in standardised data.
+    """
+    frame = layout.n_landmarks * layout.n_coords
+    if _shape(X)[0] < _MIN_CHECKED:
+        return
+    rows = (
+        X.iloc[:_MAX_CHECKED, :frame]
+        if hasattr(X, "iloc")
+        else np.asarray(X)[:_MAX_CHECKED, :frame]
+    )
+    values = np.asarray(rows, dtype=np.float64)
+    values = values[np.isfinite(values).all(axis=1)]
+    if len(values) < _MIN_CHECKED:
+        return
+    values -= values.mean(axis=0)
+    size = values.std(axis=0)
+    values /= np.where(size > 0, size, np.inf)
+    landmarks = values.reshape(len(values), layout.n_landmarks, layout.n_coords)
+    first, second = mesh.edges().T
+    others = np.random.default_rng(0).permutation(second)
+    of_neighbours = np.square(landmarks[:, first] - landmarks[:, second]).mean()
+    of_others = np.square(landmarks[:, first] - landmarks[:, others]).mean()
+    if of_neighbours > _MAX_NEIGHBOUR_DIFFERENCE * of_others:
+        warn_user(
+            f"the {layout.n_features} features of X are taken for {layout}, but neighbouring "
+            "landmarks do not vary together as on a face. If X holds selected landmarks, pass "
+            "n_frames; if its rows are not faces, pass n_frames to silence this warning."
         )

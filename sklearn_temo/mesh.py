@@ -19,8 +19,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from .symmetry import find_mirror_pairs
+from scipy.spatial.distance import cdist
 
 __all__ = [
     "MODEL_SHA256",
@@ -42,6 +41,8 @@ N_LANDMARKS = 468
 """Landmarks of the mesh; the model adds ten of the irises, 478 in all."""
 
 N_LANDMARKS_WITH_IRISES = 478
+
+FULL_MESHES = (N_LANDMARKS, N_LANDMARKS_WITH_IRISES)
 
 MODEL_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
 
@@ -166,7 +167,7 @@ def eye_centres(landmarks: NDArray[Any]) -> NDArray[Any]:
 
 def is_full_mesh(n_landmarks: int) -> bool:
     """Whether so many landmarks are a whole face, without (468) or with (478) irises."""
-    return n_landmarks in (N_LANDMARKS, N_LANDMARKS_WITH_IRISES)
+    return n_landmarks in FULL_MESHES
 
 
 @cache
@@ -192,9 +193,8 @@ def mirror_pairs(n_landmarks: int = N_LANDMARKS) -> NDArray[np.intp]:
             f"a full mesh has {N_LANDMARKS} landmarks, or {N_LANDMARKS_WITH_IRISES} with the "
             f"irises, got {n_landmarks}."
         )
-    found = find_mirror_pairs(canonical_face())
-    if found is None:
-        raise RuntimeError("the canonical face of the model file is not symmetric.")
+    face = canonical_face()
+    found = cdist(face, face * [-1, 1, 1]).argmin(axis=1)
     pairs = np.concatenate([found, np.arange(N_LANDMARKS, n_landmarks)])
     for right, left in _IRIS_PAIRS if n_landmarks > N_LANDMARKS else ():
         pairs[right], pairs[left] = left, right

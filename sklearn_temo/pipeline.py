@@ -1,4 +1,4 @@
-"""The steps, put together."""
+"""Pipeline from clips of faces to emotions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def make_temo_pipeline(
     *,
     k: int | float | str = 128,
     classifier: Any = None,
-    n_frames: int = 16,
-    pose: str | None = "in-plane",
+    n_frames: int | None = None,
+    rotation: str | None = "in-plane",
     reference: str | None = "first",
     landmarks: Any = None,
     memory: Any = None,
@@ -21,34 +21,32 @@ def make_temo_pipeline(
     random_state: int | None = None,
     verbose: bool = False,
 ) -> Pipeline:
-    """Pipeline from clips of faces to emotions, with one layout throughout.
+    """Build the pipeline from clips of faces to emotions.
 
     Parameters
     ----------
     k : int, float or "all", default=128
-        Landmarks that the selector keeps.
+        Number of landmarks that the selector keeps.
     classifier : estimator or None, default=None
-        The last step, cloned; None for :class:`~sklearn_temo.TEMOClassifier`. Where it has a
-        parameter `n_frames`, that is set. One that a grid search puts in its place must be given
-        `n_frames` itself.
-    n_frames : int, default=16
-        Frames of a clip.
-    pose : {"in-plane", "head"} or None, default="in-plane"
+        Last step, cloned. None uses :class:`~sklearn_temo.TEMOClassifier`.
+    n_frames : int or None, default=None
+        Frames of a clip. None extracts 16 frames, and the other steps infer the number from the
+        data.
+    rotation : {"in-plane", "full"} or None, default="in-plane"
         Rotation that :class:`~sklearn_temo.LandmarkAligner` removes.
     reference : {"first", "mean"} or None, default="first"
-        What the aligner compares frames with.
+        Reference frame of :class:`~sklearn_temo.LandmarkAligner`.
     landmarks : transformer, "passthrough" or None, default=None
-        The first step, cloned; None for :class:`~sklearn_temo.FaceLandmarkTransformer`. Where it
-        has a parameter `n_frames`, that is set; `memory` and `n_jobs` are its own. With
-        "passthrough" the pipeline starts from landmarks that were extracted before.
-    memory : str, path, joblib.Memory or None, default=None
-        Where the landmarks of every clip are kept, and the selector's trained network and the
-        relevance: a search reads each clip once, and, given `random_state`, trains one network a
-        fold, whatever the number of `k`. None keeps nothing.
+        First step, cloned. None uses :class:`~sklearn_temo.FaceLandmarkTransformer`. With
+        "passthrough" the pipeline takes landmarks that were extracted before.
+    memory : str, path-like, joblib.Memory or None, default=None
+        Folder in which the landmarks of every clip and the networks of the selector are cached. A
+        search over `k` then reads each clip once and, with a `random_state`, trains the selector's
+        network once per fold. None caches nothing.
     n_jobs : int or None, default=None
-        Processes that read clips.
+        Number of processes that extract landmarks.
     random_state : int or None, default=None
-        Of the selector, and of the classifier where it has such a parameter that is None.
+        Seed of the selector, and of the classifier where its own `random_state` is None.
     verbose : bool, default=False
         Print the time of each step.
 
@@ -57,11 +55,18 @@ def make_temo_pipeline(
     sklearn.pipeline.Pipeline
         With the steps `landmarks`, `align`, `select` and `classify`.
 
+    See Also
+    --------
+    FaceLandmarkTransformer : The first step.
+    IGLandmarkSelector : Selects the landmarks.
+
     Examples
     --------
     >>> from sklearn_temo import make_temo_pipeline
-    >>> list(make_temo_pipeline(k=64).named_steps)
+    >>> pipe = make_temo_pipeline(k=64)
+    >>> list(pipe.named_steps)
     ['landmarks', 'align', 'select', 'classify']
+    >>> _ = pipe.set_params(select__estimator__max_epochs=30)
     """
     from .alignment import LandmarkAligner
     from .selection import IGLandmarkSelector
@@ -69,27 +74,26 @@ def make_temo_pipeline(
     if landmarks is None:
         from .extraction import FaceLandmarkTransformer
 
-        landmarks = FaceLandmarkTransformer(n_frames=n_frames, memory=memory, n_jobs=n_jobs)
-    elif hasattr(landmarks, "get_params"):
+        landmarks = FaceLandmarkTransformer(
+            n_frames=16 if n_frames is None else n_frames, memory=memory, n_jobs=n_jobs
+        )
+    elif landmarks != "passthrough":
         landmarks = clone(landmarks)
-        if "n_frames" in landmarks.get_params(deep=False):
-            landmarks.set_params(n_frames=n_frames)
     if classifier is None:
         from .classification import TEMOClassifier
 
         classifier = TEMOClassifier()
     classifier = clone(classifier)
-    own = classifier.get_params(deep=False)
-    settings: dict[str, Any] = {"n_frames": n_frames} if "n_frames" in own else {}
-    if "random_state" in own and own["random_state"] is None:
-        settings["random_state"] = random_state
-    select = IGLandmarkSelector(k=k, memory=memory, n_frames=n_frames, random_state=random_state)
-    return Pipeline(
-        [
-            ("landmarks", landmarks),
-            ("align", LandmarkAligner(n_frames=n_frames, pose=pose, reference=reference)),
-            ("select", select),
-            ("classify", classifier.set_params(**settings)),
-        ],
-        verbose=verbose,
+    if classifier.get_params(deep=False).get("random_state", 0) is None:
+        classifier.set_params(random_state=random_state)
+    selector = IGLandmarkSelector(
+        IGLandmarkSelector.default_estimator(), k=k, memory=memory, random_state=random_state
     )
+    aligner = LandmarkAligner(n_frames=n_frames, rotation=rotation, reference=reference)
+    steps = [
+        ("landmarks", landmarks),
+        ("align", aligner),
+        ("select", selector),
+        ("classify", classifier),
+    ]
+    return Pipeline(steps, verbose=verbose)

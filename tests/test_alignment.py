@@ -6,7 +6,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from sklearn_temo import FaceMirror, LandmarkAligner, LandmarkLayout, mesh
-from sklearn_temo.symmetry import Mirror
+from sklearn_temo.mirror import Mirror
 
 LAYOUT = LandmarkLayout(4, 468, 3)
 
@@ -36,18 +36,20 @@ def moved(clips, rng, *, roll_only):
 
 
 @pytest.mark.parametrize("reference", ["first", "mean", None])
-@pytest.mark.parametrize("pose", ["in-plane", "head"])
-def test_movement_of_the_head_leaves_no_trace(clips, pose, reference):
-    other = moved(clips, np.random.default_rng(0), roll_only=pose == "in-plane")
-    expected = align(clips, pose=pose, reference=reference)
-    np.testing.assert_allclose(align(other, pose=pose, reference=reference), expected, atol=1e-6)
+@pytest.mark.parametrize("rotation", ["in-plane", "full"])
+def test_movement_of_the_head_leaves_no_trace(clips, rotation, reference):
+    other = moved(clips, np.random.default_rng(0), roll_only=rotation == "in-plane")
+    expected = align(clips, rotation=rotation, reference=reference)
+    np.testing.assert_allclose(
+        align(other, rotation=rotation, reference=reference), expected, atol=1e-6
+    )
 
 
 def test_without_pose_only_place_and_size_are_removed(clips):
-    expected = align(clips, pose=None)
-    np.testing.assert_allclose(align(7 * clips + 30, pose=None), expected, atol=1e-8)
+    expected = align(clips, rotation=None)
+    np.testing.assert_allclose(align(7 * clips + 30, rotation=None), expected, atol=1e-8)
     rolled = moved(clips, np.random.default_rng(0), roll_only=True)
-    assert np.abs(align(rolled, pose=None) - expected).max() > 0.1
+    assert np.abs(align(rolled, rotation=None) - expected).max() > 0.1
 
 
 def test_two_coordinates_are_turned_upright_as_three_are(clips):
@@ -62,9 +64,9 @@ def _scaled(clips):
     return clips / np.linalg.norm(np.diff(mesh.eye_centres(clips), axis=-2), axis=-1)[..., None]
 
 
-@pytest.mark.parametrize("pose", ["in-plane", "head", None])
-def test_the_eyes_are_one_apart(clips, pose):
-    out = align(clips, pose=pose, reference=None)
+@pytest.mark.parametrize("rotation", ["in-plane", "full", None])
+def test_the_eyes_are_one_apart(clips, rotation):
+    out = align(clips, rotation=rotation, reference=None)
     right, left = mesh.eye_corners()
     apart = out[:, :, left].mean(axis=2) - out[:, :, right].mean(axis=2)
     np.testing.assert_allclose(np.linalg.norm(apart, axis=-1), 1, atol=1e-8)
@@ -99,13 +101,13 @@ def test_there_is_no_inverse_of_the_mean():
     assert not hasattr(LandmarkAligner(reference="mean"), "inverse_transform")
 
 
-@pytest.mark.parametrize("pose", ["in-plane", "head"])
-def test_missing_frames_stay_missing_and_only_those(clips, pose):
-    expected = align(clips, pose=pose)
+@pytest.mark.parametrize("rotation", ["in-plane", "full"])
+def test_missing_frames_stay_missing_and_only_those(clips, rotation):
+    expected = align(clips, rotation=rotation)
     holed = clips.copy()
     holed[2, 3] = np.nan
     holed[5, 0] = np.nan
-    out = align(holed, pose=pose)
+    out = align(holed, rotation=rotation)
     missing = np.isnan(out).all(axis=(2, 3))
     assert missing[2].tolist() == [False, False, False, True]
     assert missing[5].all()  # nothing is known relative to a frame that is missing
@@ -119,7 +121,7 @@ def test_head_pose_is_scipys_weighted_alignment_frame_by_frame(clips):
     used = weights > 0
     target = mesh.canonical_face() * [1, -1, -1]
     target = target - weights @ target
-    out = align(tilted, pose="head", reference=None)
+    out = align(tilted, rotation="full", reference=None)
     for clip, frames in enumerate(tilted):
         for frame, points in enumerate(frames):
             centred = points - weights @ points
@@ -129,22 +131,22 @@ def test_head_pose_is_scipys_weighted_alignment_frame_by_frame(clips):
             np.testing.assert_allclose(out[clip, frame], expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("pose", ["in-plane", "head"])
-def test_aligning_commutes_with_mirroring(clips, pose):
+@pytest.mark.parametrize("rotation", ["in-plane", "full"])
+def test_aligning_commutes_with_mirroring(clips, rotation):
     image_width = 480
     mirrored = clips[:, :, mesh.mirror_pairs()] * [-1, 1, 1] + [image_width, 0, 0]
-    expected = align(clips, pose=pose)[:, :, mesh.mirror_pairs()] * [-1, 1, 1]
-    np.testing.assert_allclose(align(mirrored, pose=pose), expected, atol=1e-4)
+    expected = align(clips, rotation=rotation)[:, :, mesh.mirror_pairs()] * [-1, 1, 1]
+    np.testing.assert_allclose(align(mirrored, rotation=rotation), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_dtype_is_kept_and_the_input_untouched(clips, dtype):
     X = LAYOUT.flatten(clips).astype(dtype)
     before = X.copy()
-    out = LandmarkAligner(n_frames=4, pose="head").fit_transform(X)
+    out = LandmarkAligner(n_frames=4, rotation="full").fit_transform(X)
     assert out.dtype == dtype
     np.testing.assert_array_equal(X, before)
-    np.testing.assert_allclose(LAYOUT.unflatten(out), align(clips, pose="head"), atol=2e-5)
+    np.testing.assert_allclose(LAYOUT.unflatten(out), align(clips, rotation="full"), atol=2e-5)
 
 
 def test_rows_do_not_depend_on_each_other(expression_clips):
@@ -168,13 +170,13 @@ def test_a_part_of_the_mesh_is_refused(clips):
 
 
 def test_wrong_number_of_frames_is_refused_with_the_numbers(clips):
-    with pytest.raises(ValueError, match=r"5616 features.*n_frames=3 and n_coords=3.* 624"):
+    with pytest.raises(ValueError, match=r"5616 features of X are 3 frames of 624 landmarks"):
         LandmarkAligner(n_frames=3).fit(LAYOUT.flatten(clips))
 
 
 def test_head_pose_needs_depth(clips):
     with pytest.raises(ValueError, match="n_coords=3, got n_coords=2"):
-        align(clips[..., :2], pose="head")
+        align(clips[..., :2], rotation="full")
 
 
 def test_pandas_columns_are_named(clips):

@@ -1,4 +1,4 @@
-"""Which way imports run, and which of them are heavy."""
+"""Direction of imports, and heavy imports."""
 
 import ast
 import re
@@ -17,25 +17,25 @@ PACKAGE = "sklearn_temo"
 CHECKOUT = Path(__file__).parents[1]
 SOURCES = sorted((CHECKOUT / PACKAGE).rglob("*.py"))
 
-GROUND = {"layout", "symmetry", "mesh", "_place", "_progress", "_whole"}
-WINGS = {"extraction", "alignment", "classification", "attribution", "inspection", "datasets"}
+BASE = {"mesh", "layout", "mirror", "_memory", "_progress", "_warnings"}
+STEPS = {"extraction", "alignment", "classification", "attribution", "inspection", "datasets"}
 
-# A part of the package is a folder or a module right below it; each may import itself and these.
+# The modules and folders below the package, and the ones that each may import.
 MAY_IMPORT: dict[str, set[str]] = {
-    "_place": set(),
+    "_memory": set(),
     "_progress": set(),
-    "_whole": set(),
-    "layout": set(),
-    "symmetry": {"layout"},
-    "mesh": {"symmetry"},
-    **dict.fromkeys(WINGS, GROUND),
-    "selection": GROUND | {"attribution", "classification"},
+    "_warnings": set(),
+    "mesh": set(),
+    "layout": {"mesh", "_warnings"},
+    "mirror": {"layout"},
+    **dict.fromkeys(STEPS, BASE),
+    "selection": BASE | {"attribution", "classification"},
 }
-MAY_IMPORT["pipeline"] = GROUND | WINGS | {"selection"}
+MAY_IMPORT["pipeline"] = BASE | STEPS | {"selection"}
 MAY_IMPORT["demo"] = MAY_IMPORT["pipeline"] | {"pipeline", "__init__"}
 MAY_IMPORT["cli"] = MAY_IMPORT["demo"] | {"demo"}
 MAY_IMPORT["__main__"] = {"cli"}
-# The root names the public classes, and finds each in its part when it is first asked for.
+# The root imports public names at their first use.
 MAY_IMPORT["__init__"] = MAY_IMPORT["pipeline"] | {"pipeline"}
 
 HEAVY = {
@@ -50,8 +50,7 @@ HEAVY = {
     "torch",
 }
 
-# The only modules that import something heavy when they are imported themselves. Nothing imports
-# them before it needs them: test_importing_a_part_loads_nothing_heavy holds that.
+# Modules that import a heavy package at their top; others import them at the first use.
 MAY_BE_HEAVY = {
     "attribution._blocks": {"torch"},
     "attribution._integral": {"torch"},
@@ -82,13 +81,13 @@ def tree(name: str) -> ast.Module:
     return ast.parse(NAMES[name].read_text(encoding="utf-8"), str(NAMES[name]))
 
 
-@cache
-def public_homes() -> dict[str, str]:
-    """Where the names at the root of the package live, as its ``_HOMES`` says."""
-    for node in tree("__init__").body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOMES":
-            return {name: home.lstrip(".") for name, home in ast.literal_eval(node.value).items()}
-    raise AssertionError("sklearn_temo/__init__.py assigns no _HOMES")
+def lazy_names(module: str) -> dict[str, str]:
+    """Module of each name that an ``__init__`` gives to ``lazy_loader.attach``."""
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.keyword) and node.arg == "submod_attrs":
+            homes = ast.literal_eval(node.value)
+            return {name: home for home, names in homes.items() for name in names}
+    return {}
 
 
 def absolute(importer: str, level: int, module: str) -> str:
@@ -100,11 +99,7 @@ def absolute(importer: str, level: int, module: str) -> str:
 
 
 def imports(importer: str, nodes: Iterable[ast.AST]) -> Iterator[str]:
-    """Dotted names that a module imports, however it is written.
-
-    Of ``from a import b`` it is ``a.b``, whether b is a module or a name in one. What lazy packages
-    give to ``import_module`` are strings like ``"._path"``.
-    """
+    """Dotted names that a module imports; ``a.b`` for ``from a import b``."""
     for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -112,23 +107,20 @@ def imports(importer: str, nodes: Iterable[ast.AST]) -> Iterator[str]:
             module = node.module or ""
             origin = absolute(importer, node.level, module) if node.level else module
             yield from (f"{origin}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Constant) and (
-            relative := re.fullmatch(r"(\.+)(\w+(?:\.\w+)*)", str(node.value))
-        ):
-            named = absolute(importer, len(relative[1]), relative[2])
-            if named.removeprefix(f"{PACKAGE}.") in NAMES:
-                yield named
+        elif isinstance(node, ast.keyword) and node.arg == "submod_attrs":
+            homes = ast.literal_eval(node.value)
+            yield from (absolute(importer, 1, home) for home in homes)
 
 
 def own_modules(importer: str, code: ast.Module) -> set[str]:
-    """Modules of the package that a module imports, at any depth of its code."""
+    """Modules of the package that a module imports anywhere in its code."""
     found = set()
     for name in imports(importer, ast.walk(code)):
         top, *path = name.split(".")
         if top != PACKAGE:
             continue
-        if path and path[0] in public_homes():
-            path = [public_homes()[path[0]]]
+        if path and path[0] in lazy_names("__init__"):
+            path = [lazy_names("__init__")[path[0]]]
         while path and ".".join(path) not in NAMES:
             path.pop()
         found.add(".".join(path) or "__init__")
@@ -136,7 +128,7 @@ def own_modules(importer: str, code: ast.Module) -> set[str]:
 
 
 def at_import(body: list[ast.stmt]) -> Iterator[ast.AST]:
-    """What runs when the module is imported: all but functions and what only type checkers see."""
+    """Statements that run when a module is imported."""
     for node in body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
@@ -153,7 +145,7 @@ def at_import(body: list[ast.stmt]) -> Iterator[ast.AST]:
 @pytest.mark.parametrize("name", NAMES)
 def test_imports_run_one_way(name):
     part = name.split(".")[0]
-    assert part in MAY_IMPORT, f"{part} is new: say in MAY_IMPORT where it stands"
+    assert part in MAY_IMPORT, f"{part} is new: add it to MAY_IMPORT"
     imported = {module.split(".")[0] for module in own_modules(name, tree(name))} - {part}
     wrong = imported - MAY_IMPORT[part]
     assert not wrong, f"{name} imports {sorted(wrong)}; {part} may import {MAY_IMPORT[part]}"
@@ -161,7 +153,7 @@ def test_imports_run_one_way(name):
 
 def test_no_modules_import_each_other():
     graph = {name: own_modules(name, tree(name)) for name in NAMES}
-    # What an __init__ names is in its own folder, or its first use is what imports it.
+    # An __init__ imports its own folder, or imports at the first use.
     folders = FOLDERS | {"__init__"}
     try:
         TopologicalSorter({n: m - folders for n, m in graph.items()}).prepare()
@@ -178,9 +170,9 @@ def test_heavy_imports_are_made_where_they_are_needed(name):
 
 
 def test_importing_a_part_loads_nothing_heavy():
-    # The demo runs everything: whoever imports it is about to need all of it, so cli waits with it.
+    # The demo needs everything; the command line imports it when it runs it.
     parts = sorted({name.split(".")[0] for name in NAMES} - {"__main__", "demo"})
-    # What scikit-learn loads by itself (pandas, where it is installed) is not for us to avoid.
+    # scikit-learn itself imports pandas, if it is installed.
     code = f"""
 import sys
 import sklearn.base
@@ -213,10 +205,10 @@ def test_every_way_to_write_an_import_is_seen():
         "from sklearn_temo import mesh": "mesh",
         "from sklearn_temo import TEMOClassifier": "classification",
         "from ..layout import LandmarkLayout": "layout",
-        "from .. import symmetry": "symmetry",
+        "from .. import mirror": "mirror",
         "from ..attribution._path import frozen": "attribution._path",
         "def f():\n    from ._ranking import best_first": "selection._ranking",
-        "import_module('._ranking', __name__)": "selection._ranking",
+        "lazy.attach(__name__, submod_attrs={'_ranking': ['f']})": "selection._ranking",
     }
     for line, module in lines.items():
         assert own_modules("selection._new", ast.parse(line)) == {module}, line

@@ -11,7 +11,7 @@ from skorch.callbacks import Callback, EpochScoring
 
 from sklearn_temo import LandmarkLayout, TEMOClassifier, mesh
 from sklearn_temo.classification._training import BalancedCrossEntropy
-from sklearn_temo.symmetry import Mirror
+from sklearn_temo.mirror import Mirror
 
 LAYOUT = LandmarkLayout(4, 468, 3)
 

@@ -1,7 +1,17 @@
-import numpy as np
-import pytest
+import copy
+import pickle
+import warnings
 
-from sklearn_temo import LandmarkLayout
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_temo import LandmarkAligner, LandmarkLayout
+from sklearn_temo.datasets import make_expression_clips
+from sklearn_temo.layout import LandmarkArray
 
 LAYOUT = LandmarkLayout(n_frames=3, n_landmarks=5, n_coords=2)
 
@@ -51,15 +61,141 @@ def test_feature_names_take_the_numbers_of_selected_landmarks():
     assert list(names) == ["f000_p033_x", "f000_p033_y", "f000_p263_x", "f000_p263_y"]
 
 
-def test_landmarks_follow_from_the_columns():
-    layout = LandmarkLayout.from_n_features(16 * 468 * 3, 16, 3)
-    assert layout.shape == (16, 468, 3)
+def rows(n_features, n_clips=2):
+    return np.zeros((n_clips, n_features))
+
+
+def faces(n_frames=2, n_clips=20):
+    clips = make_expression_clips(n_clips, n_frames, random_state=0)
+    return LandmarkAligner().fit_transform(clips.data)
+
+
+def test_the_number_of_landmarks_follows_from_n_frames():
+    assert LandmarkLayout.infer(rows(16 * 20 * 3), n_frames=16).shape == (16, 20, 3)
 
 
 @pytest.mark.parametrize("n_features", [1, 47, 49])
-def test_columns_that_do_not_divide_are_refused_with_the_numbers(n_features):
+def test_columns_that_are_no_whole_landmarks_are_an_error(n_features):
     with pytest.raises(ValueError, match=rf"{n_features} features.* = 16 \* 3 = 48"):
-        LandmarkLayout.from_n_features(n_features, 16, 3)
+        LandmarkLayout.infer(rows(n_features), n_frames=16)
+
+
+@pytest.mark.parametrize("n_landmarks", [468, 478])
+@pytest.mark.parametrize("n_coords", [2, 3])
+def test_n_frames_follows_from_the_columns_of_a_full_mesh(n_landmarks, n_coords):
+    found = LandmarkLayout.infer(rows(8 * n_landmarks * n_coords), n_coords=n_coords)
+    assert found == LandmarkLayout(8, n_landmarks, n_coords)
+
+
+def test_n_frames_of_selected_landmarks_is_not_guessed():
+    with pytest.raises(ValueError, match=r"n_frames is not known: X has 1536 features"):
+        LandmarkLayout.infer(rows(8 * 64 * 3))
+
+
+def test_columns_of_either_full_mesh_are_ambiguous():
+    with pytest.raises(ValueError, match=r"239 frames of 468 .* or 234 frames of 478"):
+        LandmarkLayout.infer(rows(239 * 468 * 3, n_clips=1))
+
+
+def test_n_frames_that_disagrees_with_a_full_mesh_is_an_error():
+    with pytest.raises(ValueError, match=r"n_frames=8 does not fit X: .* 16 frames of 468"):
+        LandmarkLayout.infer(rows(16 * 468 * 3), n_frames=8)
+
+
+def test_the_attached_layout_is_used():
+    layout = LandmarkLayout(8, 64, 3)
+    X = layout.attach(rows(layout.n_features))
+    assert LandmarkLayout.infer(X) == LandmarkLayout.infer(X, n_frames=8) == layout
+
+
+def test_n_frames_that_disagrees_with_the_attached_layout_is_an_error():
+    layout = LandmarkLayout(8, 64, 3)
+    with pytest.raises(ValueError, match=r"n_frames=16 .* the previous step gave 8 frames of 64"):
+        LandmarkLayout.infer(layout.attach(rows(layout.n_features)), n_frames=16)
+
+
+def through_joblib(X, folder):
+    joblib.dump(X, folder / "X.pkl")
+    return joblib.load(folder / "X.pkl")
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda X, _: X[[3, 1]],
+        lambda X, _: X[1:4],
+        lambda X, _: X[np.arange(6) > 2],
+        lambda X, _: X[2:, :],
+        lambda X, _: X[np.array([0, 1]), ...],
+        lambda X, _: 2 * X + 1,
+        lambda X, _: X.astype(np.float32),
+        lambda X, _: X.copy(),
+        lambda X, _: pickle.loads(pickle.dumps(X)),
+        lambda X, _: copy.deepcopy(X),
+        lambda X, _: train_test_split(X, random_state=0)[0],
+        through_joblib,
+    ],
+)
+def test_the_attached_layout_survives(step, tmp_path):
+    X = LAYOUT.attach(np.arange(6.0 * LAYOUT.n_features).reshape(6, -1))
+    found = step(X, tmp_path)
+    assert isinstance(found, LandmarkArray)
+    assert found.layout == LAYOUT
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda X: X[:, :6],
+        lambda X: X[:, np.arange(LAYOUT.n_features)[::-1]],
+        lambda X: X.T,
+        lambda X: X.mean(axis=0),
+        lambda X: X[0],
+        lambda X: X.reshape(-1, *LAYOUT.shape),
+    ],
+)
+def test_the_attached_layout_is_dropped_where_columns_change(step):
+    found = step(LAYOUT.attach(rows(LAYOUT.n_features, n_clips=4)))
+    assert getattr(found, "layout", None) is None
+
+
+def test_the_layout_is_read_from_column_names():
+    names = LandmarkLayout(2, 3, 3).feature_names([5, 33, 263])
+    X = pd.DataFrame(rows(18), columns=names)
+    assert LandmarkLayout.infer(X) == LandmarkLayout(2, 3, 3)
+    with pytest.raises(ValueError, match=r"n_frames=1 .* the columns name 2 frames"):
+        LandmarkLayout.infer(X, n_frames=1)
+
+
+def test_other_column_names_are_ignored():
+    X = pd.DataFrame(rows(18), columns=[f"pca{i}" for i in range(18)])
+    assert LandmarkLayout.infer(X, n_frames=2) == LandmarkLayout(2, 3, 3)
+
+
+def test_named_columns_that_are_no_whole_landmarks_are_an_error():
+    X = pd.DataFrame(rows(18), columns=LandmarkLayout(2, 3, 3).feature_names())
+    with pytest.raises(ValueError, match=r"'f001_p002_y' is missing"):
+        LandmarkLayout.infer(X.drop(columns="f001_p002_y"))
+    with pytest.raises(ValueError, match="another order"):
+        LandmarkLayout.infer(X[X.columns[::-1]])
+
+
+@pytest.mark.parametrize("scale", [False, True])
+def test_faces_are_recognised_also_when_standardised(scale):
+    X = faces()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        LandmarkLayout.infer(StandardScaler().fit_transform(X) if scale else X)
+
+
+@pytest.mark.parametrize("scale", [False, True])
+def test_selected_landmarks_that_pass_for_a_full_mesh_are_warned_of(scale):
+    # 234 landmarks in 2 frames have as many columns as 468 in one.
+    X = faces()
+    kept = np.random.default_rng(0).permutation(np.arange(468) % 2 == 0)
+    X = X[:, LandmarkLayout(2, 468, 3).feature_mask(kept)]
+    with pytest.warns(UserWarning, match="1404 features of X are taken for 1 frame of 468"):
+        LandmarkLayout.infer(StandardScaler().fit_transform(X) if scale else X)
 
 
 @pytest.mark.parametrize("field", ["n_frames", "n_landmarks", "n_coords"])
@@ -71,8 +207,3 @@ def test_empty_layouts_are_refused(field):
 def test_a_layout_cannot_be_changed():
     with pytest.raises(AttributeError):
         LAYOUT.n_frames = 4
-
-
-def test_a_number_of_frames_that_makes_several_faces_is_doubted():
-    with pytest.warns(UserWarning, match="is n_frames=16 meant"):
-        LandmarkLayout.from_n_features(16 * 468 * 3, n_frames=8, n_coords=3)

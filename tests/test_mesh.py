@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from sklearn_temo import FaceLandmarkTransformer, mesh
-from sklearn_temo.symmetry import find_mirror_pairs
+from sklearn_temo.mirror import find_mirror_pairs
 
 ROOT = Path(__file__).parents[1]
 

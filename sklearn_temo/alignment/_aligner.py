@@ -1,4 +1,4 @@
-"""Head pose, position and scale removed; displacement from a reference frame."""
+"""Removal of head pose, position and scale, and displacement from a reference frame."""
 
 from __future__ import annotations
 
@@ -17,60 +17,61 @@ from .. import mesh
 from ..layout import LandmarkLayout
 
 
-def _reference_is_kept(aligner: LandmarkAligner) -> bool:
+def _keeps_reference(aligner: LandmarkAligner) -> bool:
     if aligner.reference == "mean":
         raise AttributeError(
-            'inverse_transform is not there with reference="mean": the mean of a clip is not kept.'
+            'inverse_transform is not available with reference="mean", which discards the mean of '
+            "each clip."
         )
     return True
 
 
 class LandmarkAligner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
-    """Remove the head's position, rotation and size, and keep what the face does.
+    """Remove the position, rotation and size of the head, and keep the movement of the face.
 
     Each frame is moved so that the landmarks that expressions hardly move lie where they lie on
-    MediaPipe's canonical face, and scaled so that the centres of the eyes are 1 apart. Then each
-    clip is expressed as displacement from a reference frame. Nothing is learned: rows do not
-    depend on each other.
+    MediaPipe's canonical face, and scaled so that the distance between the centres of the eyes is
+    1. Then each clip is expressed as displacement from a reference frame. The transformer is
+    stateless: rows do not depend on each other.
 
     Parameters
     ----------
-    n_frames : int, default=16
-        Frames of a clip.
+    n_frames : int or None, default=None
+        Frames of a clip. None infers it from the number of columns; see
+        :meth:`LandmarkLayout.infer`.
     n_coords : {2, 3}, default=3
-        Coordinates of a landmark. With 2 (x and y), only ``pose="in-plane"`` is possible.
+        Coordinates of a landmark. With 2 (x and y), ``rotation="full"`` is not possible.
     reference : {"first", "mean"} or None, default="first"
-        What the frames of a clip are compared with.
+        Frame from which displacements are computed.
 
-        - "first": frame 0 stays as it is, the others become differences from it, so nothing is
-          lost.
-        - "mean": every frame becomes its difference from the mean of the clip.
-        - None: positions are kept.
-    pose : {"in-plane", "head"} or None, default="in-plane"
-        Which rotation is removed, frame by frame.
+        - "first": frame 0 keeps its positions, the other frames become displacements from it.
+        - "mean": every frame becomes its displacement from the mean of the clip.
+        - None: all frames keep their positions.
+    rotation : {"in-plane", "full"} or None, default="in-plane"
+        Rotation of the head that is removed from each frame.
 
-        - "in-plane": the tilt of the head (roll), from x and y.
-        - "head": yaw and pitch too, by a 3-D similarity fit. It relies on MediaPipe's depth,
-          which is an estimate: use it where people turn their heads.
-        - None: none.
+        - "in-plane": roll, estimated from x and y.
+        - "full": yaw, pitch and roll, estimated by a 3-D fit. It relies on MediaPipe's depth,
+          which is itself an estimate; use it where people turn their heads.
+        - None: no rotation is removed.
 
     Attributes
     ----------
     n_features_in_ : int
-        Columns seen in :meth:`fit`.
+        Number of columns seen in :meth:`fit`.
 
     See Also
     --------
-    FaceLandmarkTransformer : Extracts the landmarks that are aligned here.
-    make_temo_pipeline : Puts the steps together with one layout.
+    FaceLandmarkTransformer : Extracts the landmarks of clips.
+    make_temo_pipeline : Pipeline from clips to emotions.
 
     Notes
     -----
-    The rotation is the weighted orthogonal Procrustes solution [1]_ on the 33 landmarks, and with
-    the weights, that MediaPipe itself uses for the pose of the head. Centres of the eyes are
-    midway between their corners, which blinking does not move.
+    The rotation is the weighted orthogonal Procrustes solution [1]_ on the 33 landmarks that
+    MediaPipe uses for the pose of the head, with MediaPipe's weights. The centre of an eye is the
+    midpoint of its corners, which blinking does not move.
 
-    A frame with missing landmarks (NaN) stays missing, and so does its displacement.
+    Frames with missing landmarks (NaN) stay NaN.
 
     References
     ----------
@@ -83,26 +84,26 @@ class LandmarkAligner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     >>> from sklearn_temo import LandmarkAligner
     >>> from sklearn_temo.datasets import make_expression_clips
     >>> clips = make_expression_clips(n_clips=7, n_frames=4, random_state=0)
-    >>> LandmarkAligner(n_frames=4).fit_transform(clips.data).shape
+    >>> LandmarkAligner().fit_transform(clips.data).shape
     (7, 5616)
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
-        "n_frames": [Interval(Integral, 1, None, closed="left")],
+        "n_frames": [Interval(Integral, 1, None, closed="left"), None],
         "n_coords": [Interval(Integral, 2, 3, closed="both")],
         "reference": [StrOptions({"first", "mean"}), None],
-        "pose": [StrOptions({"in-plane", "head"}), None],
+        "rotation": [StrOptions({"in-plane", "full"}), None],
     }
 
-    def __init__(self, *, n_frames=16, n_coords=3, reference="first", pose="in-plane"):
+    def __init__(self, *, n_frames=None, n_coords=3, reference="first", rotation="in-plane"):
         self.n_frames = n_frames
         self.n_coords = n_coords
         self.reference = reference
-        self.pose = pose
+        self.rotation = rotation
 
     @with_callbacks
     def fit(self, X, y=None):
-        """Check the parameters and the number of columns; nothing is learned.
+        """Validate the parameters and the number of columns.
 
         Parameters
         ----------
@@ -116,10 +117,9 @@ class LandmarkAligner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self : LandmarkAligner
         """
         self._validate_params()
-        X = self._validate_clips(X, reset=True)
         progress = self._init_callback_context()
         progress.call_on_fit_task_begin(estimator=self, X=X)
-        self._layout(X.shape[1])
+        self._validate_clips(X, reset=True)
         progress.call_on_fit_task_end(estimator=self, X=X)
         return self
 
@@ -134,11 +134,10 @@ class LandmarkAligner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_clips, n_frames * n_landmarks * n_coords)
-            In units of the distance between the eyes.
+            Aligned landmarks, in units of the distance between the eyes.
         """
         self._validate_params()
-        X = self._validate_clips(X, reset=False)
-        layout = self._layout(X.shape[1])
+        X, layout = self._validate_clips(X, reset=False)
         clips = self._remove_pose(layout.unflatten(X))
         if self.reference == "first":
             clips[:, 1:] -= clips[:, :1]
@@ -146,25 +145,24 @@ class LandmarkAligner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             clips -= clips.mean(axis=1, keepdims=True)
         return layout.flatten(clips)
 
-    @available_if(_reference_is_kept)
+    @available_if(_keeps_reference)
     def inverse_transform(self, X):
-        """Positions from displacements.
+        """Convert displacements back to positions.
 
-        Not there with ``reference="mean"``, which leaves the mean of a clip out. Position,
-        rotation and size of the head are gone for good: what comes back is the aligned face.
+        Not available with ``reference="mean"``. The position, rotation and size of the head are
+        not restored.
 
         Parameters
         ----------
         X : array-like of shape (n_clips, n_frames * n_landmarks * n_coords)
-            What :meth:`transform` returned.
+            Output of :meth:`transform`.
 
         Returns
         -------
         ndarray of shape (n_clips, n_frames * n_landmarks * n_coords)
             Aligned positions in every frame, in units of the distance between the eyes.
         """
-        X = self._validate_clips(X, reset=False)
-        layout = self._layout(X.shape[1])
+        X, layout = self._validate_clips(X, reset=False)
         positions = layout.unflatten(X).copy()
         if self.reference == "first":
             positions[:, 1:] += positions[:, :1]
@@ -176,48 +174,48 @@ class LandmarkAligner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         input_features : array-like of str or None, default=None
-            Ignored: the columns are named by frame, landmark and coordinate.
+            Ignored.
 
         Returns
         -------
-        ndarray of str
+        ndarray of str of shape (n_features,)
+            ``f{frame:03d}_p{landmark:03d}_{x|y|z}``.
         """
         check_is_fitted(self, "n_features_in_")
-        return self._layout(self.n_features_in_).feature_names()
+        rows = np.empty((0, self.n_features_in_))
+        layout = LandmarkLayout.infer(rows, n_frames=self.n_frames, n_coords=self.n_coords)
+        return layout.feature_names()
 
     def _validate_clips(self, X, *, reset):
-        return validate_data(
+        rows = validate_data(
             self,
             X,
             dtype=[np.float32, np.float64],
             ensure_all_finite="allow-nan",
             reset=reset,
         )
-
-    def _layout(self, n_features):
-        layout = LandmarkLayout.from_n_features(n_features, self.n_frames, self.n_coords)
+        layout = LandmarkLayout.infer(X, n_frames=self.n_frames, n_coords=self.n_coords)
         if not mesh.is_full_mesh(layout.n_landmarks):
             raise ValueError(
                 f"LandmarkAligner needs the full face mesh of 468 or 478 landmarks to find the "
-                f"pose of the head; X has {n_features} features, which with n_frames="
-                f"{self.n_frames} and n_coords={self.n_coords} are {layout.n_landmarks} "
-                "landmarks. Select landmarks after aligning, not before."
+                f"pose of the head, but the {rows.shape[1]} features of X are {layout}. Pass the "
+                "n_frames and n_coords of the clips, and select landmarks after aligning."
             )
-        if self.pose == "head" and self.n_coords != 3:
-            raise ValueError(f'pose="head" needs n_coords=3, got n_coords={self.n_coords}.')
-        return layout
+        if self.rotation == "full" and self.n_coords != 3:
+            raise ValueError(f'rotation="full" needs n_coords=3, got n_coords={self.n_coords}.')
+        return rows, layout
 
     def _remove_pose(self, clips):
-        """Frames at one place, turned upright and of one size, as a new array."""
+        """Copy of clips with the position, rotation and scale of the head removed."""
         anchors = np.flatnonzero(mesh.pose_weights())
         weights = mesh.pose_weights()[anchors]
         centre = np.einsum("l,...lc->...c", weights, clips[..., anchors, :])
         aligned = clips - centre[..., None, :].astype(clips.dtype)
         eyes = np.diff(mesh.eye_centres(aligned), axis=-2)
         aligned /= np.linalg.norm(eyes, axis=-1, keepdims=True)
-        if self.pose is None:
+        if self.rotation is None:
             return aligned
-        n_rotated = 2 if self.pose == "in-plane" else 3
+        n_rotated = 2 if self.rotation == "in-plane" else 3
         target = _canonical_in_image_axes()[anchors, :n_rotated]
         target = target - weights @ target
         rotation = _procrustes(aligned[..., anchors, :n_rotated], target, weights)
@@ -241,7 +239,7 @@ def _canonical_in_image_axes() -> NDArray[np.float64]:
 def _procrustes(
     points: NDArray[Any], target: NDArray[Any], weights: NDArray[Any]
 ) -> NDArray[np.float64]:
-    """Rotations R that bring centred points nearest to a target, ``points @ R``.
+    """Rotations R that minimise the distance of ``points @ R`` from a target.
 
     Parameters
     ----------
@@ -252,7 +250,7 @@ def _procrustes(
     Returns
     -------
     ndarray of shape (..., n_dims, n_dims)
-        Proper rotations; NaN where points are.
+        Proper rotations; NaN where points are NaN.
     """
     covariance = np.einsum("...lc,l,ld->...cd", points, weights, target, dtype=np.float64)
     missing = ~np.isfinite(covariance).all(axis=(-2, -1))

@@ -1,4 +1,4 @@
-"""Mirrored faces as additional samples, for samplers' pipelines."""
+"""Sampler that adds mirror images to the training data."""
 
 from __future__ import annotations
 
@@ -11,63 +11,63 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_X_y
 
 from ..layout import LandmarkLayout
-from ..symmetry import Mirror
+from ..mirror import Mirror
 
 
 class FaceMirror(BaseEstimator):
     """Add the mirror image of every clip to the training data.
 
-    A face in a mirror shows the same emotion, which on small data is worth points of accuracy.
-    :class:`~sklearn_temo.TEMOClassifier` does this by itself; this sampler gives an SVM, or any
-    other classifier, the same. A step that adds samples has no place in scikit-learn's
-    ``Pipeline``: use the one of imbalanced-learn (``imblearn.pipeline.make_pipeline``), which
-    calls it when fitting and passes it by when predicting.
+    A mirrored face shows the same emotion, so mirror images enlarge small training sets.
+    :class:`~sklearn_temo.TEMOClassifier` uses them by itself; this sampler provides them to other
+    classifiers. scikit-learn's ``Pipeline`` has no steps that add samples: use
+    ``imblearn.pipeline.make_pipeline`` of imbalanced-learn, which applies samplers in fit and skips
+    them in predict.
 
     Parameters
     ----------
-    n_frames : int, default=16
-        Frames of a clip.
+    n_frames : int or None, default=None
+        Frames of a clip. None infers it; see :meth:`LandmarkLayout.infer`.
     n_coords : int, default=3
         Coordinates of a landmark.
 
     Attributes
     ----------
     mirror_pairs_ : ndarray of int of shape (n_landmarks,)
-        The mirror partner of each landmark, found in the mean face of the data.
+        Mirror partner of each landmark, found in the mean of frame 0.
     n_features_in_ : int
-        Columns seen in :meth:`fit_resample`.
+        Number of columns seen in :meth:`fit_resample`.
 
     See Also
     --------
-    TEMOClassifier : Learns from mirrored clips without a sampler.
+    TEMOClassifier : Trains on mirror images without a sampler.
 
     Notes
     -----
-    The clips must hold positions in frame 0 (any `reference` of
-    :class:`~sklearn_temo.LandmarkAligner` but "mean"), before any standardisation, and with each
-    landmark its mirror partner. :class:`~sklearn_temo.IGLandmarkSelector` keeps both from k = 40
-    up; for fewer, pass it ``symmetric=True``.
+    Frame 0 must hold positions: use a `reference` of :class:`~sklearn_temo.LandmarkAligner` other
+    than "mean", and put scalers after this step. The mirror partner of each landmark must be
+    present. :class:`~sklearn_temo.IGLandmarkSelector` keeps mirror pairs together from k = 40 up;
+    with a smaller k, pass it ``symmetric=True``.
 
     Examples
     --------
     >>> from sklearn_temo import FaceMirror, LandmarkAligner
     >>> from sklearn_temo.datasets import make_expression_clips
     >>> clips = make_expression_clips(n_clips=21, n_frames=4, random_state=0)
-    >>> X = LandmarkAligner(n_frames=4).fit_transform(clips.data)
-    >>> X_both, y_both = FaceMirror(n_frames=4).fit_resample(X, clips.target)
+    >>> X = LandmarkAligner().fit_transform(clips.data)
+    >>> X_both, y_both = FaceMirror().fit_resample(X, clips.target)
     >>> X_both.shape, y_both.shape
     ((42, 5616), (42,))
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
-        "n_frames": [Interval(Integral, 1, None, closed="left")],
+        "n_frames": [Interval(Integral, 1, None, closed="left"), None],
         "n_coords": [Interval(Integral, 2, 3, closed="both")],
     }
 
-    # What imbalanced-learn looks at to tell a sampler from other steps.
+    # imbalanced-learn recognises samplers by this attribute.
     _estimator_type = "sampler"
 
-    def __init__(self, *, n_frames=16, n_coords=3):
+    def __init__(self, *, n_frames=None, n_coords=3):
         self.n_frames = n_frames
         self.n_coords = n_coords
 
@@ -85,11 +85,11 @@ class FaceMirror(BaseEstimator):
         -------
         self : FaceMirror
         """
-        self._find_mirror(*self._validate_clips(X, y))
+        self._fit(X, y)
         return self
 
     def fit_resample(self, X, y):
-        """Clips and their mirror images.
+        """Append the mirror image of every clip.
 
         Parameters
         ----------
@@ -110,24 +110,21 @@ class FaceMirror(BaseEstimator):
         ValueError
             If the mean of frame 0 is not the picture of a symmetric face.
         """
-        X, y = self._validate_clips(X, y)
-        mirror = self._find_mirror(X, y)
+        X, y, mirror = self._fit(X, y)
         return np.concatenate([X, mirror.apply(X)]), np.concatenate([y, y])
 
-    def _validate_clips(self, X, y):
+    def _fit(self, X, y):
         self._validate_params()
-        return check_X_y(X, y, dtype=[np.float32, np.float64], estimator=self)
-
-    def _find_mirror(self, X, y):
-        layout = LandmarkLayout.from_n_features(X.shape[1], self.n_frames, self.n_coords)
-        mirror = Mirror.from_clips(X, layout)
+        rows, y = check_X_y(X, y, dtype=[np.float32, np.float64], estimator=self)
+        layout = LandmarkLayout.infer(X, n_frames=self.n_frames, n_coords=self.n_coords)
+        mirror = Mirror.from_clips(rows, layout)
         if mirror is None:
             raise ValueError(
-                f"the mean of frame 0 over {X.shape[0]} clips is not a symmetric face of "
-                f"{layout.n_landmarks} landmarks: FaceMirror needs positions in frame 0, not "
-                "standardised, and landmarks whose mirror partners are kept too "
-                "(IGLandmarkSelector(symmetric=True) keeps them for any k)."
+                f"the mean of frame 0 over {len(rows)} clips is not a symmetric face of "
+                f"{layout.n_landmarks} landmarks. FaceMirror needs positions in frame 0, not "
+                "standardised, and the mirror partner of every landmark "
+                "(IGLandmarkSelector(symmetric=True) keeps both)."
             )
-        self.n_features_in_ = X.shape[1]
+        self.n_features_in_ = rows.shape[1]
         self.mirror_pairs_ = mirror.pairs
-        return mirror
+        return rows, y, mirror

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import gelu, linear
 
-from ..symmetry import Mirror
+from ..mirror import Mirror
 from ._network import TEMONet
 
 # Clips that are predicted together, which bounds the memory.

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from .._whole import whole_on_failure
 from ..layout import LandmarkLayout
-from ..symmetry import Mirror
+from ..mirror import Mirror
 from ._prediction import Prediction
 from ._training import EpochReport, build_net, count_held_out, one_cycle, train
 

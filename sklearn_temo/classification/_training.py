@@ -22,7 +22,7 @@ from skorch.dataset import ValidSplit
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from ..symmetry import Mirror
+from ..mirror import Mirror
 from ._batches import ClipBatches
 from ._network import TEMONet
 

@@ -18,7 +18,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from .._place import named_folder
+from .._memory import memory_folder as named_folder
 from ._clip_landmarks import FaceTrack
 from ._clips import Clip
 

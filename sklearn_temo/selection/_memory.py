@@ -17,7 +17,7 @@ import joblib
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_memory
 
-from .._place import named_folder
+from .._memory import memory_folder as named_folder
 
 # Their code is known by their versions; all other code is told by its text.
 _KNOWN_BY_VERSION = ("numpy", "scikit-learn", "sklearn-temo", "skorch", "torch")

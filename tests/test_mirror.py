@@ -4,7 +4,7 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.pipeline_figures import CKPLUS
 from sklearn_temo import LandmarkAligner, LandmarkLayout, mesh
-from sklearn_temo.symmetry import Mirror, find_mirror_pairs
+from sklearn_temo.mirror import Mirror, find_mirror_pairs
 
 
 @pytest.fixture(scope="module")
