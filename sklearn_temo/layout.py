@@ -286,7 +286,8 @@ class LandmarkArray(np.ndarray):
         return found
 
     def __reduce__(self) -> Any:
-        rebuild, arguments, state = super().__reduce__()[:3]
+        rebuilt: Any = super().__reduce__()
+        rebuild, arguments, state = rebuilt
         return rebuild, arguments, (state, self._layout)
 
     def __setstate__(self, state: Any) -> None:
