@@ -13,11 +13,8 @@ from sklearn.utils import Bunch
 from .._warnings import warn_user
 from ._clip_files import first_names
 
-# A label is an index of this tuple.
-_EMOTIONS = (
-    *("neutral", "anger", "contempt", "disgust"),
-    *("fear", "happiness", "sadness", "surprise"),
-)
+_NAMES = ("neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
+_EMOTIONS: dict[float, str] = dict(enumerate(_NAMES))
 
 # Names of the folders that hold S005, S010, ... in the authors' archives, and how many folders
 # below `data_home` they are searched.
@@ -148,7 +145,7 @@ def load_ckplus(
     """
     if frames not in ("sequence", "neutral_apex"):
         raise ValueError(f'frames must be "sequence" or "neutral_apex", got {frames!r}.')
-    root = Path(data_home)
+    root = Path(data_home).expanduser()
     if not root.is_dir():
         raise FileNotFoundError(f"data_home={str(root)!r}: no such folder.")
     images, labels = _find_tree(root, _IMAGE_TREES), _find_tree(root, _LABEL_TREES)
@@ -203,12 +200,11 @@ def load_ckplus(
 
 def _find_tree(root: Path, names: tuple[str, ...]) -> Path:
     """The folder with one of the names that holds folders of subjects."""
-    found: dict[Path, Path] = {}
+    found: list[Path] = []
     for place, inner, _ in os.walk(root, followlinks=True):
         folder = Path(place)
         if folder.name.casefold() in names and any(map(_SUBJECT.fullmatch, inner)):
-            # Two links to a folder are one copy.
-            found.setdefault(folder.resolve(), folder)
+            found.append(folder)
         # macOS adds a tree of the same names, __MACOSX, to its archives.
         is_deepest = len(folder.relative_to(root).parts) == _DEPTH
         inner[:] = [
@@ -221,13 +217,14 @@ def _find_tree(root: Path, names: tuple[str, ...]) -> Path:
             f"no folder {names[0]!r} with folders such as S005 in {str(root)!r}, or at most "
             f"{_DEPTH - 1} folders deeper; pass the folder that CK+ was unpacked in."
         )
-    if len(found) > 1:
+    # A folder and a link to it are one copy.
+    copies = {str(folder.resolve()) for folder in found}
+    if len(copies) > 1:
         raise ValueError(
-            f"{str(root)!r} holds {len(found)} copies of the same part of CK+ "
-            f"({', '.join(repr(str(folder)) for folder in found.values())}); pass the folder of "
-            "one copy."
+            f"{str(root)!r} holds {len(copies)} copies of the same part of CK+ "
+            f"({', '.join(sorted(copies))}); pass the folder of one copy."
         )
-    return next(iter(found.values()))
+    return min(found, key=lambda folder: len(folder.parts))
 
 
 def _images_of(folder: Path, sequence: str) -> dict[int, str]:
@@ -261,8 +258,8 @@ def _label_of(folder: Path, sequence: str) -> tuple[str, int] | None:
     _check_sequence(file, stem, sequence)
     text = file.read_text(encoding="utf-8").strip()
     try:
-        return _EMOTIONS[range(len(_EMOTIONS)).index(float(text))], int(apex)
-    except ValueError as error:
+        return _EMOTIONS[float(text)], int(apex)
+    except (KeyError, ValueError) as error:
         raise ValueError(
             f"{str(file)!r} holds the label {text!r}; expected a whole number from 0 to "
             f"{len(_EMOTIONS) - 1}, such as 3.0000000e+00."

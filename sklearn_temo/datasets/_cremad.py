@@ -246,7 +246,7 @@ def fetch_cremad(
     names = _select_names(actors, emotions, sentences)
     sums = folder / "SHA256SUMS"
     lines = sums.read_text(encoding="ascii").splitlines() if sums.is_file() else []
-    verified = {line.split()[-1] for line in lines}
+    verified = {line.partition("  ")[2] for line in lines}
     files = [f"{name}.flv" for name in names]
     missing = [file for file in files if file not in verified or not (folder / file).is_file()]
     progress = Progress("fetch_cremad", len(files), "clips", verbose)

@@ -110,7 +110,7 @@ def load_clip_folder(
     >>> print(*clips.groups)
     ann bob ann
     """
-    source = Path(data_home)
+    source = Path(data_home).expanduser()
     if not source.exists():
         raise FileNotFoundError(f"no such folder or CSV file: {str(source)!r}.")
     if source.is_dir():

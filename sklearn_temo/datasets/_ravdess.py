@@ -141,7 +141,7 @@ def load_ravdess(
         )
     if channel not in ("both", "speech", "song"):
         raise ValueError(f'channel must be "both", "speech" or "song", got {channel!r}.')
-    root = Path(data_home)
+    root = Path(data_home).expanduser()
     if not root.is_dir():
         raise FileNotFoundError(f"no such folder: {str(root)!r}.")
     found = _find_videos(root)
