@@ -392,7 +392,8 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ndarray of shape (n_clips,)
             Labels.
         """
-        return self.classes_[self._logits(X).argmax(axis=1)]
+        best = self._logits(X).argmax(axis=1)
+        return self.classes_[best]
 
     @property
     def module_(self):
@@ -494,14 +495,14 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         rows = validate_data(self, X, reset=False, dtype=np.float32)
         if hasattr(X, "layout"):
             LandmarkLayout.infer(X, n_frames=self.layout_.n_frames, n_coords=self.layout_.n_coords)
-        module = self.module_.eval()
+        module = self.net_.module_.eval()
         found = []
         with torch.inference_mode():
             for start in range(0, len(rows), _PREDICTION_BATCH):
                 images = self._images(rows[start : start + _PREDICTION_BATCH]).to(self.net_.device)
-                logits = module(images.flatten(0, 1)).unflatten(0, images.shape[:2])
-                found.append(logits.double().mean(dim=0).cpu().numpy())
-        return np.concatenate(found)
+                logits = module(images.flatten(0, 1)).unflatten(0, images.shape[:2]).mean(dim=0)
+                found.append(logits.cpu().numpy())
+        return np.concatenate(found, dtype=np.float64)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
