@@ -1,8 +1,8 @@
-"""Print how fast clips become landmarks: ``make bench-extraction``.
+"""Speed and memory of the extraction of landmarks: ``make bench-extraction``.
 
-The loop that everyone writes (OpenCV, MediaPipe's video mode, every frame, one process) beside
-:class:`sklearn_temo.FaceLandmarkTransformer`, in turns, on the clips in the package; ratios are of
-medians. Processes are started before anything is timed, which has a row of its own.
+Compares a plain loop (OpenCV, MediaPipe's video mode, every frame, one process) with
+:class:`sklearn_temo.FaceLandmarkTransformer` on the clips of the package, in turns; ratios are of
+medians. The start of processes is not included in the timings, and has its own row.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MANY, FEW = 300, 30
 
 
 def loop(paths: list[str]) -> list[np.ndarray]:
-    """Landmarks of every frame, as everyone writes it."""
+    """Landmarks of every frame with a plain loop."""
     found = []
     for path in paths:
         options = vision.FaceLandmarkerOptions(
@@ -57,7 +57,7 @@ def loop(paths: list[str]) -> list[np.ndarray]:
 
 
 def speed(paths: list[str]) -> None:
-    """The loop and the transformer, for every frame and for 16 of a clip."""
+    """Compare the loop and the transformer, for every frame and for 16 per clip."""
     n_frames = sum(len(clip) for clip in loop(paths))
     row("clips, and frames in them", f"{len(paths)}, {n_frames}")
     every = {n: FaceLandmarkTransformer(n_frames=None, n_jobs=n).extract for n in (1, 2)}
@@ -87,9 +87,9 @@ def speed(paths: list[str]) -> None:
     row("clips a second and core, 16 frames", f"{len(paths) / taken['few 1']:.2f}")
 
 
-def store(paths: list[str]) -> None:
-    """What the store costs, and what it saves."""
-    paths = sorted(set(paths))  # a clip that comes twice would be in the store the second time
+def cache(paths: list[str]) -> None:
+    """Measure the cost of writing the cache, and the gain of reading it."""
+    paths = sorted(set(paths))
     with tempfile.TemporaryDirectory() as folder:
         count = iter(range(1000))
 
@@ -108,15 +108,19 @@ def store(paths: list[str]) -> None:
             N_ROUNDS,
         )
     row(
-        "a first run that fills a store, beside one without",
+        "a first run that fills a cache, relative to one without",
         f"{taken['cold'] / taken['without']:.2f}x",
     )
-    row("a second run on the store", f"{taken['without'] / taken['warm']:.0f}x", ">= 100x")
-    row("a stored clip of 16 frames", f"{size / 1000:.0f} kB")
+    row(
+        "speed-up of a second run on the cache",
+        f"{taken['without'] / taken['warm']:.0f}x",
+        ">= 100x",
+    )
+    row("cache entry of 16 frames", f"{size / 1000:.0f} kB")
 
 
 def memory() -> None:
-    """How much more memory the parent takes for many clips than for few."""
+    """Compare the peak memory of the main process for many clips and for few."""
     peaks = {}
     for n_clips in (FEW, MANY):
         command = [sys.executable, "-m", "benchmarks.extraction", "--peak", str(n_clips)]
@@ -124,14 +128,14 @@ def memory() -> None:
         peaks[n_clips] = float(run.stdout)
     result = (MANY - FEW) * 16 * 468 * 3 * 4 / 2**20
     row(
-        f"peak memory of the parent, {MANY} clips instead of {FEW}, n_jobs=2",
+        f"peak memory of the main process, {MANY} clips instead of {FEW}, n_jobs=2",
         f"{peaks[MANY] - peaks[FEW]:+.0f} MB, of which {result:.0f} MB are the result",
         "the result",
     )
 
 
 def million(paths: list[str]) -> None:
-    """What a million clips of about two seconds would cost, by what is measured here."""
+    """Extrapolate the measured costs to a million clips of about two seconds."""
     transformer = FaceLandmarkTransformer()
     taken = seconds({"few": lambda: transformer.transform(paths)}, N_ROUNDS)["few"]
     core_hours = 1e6 / (len(paths) / taken) / 3600
@@ -145,7 +149,7 @@ def million(paths: list[str]) -> None:
         f"1e6 / ({len(paths)} clips / {taken:.1f} s) = {core_hours:.0f}",
     )
     row("hours on 2 cores, and on 64", f"{core_hours / 2:.0f}, {core_hours / 64:.1f}")
-    row("its store", f"1e6 x {entry / 1000:.0f} kB = {entry / 1000:.0f} GB in 1e6 files")
+    row("its cache", f"1e6 x {entry / 1000:.0f} kB = {entry / 1000:.0f} GB in 1e6 files")
     size = 16 * 468 * 3 * 4
     row("its array of rows", f"1e6 x {size / 1000:.0f} kB = {size / 1000:.0f} GB")
     row("memory of a worker", f"{worker:.0f} MB, so {64 * worker / 1024:.0f} GB for 64")
@@ -162,7 +166,7 @@ def main() -> None:
     """Print the table, or one of its parts."""
     parts = {
         "speed": speed,
-        "store": store,
+        "cache": cache,
         "memory": lambda paths: memory(),
         "million": million,
     }

@@ -231,7 +231,7 @@ def _report(report: Any, options: argparse.Namespace) -> int:
     from .extraction._table import replacing
 
     n_good = report.n_clips - len(report.skipped)
-    cached = f" ({report.n_stored} from the cache)" if options.memory else ""
+    cached = f" ({report.n_cached} from the cache)" if options.memory else ""
     place = f"into {options.out}" if n_good else "and wrote no table"
     faces = f"{sum(report.n_frames_with_face)} of {sum(report.n_frames_seen)} frames"
     _say(f"extracted {n_good} of {report.n_clips} clips{cached} {place}, a face in {faces}")

@@ -164,11 +164,6 @@ class LandmarkLayout:
                 )
         return cls(n_frames, n_landmarks, n_coords)
 
-    @classmethod
-    def from_n_features(cls, n_features: int, n_frames: int, n_coords: int) -> LandmarkLayout:
-        """Transitional."""
-        return cls.infer(np.empty((0, n_features)), n_frames=n_frames, n_coords=n_coords)
-
     @property
     def n_features(self) -> int:
         """Number of columns of a row."""
@@ -291,7 +286,8 @@ class LandmarkArray(np.ndarray):
         return found
 
     def __reduce__(self) -> Any:
-        rebuild, arguments, state = super().__reduce__()
+        rebuilt: Any = super().__reduce__()
+        rebuild, arguments, state = rebuilt
         return rebuild, arguments, (state, self._layout)
 
     def __setstate__(self, state: Any) -> None:

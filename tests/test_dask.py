@@ -1,4 +1,4 @@
-"""The same call on a Dask cluster, of which a worker is lost half way."""
+"""Extraction on a Dask cluster that loses workers."""
 
 import textwrap
 from pathlib import Path
@@ -10,7 +10,7 @@ from sklearn_temo import FaceLandmarkTransformer
 
 N_CLIPS = 16
 
-# A process of its own, which can be ended where a cluster hangs.
+# Run in a process that can be ended if the cluster hangs.
 _PROGRAM = """
     import sys
     import threading
@@ -26,8 +26,8 @@ _PROGRAM = """
     from sklearn_temo import FaceLandmarkTransformer
 
 
-    def kill_one_when_half_is_done(cluster, store):
-        while len(list(store.rglob("*.npz"))) < {n_clips} // 2:
+    def kill_a_worker_after_half_of_the_clips(cluster, folder):
+        while len(list(folder.rglob("*.npz"))) < {n_clips} // 2:
             time.sleep(0.02)
         psutil.Process(cluster.workers[0].pid).kill()
 
@@ -37,13 +37,13 @@ _PROGRAM = """
         clips = [*sorted(folder.glob("*.npy"))]
         clips = [np.load(clip) for clip in clips]
         transformer = FaceLandmarkTransformer(
-            n_frames=2, memory=folder / "store", on_error="skip-with-nan"
+            n_frames=2, memory=folder / "cache", on_error="skip-with-nan"
         )
         with LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
         ) as cluster, Client(cluster):
             killer = threading.Thread(
-                target=kill_one_when_half_is_done, args=(cluster, folder / "store")
+                target=kill_a_worker_after_half_of_the_clips, args=(cluster, folder / "cache")
             )
             killer.start()
             with parallel_config(backend="dask"):
@@ -54,7 +54,7 @@ _PROGRAM = """
 """
 
 
-def test_a_cluster_loses_a_worker(tmp_path, cremad_frames, run_program):
+def test_a_killed_worker_loses_no_clip(tmp_path, cremad_frames, run_program):
     clips = [frames[start : start + 3] for frames in cremad_frames for start in (0, 10, 20)]
     clips = clips[:N_CLIPS]
     for number, clip in enumerate(clips):
@@ -62,15 +62,14 @@ def test_a_cluster_loses_a_worker(tmp_path, cremad_frames, run_program):
     done = run_program(textwrap.dedent(_PROGRAM).format(n_clips=N_CLIPS), str(tmp_path))
     assert f"{N_CLIPS} of {N_CLIPS + 1} clips extracted" in done.stdout, done.stderr
     X = np.load(tmp_path / "X.npy")
-    here = FaceLandmarkTransformer(n_frames=2)
-    np.testing.assert_array_equal(X[:-1], here.transform(clips))
+    local = FaceLandmarkTransformer(n_frames=2)
+    np.testing.assert_array_equal(X[:-1], local.transform(clips))
     assert np.isnan(X[-1]).all()
-    stored = list((tmp_path / "store").rglob("*.npz"))
-    assert len(stored) == N_CLIPS
-    again = FaceLandmarkTransformer(n_frames=2, memory=tmp_path / "store")
+    cached = list((tmp_path / "cache").rglob("*.npz"))
+    assert len(cached) == N_CLIPS
+    again = FaceLandmarkTransformer(n_frames=2, memory=tmp_path / "cache")
     np.testing.assert_array_equal(again.transform(clips), X[:-1])
-    assert again.report_.n_stored == N_CLIPS
-    assert not list((tmp_path / "store" / "face_landmarks" / "unfinished").iterdir())
+    assert again.report_.n_cached == N_CLIPS
 
 
 @pytest.fixture
@@ -96,43 +95,47 @@ _DEADLY = """
     import os
 
     import dask
+    import numpy as np
     from dask.distributed import Client, LocalCluster
     from joblib import parallel_config
 
-    from sklearn_temo.datasets import load_cremad_sample
-    from sklearn_temo.extraction._clips import check_clips
-    from sklearn_temo.extraction._pool import outcomes
-    from sklearn_temo.extraction._work import ClipWork
+    from sklearn_temo import FaceLandmarkTransformer
+
+    # On a cluster in processes of this machine, the main process also runs the scheduler.
+    MAIN = os.getpid()
 
 
-    class Deadly(ClipWork):
-        def do(self, clip, n_threads=0):
-            if not is_harmless(clip.source):
-                os.kill(os.getpid(), 9)
-            return super().do(clip, n_threads)
+    class DeadlyFrames(np.ndarray):
+        def __reduce__(self):
+            return receive, (np.array(self), MAIN)
 
 
-    def is_harmless(path):
-        return "_HAP_" not in str(path)
+    def receive(frames, main):
+        if os.getpid() != main:
+            os.kill(os.getpid(), 9)
+        return frames.view(DeadlyFrames)
 
 
     if __name__ == "__main__":
-        clips = list(enumerate(check_clips(sorted(load_cremad_sample().data, key=is_harmless))))
-        # After so many deaths of its workers a task is given up, and those beside it too.
+        clips = [np.zeros((1, 48, 64, 3), np.uint8) for _ in range(6)]
+        clips[2] = clips[2].view(DeadlyFrames)
+        # After this many deaths of its workers a task is given up.
         dask.config.set({{"distributed.scheduler.allowed-failures": {allowed_failures}}})
+        transformer = FaceLandmarkTransformer(
+            n_frames=1, on_missing="nan", on_error="skip-with-nan"
+        )
         with LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
         ) as cluster, Client(cluster), parallel_config(backend="dask"):
-            for index, outcome in outcomes(Deadly(None, 1, None, None), clips, None):
-                print(index, outcome.error)
+            for clip in transformer.extract(clips):
+                print(clip.source, clip.error)
 """
 
 
 @pytest.mark.parametrize("allowed_failures", [0, 3])
-def test_a_clip_that_kills_every_worker_is_named_and_no_other(run_program, allowed_failures):
+def test_clip_that_kills_its_workers_is_the_only_one_lost(run_program, allowed_failures):
     done = run_program(textwrap.dedent(_DEADLY).format(allowed_failures=allowed_failures))
-    lines = sorted(done.stdout.splitlines())
-    assert [line.split()[0] for line in lines] == list("012345"), done.stderr
-    (deadly,) = [line for line in lines if "None" not in line]
-    assert "_HAP_" in deadly
-    assert "the process that read it died" in deadly
+    lines = done.stdout.splitlines()
+    assert [line[:6] for line in lines] == [f"clip {i}" for i in range(6)], done.stderr
+    assert "the process that read it died" in lines[2]
+    assert all(line.endswith("None") for i, line in enumerate(lines) if i != 2)

@@ -1,4 +1,4 @@
-"""CK+ and RAVDESS, on trees of the shape in which they are handed out."""
+"""CK+ and RAVDESS, on folders with the structure of their archives."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def images(sequence, numbers=(1, 2, 3), tree="cohn-kanade-images"):
 
 @pytest.fixture
 def ckplus(tmp_path):
-    """Three sequences with an emotion, one with an empty folder for it, one without."""
+    """Three sequences with an emotion, one with an empty label folder, one without."""
     for sequence in ("S010/002", "S010/001", "S005/001", "S111/004", "S999/001"):
         plant(tmp_path, *images(sequence))
     plant(tmp_path, "cohn-kanade-images/.DS_Store", "cohn-kanade-images/S010/.DS_Store")
@@ -54,7 +54,7 @@ def test_labelled_sequences_are_clips(ckplus):
     assert bunch.sequences.tolist() == ["S005/001", "S010/001", "S010/002"]
     assert bunch.target.tolist() == ["disgust", "contempt", "surprise"]
     assert bunch.groups.tolist() == ["S005", "S010", "S010"]
-    assert bunch.target_names == ["contempt", "disgust", "surprise"]
+    assert bunch.target_names.tolist() == ["contempt", "disgust", "surprise"]
     assert all(type(clip) is tuple for clip in bunch.data)
     assert bunch.data[0] == tuple(str(ckplus / name) for name in images("S005/001"))
     assert "10.1109/CVPRW.2010.5543262" in bunch.DESCR
@@ -63,7 +63,7 @@ def test_labelled_sequences_are_clips(ckplus):
     np.testing.assert_array_equal(target, bunch.target)
 
 
-def test_images_are_in_the_order_of_their_numbers(tmp_path):
+def test_images_are_ordered_by_number(tmp_path):
     plant(tmp_path, *images("S052/004", (10, 9, 8, 100)))
     plant(tmp_path, "cohn-kanade-images/S052/004/._S052_004_00000001.png")
     plant(tmp_path, "cohn-kanade-images/S052/004/notes_1.txt")
@@ -77,41 +77,41 @@ def test_images_are_in_the_order_of_their_numbers(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("S005_002_00000002.png", "S005_002_00000002.png, an image of another sequence"),
+        ("S005_002_00000002.png", "S005_002_00000002.png, a file of another sequence"),
         ("S005_001_00000002.jpg", "image 2 twice: S005_001_00000002.jpg and S005_001_0000"),
     ],
 )
-def test_images_that_do_not_belong_are_named(ckplus, name, message):
+def test_images_of_another_sequence_and_repeated_images_are_errors(ckplus, name, message):
     plant(ckplus, f"cohn-kanade-images/S005/001/{name}")
     with pytest.raises(ValueError, match=message):
         load_ckplus(ckplus)
 
 
-def test_the_label_of_another_sequence_is_named(ckplus):
+def test_a_label_of_another_sequence_is_an_error(ckplus):
     path = ckplus / "Emotion/S005/001/S005_001_00000003_emotion.txt"
     path.rename(path.with_name("S005_002_00000003_emotion.txt"))
-    with pytest.raises(ValueError, match=r"S005_002_00000003_emotion\.txt, the label of another"):
+    with pytest.raises(ValueError, match=r"S005_002_00000003_emotion\.txt, a file of another"):
         load_ckplus(ckplus)
 
 
-def test_links_that_lead_back_are_no_copies(ckplus):
+def test_a_link_to_a_parent_folder_is_not_a_copy(ckplus):
     (ckplus / "again").symlink_to(ckplus, target_is_directory=True)
     data = load_ckplus(ckplus).data
     assert data[0] == tuple(str(ckplus / name) for name in images("S005/001"))
 
 
-def test_nothing_but_contempt_is_told_where_that_is_left_out(tmp_path):
+def test_contempt_only_is_an_error_if_it_is_omitted(tmp_path):
     plant(tmp_path, *images("S052/004"))
     label(tmp_path, "S052/004", "2.0")
     with pytest.raises(ValueError, match="has an emotion other than contempt"):
         load_ckplus(tmp_path, include_contempt=False)
 
 
-def test_contempt_can_be_left_out(ckplus):
+def test_contempt_can_be_omitted(ckplus):
     assert load_ckplus(ckplus, include_contempt=False).target.tolist() == ["disgust", "surprise"]
 
 
-def test_every_label_has_its_emotion(tmp_path):
+def test_emotions_of_ckplus(tmp_path):
     for value in range(8):
         plant(tmp_path, *images(f"S{value:03d}/001"))
         label(tmp_path, f"S{value:03d}/001", f"   {value:.7e}\n")
@@ -128,14 +128,14 @@ def test_every_label_has_its_emotion(tmp_path):
         ("extended-cohn-kanade-images", "Emotion_labels"),
     ],
 )
-def test_the_trees_are_found_where_archives_put_them(tmp_path, image_tree, label_tree):
+def test_trees_are_found_below_the_folder(tmp_path, image_tree, label_tree):
     plant(tmp_path, *images("S005/001", tree=image_tree))
     plant(tmp_path, *images("S005/001", tree=f"__MACOSX/{image_tree}"))
     label(tmp_path, "S005/001", "1", tree=label_tree)
     assert load_ckplus(tmp_path).target.tolist() == ["anger"]
 
 
-def test_trees_that_are_missing_or_there_twice(tmp_path, ckplus):
+def test_missing_and_repeated_trees_are_errors(tmp_path, ckplus):
     with pytest.raises(FileNotFoundError, match=r"data_home=.*nowhere.*no such folder"):
         load_ckplus(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match=r"no folder 'cohn-kanade-images' .* pass the fold"):
@@ -150,42 +150,40 @@ def test_trees_that_are_missing_or_there_twice(tmp_path, ckplus):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("8.0", r"S005_001_00000003_emotion.txt' holds the label 8.0; expected .* from 0 to 7"),
-        ("-1", "holds the label -1"),
-        ("2.5", "holds the label 2.5"),
-        ("nan", "holds the label nan"),
-        ("", r"S005_001_00000003_emotion.txt' cannot be read as a label"),
-        ("disgust", "cannot be read as a label"),
-        ("\ufeff3", "cannot be read as a label"),
+        ("8.0", r"S005_001_00000003_emotion.txt' holds the label '8.0'; expected .* from 0 to 7"),
+        ("-1", "holds the label '-1'"),
+        ("2.5", "holds the label '2.5'"),
+        ("nan", "holds the label 'nan'"),
+        ("", "holds the label ''"),
+        ("disgust", "holds the label 'disgust'"),
     ],
 )
-def test_a_label_that_means_nothing_is_named(ckplus, text, message):
-    path = label(ckplus, "S005/001", "")
-    path.write_text(text, encoding="utf-8")
+def test_an_invalid_label_is_an_error(ckplus, text, message):
+    label(ckplus, "S005/001", text)
     with pytest.raises(ValueError, match=message):
         load_ckplus(ckplus)
 
 
-def test_a_sequence_with_two_labels(ckplus):
+def test_two_labels_of_a_sequence_are_an_error(ckplus):
     label(ckplus, "S005/001", "1", last=4)
     with pytest.raises(ValueError, match="holds 2 labels"):
         load_ckplus(ckplus)
 
 
-def test_no_label_at_all(tmp_path):
+def test_no_label_is_an_error(tmp_path):
     plant(tmp_path, *images("S005/001"))
     (tmp_path / "Emotion" / "S005" / "001").mkdir(parents=True)
     with pytest.raises(ValueError, match=r"no sequence in .* has an emotion"):
         load_ckplus(tmp_path)
 
 
-def test_an_emotion_without_images(ckplus):
+def test_a_label_without_images_is_an_error(ckplus):
     label(ckplus, "S011/001", "1")
     with pytest.raises(FileNotFoundError, match=r"S011/001 has an emotion \(anger\), but .* no im"):
         load_ckplus(ckplus)
 
 
-def test_a_neutral_face_and_an_apex_take_two_images(tmp_path):
+def test_neutral_and_apex_need_two_images(tmp_path):
     plant(tmp_path, *images("S005/001", (1,)))
     label(tmp_path, "S005/001", "1", last=1)
     assert len(load_ckplus(tmp_path).data[0]) == 1
@@ -193,6 +191,15 @@ def test_a_neutral_face_and_an_apex_take_two_images(tmp_path):
         load_ckplus(tmp_path, frames="neutral_apex")
     with pytest.raises(ValueError, match='frames must be "sequence" or "neutral_apex", got 2'):
         load_ckplus(tmp_path, frames=2)
+
+
+def test_a_truncated_sequence_is_a_warning(ckplus):
+    (ckplus / images("S010/001", [3])[0]).unlink()
+    message = r"1 sequences .*: S010/001 ends with image 2, not 3\."
+    with pytest.warns(UserWarning, match=message) as record:
+        bunch = load_ckplus(ckplus, frames="neutral_apex")
+    assert record[0].filename == __file__
+    assert names(bunch.data[1]) == ["S010_001_00000001.png", "S010_001_00000002.png"]
 
 
 @pytest.mark.parametrize("frames", ["sequence", "neutral_apex"])
@@ -207,7 +214,7 @@ def test_from_ckplus_to_landmarks(tmp_path, cremad_frames, frames):
     X = FaceLandmarkTransformer(n_frames=2).transform(clips)
     assert X.shape == (2, 2 * 468 * 3)
     assert np.isfinite(X).all()
-    # Of either the first and the last image are looked at, as they are in the videos.
+    # Both use the first and the last frame.
     videos = [cremad_frames[0][[0, 20]], cremad_frames[3][[0, 20]]]
     np.testing.assert_array_equal(X, FaceLandmarkTransformer(n_frames=2).transform(videos))
     assert emotions.tolist() == ["anger", "happiness"]
@@ -221,7 +228,7 @@ def ravdess(tmp_path):
         "Actor_12/02-01-06-01-02-01-12.mp4",
         "Actor_12/02-02-03-02-01-02-12.mp4",
         "Video_Speech_Actor_01/Actor_01/01-01-01-01-01-01-01.mp4",
-        # No videos of it, by their endings, their modality, or since they are hidden.
+        # Not videos of RAVDESS: extension, audio only, hidden.
         "Actor_12/03-01-06-01-02-01-12.wav",
         "Actor_12/03-01-06-01-02-01-12.mp4",
         "Actor_12/01-01-06-01-02-01-12.csv",
@@ -236,7 +243,7 @@ def stems(paths):
     return [Path(path).stem for path in paths]
 
 
-def test_names_say_everything(ravdess):
+def test_file_names_describe_the_videos(ravdess):
     bunch = load_ravdess(ravdess)
     assert stems(bunch.data) == [
         "01-01-01-01-01-01-01",
@@ -245,7 +252,7 @@ def test_names_say_everything(ravdess):
     ]
     assert all(Path(path).is_file() for path in bunch.data)
     assert bunch.target.tolist() == ["neutral", "fear", "happiness"]
-    assert bunch.target_names == ["fear", "happiness", "neutral"]
+    assert bunch.target_names.tolist() == ["fear", "happiness", "neutral"]
     assert bunch.groups.tolist() == ["01", "12", "12"]
     assert bunch.modality.tolist() == ["audio-video", "audio-video", "video-only"]
     assert bunch.channel.tolist() == ["speech", "speech", "song"]
@@ -259,7 +266,7 @@ def test_names_say_everything(ravdess):
     np.testing.assert_array_equal(target, bunch.target)
 
 
-def test_modality_and_channel_can_be_chosen(ravdess):
+def test_modality_and_channel_select_videos(ravdess):
     assert stems(load_ravdess(ravdess, modality="video-only").data) == [
         "02-01-06-01-02-01-12",
         "02-02-03-02-01-02-12",
@@ -272,13 +279,13 @@ def test_modality_and_channel_can_be_chosen(ravdess):
             load_ravdess(ravdess, **wrong)
 
 
-def test_every_emotion_of_ravdess_has_its_name(tmp_path):
+def test_emotions_of_ravdess(tmp_path):
     plant(tmp_path, *(f"01-01-0{number}-01-01-01-01.mp4" for number in range(1, 9)))
     expected = "neutral calm happiness sadness anger fear disgust surprise"
     assert " ".join(load_ravdess(tmp_path).target) == expected
 
 
-def test_videos_with_other_names_are_named(ravdess):
+def test_videos_with_other_names_are_an_error(ravdess):
     plant(ravdess, "holiday.mp4", "Actor_12/01-01-06-01-02-01-12 (1).mp4")
     with pytest.raises(ValueError, match=r"2 videos in .* \(holiday.mp4, Actor_12.*\(1\).mp4\)"):
         load_ravdess(ravdess)
@@ -287,36 +294,29 @@ def test_videos_with_other_names_are_named(ravdess):
 @pytest.mark.parametrize(
     ("stem", "message"),
     [
-        ("04-01-06-01-02-01-12", "04 is no modality of RAVDESS; expected 01 to 02"),
-        ("01-01-09-01-02-01-12", "09 is no emotion of RAVDESS; expected 01 to 08"),
-        ("01-01-06-01-02-01-25", "25 is no actor of RAVDESS; expected 01 to 24"),
+        ("04-01-06-01-02-01-12", "unknown modality 04; expected 01 to 02"),
+        ("01-01-09-01-02-01-12", "unknown emotion 09; expected 01 to 08"),
+        ("01-01-06-01-02-01-25", "unknown actor 25; expected 01 to 24"),
     ],
 )
-def test_numbers_that_mean_nothing(tmp_path, stem, message):
+def test_unknown_numbers_of_a_name_are_an_error(tmp_path, stem, message):
     plant(tmp_path, f"{stem}.mp4")
     with pytest.raises(ValueError, match=f"{stem}.mp4': {message}"):
         load_ravdess(tmp_path)
 
 
-def test_a_recording_that_is_there_twice(ravdess):
+def test_a_repeated_recording_is_an_error(ravdess):
     plant(ravdess, "copy/01-01-06-01-02-01-12.mp4")
     with pytest.raises(ValueError, match=r"Actor_12.* and .*copy.* are the same recording"):
         load_ravdess(ravdess)
 
 
-def test_no_videos_of_ravdess(tmp_path, ravdess):
+def test_no_videos_are_an_error(tmp_path, ravdess):
     with pytest.raises(FileNotFoundError, match="no such folder"):
         load_ravdess(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match=r"no videos of RAVDESS .* holds 0 videos"):
+    with pytest.raises(ValueError, match=r"no videos .* among the 0 videos"):
         load_ravdess(tmp_path / "empty")
     only = tmp_path / "Video_Speech_Actor_01"
-    with pytest.raises(ValueError, match=r"channel='song' .* holds 1 videos"):
+    with pytest.raises(ValueError, match=r"channel='song' among the 1 videos"):
         load_ravdess(only, channel="song")
-
-
-def test_a_sequence_that_ends_before_its_apex_is_told(ckplus):
-    (ckplus / images("S010/001", [3])[0]).unlink()
-    with pytest.warns(UserWarning, match=r"1 sequences .*: S010/001 ends with image 2, not 3\."):
-        bunch = load_ckplus(ckplus, frames="neutral_apex")
-    assert names(bunch.data[1]) == ["S010_001_00000001.png", "S010_001_00000002.png"]

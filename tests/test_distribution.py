@@ -19,7 +19,7 @@ DATA = {
     "sklearn_temo/models/README.md",
     "sklearn_temo/models/LICENSE",
     "sklearn_temo/models/face_landmarker.task",
-    "sklearn_temo/models/face_connections.json",
+    "sklearn_temo/models/face_geometry.json",
     "sklearn_temo/datasets/cremad/README.md",
     "sklearn_temo/datasets/cremad/LICENSE.txt",
     *(

@@ -183,9 +183,7 @@ def test_n_frames_none_needs_clips_of_equal_length(cremad_frames):
     transformer = FaceLandmarkTransformer(n_frames=None)
     short, long = cremad_frames[0][:2], cremad_frames[0][:3]
     assert transformer.transform([short, short]).shape == (2, 2 * 468 * 3)
-    with pytest.raises(
-        ValueError, match=r"'clip 1' has 3 and another clip has 2: pass n_frames, or"
-    ):
+    with pytest.raises(ValueError, match=r"'clip 1' has 3 and another clip has 2: pass"):
         transformer.transform([short, long])
     with pytest.raises(ValueError, match="n_frames=None"):
         transformer.get_feature_names_out()

@@ -3,5 +3,5 @@
 from benchmarks.extraction_faults import fault_run
 
 
-def test_nothing_is_lost_or_done_twice(tmp_path):
-    fault_run(tmp_path, n_good=6, n_broken=2, kills=["main"], seed=0)
+def test_interrupted_run_continues_and_loses_no_clip(tmp_path):
+    fault_run(tmp_path, n_good=6, n_broken=2, kills=["all"], seed=0)

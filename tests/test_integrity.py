@@ -60,12 +60,12 @@ def encode(target, codec, pixels, options=(), seconds_of_sound=0, gop=10, **keyw
         stream = container.add_stream(codec, rate=25)
         stream.width, stream.height, stream.pix_fmt = 128, 96, pixels
         stream.gop_size = gop
-        sound = container.add_stream("pcm_s16le", rate=8000) if seconds_of_sound else None
+        sound = container.add_stream("pcm_s16le", rate=11025) if seconds_of_sound else None
         for frame in noise():
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         for _ in range(seconds_of_sound):
-            silence = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), "s16", "mono")
-            silence.sample_rate = 8000
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 11025), np.int16), "s16", "mono")
+            silence.sample_rate = 11025
             container.mux(sound.encode(silence))
         container.mux(stream.encode(None))
 
@@ -283,6 +283,29 @@ def test_random_bytes_are_reported(write, name, start, stop):
     for n_frames in (None, 16):
         with pytest.raises(ValueError, match=r"damaged|cannot be read"):
             read(path, n_frames)
+
+
+def test_streams_that_appear_late(write, monkeypatch):
+    import av
+
+    path = write("flash.flv")
+    av_open = av.open
+
+    class LateStream:
+        """As PyAV behaves at the end of a file whose damage looks like another stream."""
+
+        def __init__(self, container):
+            self._container = container
+
+        def __getattr__(self, name):
+            return getattr(self._container, name)
+
+        def demux(self):
+            yield from self._container.demux()
+            raise IndexError("list index out of range")
+
+    monkeypatch.setattr(av, "open", lambda *args, **kwargs: LateStream(av_open(*args, **kwargs)))
+    assert len(read(path)) == N_FRAMES
 
 
 @pytest.mark.parametrize(("first", "after"), [(1, 2), (2, 5), (3, -1)])

@@ -1,4 +1,7 @@
+"""Geometry of the face mesh."""
+
 import importlib.util
+import json
 from pathlib import Path
 
 import numpy as np
@@ -17,28 +20,28 @@ def test_mirror_pairs_are_an_involution(n_landmarks, n_midline):
     assert (pairs == np.arange(n_landmarks)).sum() == n_midline
 
 
-def test_the_canonical_face_is_its_own_mirror_image():
+def test_the_canonical_face_is_symmetric():
     face = mesh.canonical_face()
     np.testing.assert_allclose(face[mesh.mirror_pairs()] * [-1, 1, 1], face, atol=1e-5)
 
 
-def test_the_triangles_are_mirrored_too():
+def test_the_triangles_are_symmetric():
     def sets(triangles):
         return {frozenset(triangle) for triangle in triangles.tolist()}
 
     assert sets(mesh.mirror_pairs()[mesh.triangles()]) == sets(mesh.triangles())
 
 
-def test_triangles_and_edges_make_a_surface():
+def test_triangles_and_edges_form_a_surface():
     assert mesh.triangles().shape == (898, 3)
     assert mesh.edges().shape == (1365, 2)
     assert (mesh.edges()[:, 0] < mesh.edges()[:, 1]).all()
-    # A surface with as many holes as a face has (outline, mouth, two eyes): Euler's formula.
-    assert 468 - 1365 + 898 == 2 - 1
+    # Euler's formula for a disk: the mesh spans the mouth and the eyes.
+    assert mesh.N_LANDMARKS - len(mesh.edges()) + len(mesh.triangles()) == 1
     assert len(np.unique(mesh.triangles())) == 468
 
 
-def test_pose_weights_are_those_of_33_landmarks_on_both_sides():
+def test_33_landmarks_on_both_sides_have_pose_weights():
     weights = mesh.pose_weights()
     assert weights.shape == (468,)
     assert (weights > 0).sum() == 33
@@ -54,7 +57,7 @@ def test_eye_corners_and_centres():
     np.testing.assert_allclose(right, mesh.canonical_face()[[33, 133]].mean(axis=0))
 
 
-def test_regions_cover_the_face_and_are_mirrored():
+def test_regions_cover_the_face_symmetrically():
     regions = mesh.regions()
     assert regions.shape == (468,)
     assert set(regions) == {
@@ -66,38 +69,35 @@ def test_regions_cover_the_face_and_are_mirrored():
     np.testing.assert_array_equal(regions[mesh.mirror_pairs()], expected)
 
 
-def test_left_is_the_subjects_left_where_x_is_large():
+def test_the_subjects_left_has_positive_x():
     x = mesh.canonical_face()[:, 0]
     sided = {side: np.char.startswith(mesh.regions(), side) for side in ("left", "right")}
     assert (x[sided["left"]] > 0).all()
     assert (x[sided["right"]] < 0).all()
 
 
-def test_contours_are_those_of_mediapipe():
+def test_the_geometry_file_is_what_the_tool_writes():
     spec = importlib.util.spec_from_file_location(
-        "write_face_connections", ROOT / "tools" / "write_face_connections.py"
+        "write_face_geometry", ROOT / "tools" / "write_face_geometry.py"
     )
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
-    expected = tool.connection_tables()
-    assert mesh.contours().keys() == expected.keys()
-    for name, table in expected.items():
-        np.testing.assert_array_equal(mesh.contours()[name], table)
+    assert json.loads(tool.TARGET.read_text(encoding="utf-8")) == tool.face_geometry()
 
 
-def test_mirror_pairs_with_irises_are_those_of_real_faces(cremad_paths):
+def test_iris_pairs_agree_with_extracted_faces(cremad_paths):
     rows = FaceLandmarkTransformer(n_frames=4, n_landmarks=478).fit_transform(cremad_paths)
     mean = rows.reshape(-1, 478, 3).mean(axis=0)
     np.testing.assert_array_equal(find_mirror_pairs(mean)[468:], mesh.mirror_pairs(478)[468:])
 
 
 @pytest.mark.parametrize("n_landmarks", [0, 467, 477])
-def test_mirror_pairs_of_a_part_of_the_mesh_are_refused(n_landmarks):
+def test_mirror_pairs_need_a_full_mesh(n_landmarks):
     with pytest.raises(ValueError, match=f"468 landmarks, or 478.*got {n_landmarks}"):
         mesh.mirror_pairs(n_landmarks)
 
 
-def test_shared_arrays_cannot_be_written_to():
+def test_cached_arrays_are_read_only():
     for array in (mesh.canonical_face(), mesh.mirror_pairs(), mesh.pose_weights()):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
@@ -110,13 +110,13 @@ def unverified_model():
     mesh.model_path.cache_clear()
 
 
-def test_a_damaged_model_is_refused(monkeypatch, unverified_model):
+def test_a_damaged_model_is_an_error(monkeypatch, unverified_model):
     monkeypatch.setattr(mesh, "MODEL_SHA256", "0" * 64)
     with pytest.raises(RuntimeError, match=r"face_landmarker\.task is damaged.*expected 0000"):
         mesh.model_path()
 
 
-def test_a_missing_model_is_refused(monkeypatch, unverified_model, tmp_path):
+def test_a_missing_model_is_an_error(monkeypatch, unverified_model, tmp_path):
     monkeypatch.setattr(mesh.resources, "files", lambda package: tmp_path)
     with pytest.raises(RuntimeError, match="no such file"):
         mesh.model_path()

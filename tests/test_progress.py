@@ -1,6 +1,4 @@
-"""Lines that say how far long work is."""
-
-import sys
+"""Progress lines of long work."""
 
 import pytest
 
@@ -10,7 +8,7 @@ from sklearn_temo._progress import Progress
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Seconds as the lines see them: an item to be set."""
+    """The time in seconds, as the only item of a list."""
     now = [0.0]
     monkeypatch.setattr(_progress, "monotonic", lambda: now[0])
     return now
@@ -20,7 +18,7 @@ def lines(capsys):
     return capsys.readouterr().out.splitlines()
 
 
-def test_the_start_of_processes_is_no_time_of_a_clip(clock, capsys):
+def test_time_left_ignores_the_start_of_processes(clock, capsys):
     progress = Progress("run", 100, "clips", 1)
     for second in (20, 22, 24):
         clock[0] = second
@@ -32,7 +30,7 @@ def test_the_start_of_processes_is_no_time_of_a_clip(clock, capsys):
     ]
 
 
-def test_what_was_done_before_says_nothing_of_the_rest(clock, capsys):
+def test_time_left_ignores_cached_pieces(clock, capsys):
     progress = Progress("run", 50, "clips", 1)
     clock[0] = 4
     progress.advance(40, free=True)
@@ -42,19 +40,7 @@ def test_what_was_done_before_says_nothing_of_the_rest(clock, capsys):
     assert lines(capsys)[-1] == "[run] 43 of 50 clips, 14 s, 14 s left"
 
 
-def test_clips_that_are_done_together_are_no_faster(clock, capsys):
-    progress = Progress("run", 40, "clips", 1, n_at_once=4)
-    for second in (15.0, 16.1, 17.2, 18.3, 25.0):
-        clock[0] = second
-        progress.advance()
-    *early, last = lines(capsys)
-    assert len(early) == 4
-    assert not any("left" in line for line in early)
-    # Four take ten seconds at a time.
-    assert last == "[run] 5 of 40 clips, 25 s, 88 s left"
-
-
-def test_pieces_may_come_in_blocks(clock, capsys):
+def test_several_pieces_at_a_time(clock, capsys):
     progress = Progress("run", 30, "pairs", 1)
     for second in (8, 10, 12):
         clock[0] = second
@@ -64,15 +50,3 @@ def test_pieces_may_come_in_blocks(clock, capsys):
         "10 s, 2 s left",
         "12 s",
     ]
-
-
-@pytest.mark.parametrize("error", [BrokenPipeError, ValueError])
-def test_what_cannot_be_printed_is_dropped(clock, monkeypatch, error):
-    class Closed:
-        def write(self, text):
-            raise error
-
-        flush = write
-
-    monkeypatch.setattr(sys, "stdout", Closed())
-    Progress("run", 1, "clips", 1).advance()

@@ -1,28 +1,16 @@
-"""Clips that come with the package, made ones, your own folder, and known data sets."""
+"""Bundled clips, synthetic clips, clips of the user, and known data sets."""
 
-from __future__ import annotations
+from ._ckplus import load_ckplus
+from ._cremad import fetch_cremad, load_cremad_sample
+from ._folder import load_clip_folder
+from ._ravdess import load_ravdess
+from ._synthetic import make_expression_clips
 
-from importlib import import_module
-from typing import Any
-
-# Imported when first used, like the names at the root of the package.
-_HOMES = {
-    "load_cremad_sample": "._cremad",
-    "load_clip_folder": "._folder",
-    "make_expression_clips": "._expressions",
-    "load_ckplus": "._ckplus",
-    "load_ravdess": "._ravdess",
-    "fetch_cremad": "._cremad_fetch",
-}
-
-__all__ = [*_HOMES]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name], __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__all__ = [
+    "fetch_cremad",
+    "load_ckplus",
+    "load_clip_folder",
+    "load_cremad_sample",
+    "load_ravdess",
+    "make_expression_clips",
+]

@@ -1,9 +1,9 @@
-"""Files in folders, and which of them are clips."""
+"""File name extensions of clips, and the files of a folder."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 VIDEO_EXTENSIONS = (
@@ -18,34 +18,21 @@ CLIP_EXTENSIONS = (
 
 
 def files_below(
-    folder: str | os.PathLike[str], above: frozenset[tuple[int, int]] = frozenset()
+    folder: str | os.PathLike[str], parents: frozenset[str] = frozenset()
 ) -> Iterator[Path]:
-    """Files in a folder, at any depth and through links to other folders, without hidden ones.
+    """Files of a folder and its subfolders, sorted, without hidden files and folders.
 
-    Parameters
-    ----------
-    folder : str or path-like
-    above : frozenset of (int, int)
-        Folders on the way to this one, by device and number.
-
-    Yields
-    ------
-    file : Path
-        Below `folder` as it was passed, by the links that lead there; the files of a folder before
-        those of the folders in it. What two links lead to comes twice; a link back to a folder on
-        the way there leads nowhere.
-
-    Raises
-    ------
-    OSError
-        If a folder cannot be read.
+    Links to folders are followed, except those to a parent of the link.
     """
-    status = os.stat(folder)
-    here = (status.st_dev, status.st_ino)
-    if here in above:
+    resolved = os.path.realpath(folder)
+    if resolved in parents:
         return
     paths = [Path(folder, name) for name in sorted(os.listdir(folder)) if not name.startswith(".")]
-    folders = {path for path in paths if path.is_dir()}
-    yield from (path for path in paths if path not in folders)
-    for inner in sorted(folders):
-        yield from files_below(inner, above | {here})
+    yield from (path for path in paths if not path.is_dir())
+    for inner in filter(Path.is_dir, paths):
+        yield from files_below(inner, parents | {resolved})
+
+
+def first_names(names: Sequence[str]) -> str:
+    """The first three names, for an error message."""
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

@@ -1,14 +1,36 @@
-"""Six clips of CREMA-D that come with the package."""
+"""CREMA-D: six bundled clips, and the download of the others."""
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Iterable
 from importlib import resources
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch
 
-EMOTIONS = {
+from .._progress import Progress
+
+_ACTORS = [str(number) for number in range(1001, 1092)]
+_SENTENCES = {
+    "DFA": "Don't forget a jacket",
+    "IEO": "It's eleven o'clock",
+    "IOM": "I'm on my way to the meeting",
+    "ITH": "I think I have a doctor's appointment",
+    "ITS": "I think I've seen this before",
+    "IWL": "I would like a new alarm clock",
+    "IWW": "I wonder what this is about",
+    "MTI": "Maybe tomorrow it will be cold",
+    "TAI": "The airplane is almost full",
+    "TIE": "That is exactly what happened",
+    "TSI": "The surface is slick",
+    "WSI": "We'll stop in a couple of minutes",
+}
+_EMOTIONS = {
     "ANG": "anger",
     "DIS": "disgust",
     "FEA": "fear",
@@ -16,16 +38,57 @@ EMOTIONS = {
     "NEU": "neutral",
     "SAD": "sadness",
 }
+_INTENSITIES = {"HI": "high", "LO": "low", "MD": "medium", "XX": "unspecified"}
 
-# The containers' own mean rate.
-FPS = 29.97
+# The repository has no clips with these 20 names of the naming scheme.
+_ABSENT = {
+    "1002_TIE_NEU_XX",
+    "1076_ITS_NEU_XX",
+    *(f"{start}_{code}_XX" for start in ("1008_WSI", "1009_MTI", "1019_ITH") for code in _EMOTIONS),
+}
+
+# The Git LFS pointers of a commit contain the SHA-256 of every clip and cannot change.
+_COMMIT = "02f12b39b56c8424039d0a953b89d47fc47d380f"
+_REPOSITORY = "CheyneyComputerScience/CREMA-D"
+_CLIPS_URL = f"https://media.githubusercontent.com/media/{_REPOSITORY}/{_COMMIT}/VideoFlash"
+_POINTERS_URL = f"https://raw.githubusercontent.com/{_REPOSITORY}/{_COMMIT}/VideoFlash"
+
+# SHA-256 of the bundled clips.
+_KNOWN = {
+    "1001_DFA_ANG_XX.flv": "10dc3fd1f2bc8203657431598bd7dc9312462008f93d08fda786043ae6a8d2f4",
+    "1001_DFA_DIS_XX.flv": "cb6db35d6e666076ae736850d48e97fa2ba61d9490724eb1f62d711bea994d3c",
+    "1001_DFA_FEA_XX.flv": "9869c4b9169a805b2c637ff5752947311111736eceb16abd276a890b97dcd57e",
+    "1001_DFA_HAP_XX.flv": "e72a1221a240f2e6c232b871734ec6ea367228f3feb076dfe448941731752b14",
+    "1001_DFA_NEU_XX.flv": "a2b374bcd195d7320437c944eef2208dedd2c22725d09d65e8c31bf6c1eeb286",
+    "1001_DFA_SAD_XX.flv": "8fb9c1b08ef3edd03816208fb17fcc0d1ab3e3b8dd2e4a989695191f672bc40d",
+}
+
+_N_RETRIES = 4
+
+_DESCR = f"""\
+CREMA-D, the Crowd-sourced Emotional Multimodal Actors Dataset
+
+7,442 clips of 91 actors who speak twelve sentences in six emotions: Flash video (VP6), 480 x 360
+pixels, 29.97 frames per second. The label is the emotion that the actor was asked to express;
+raters often perceived another one. From https://github.com/{_REPOSITORY}, folder VideoFlash, at
+commit {_COMMIT}.
+
+Please cite
+
+Cao H, Cooper DG, Keutmann MK, Gur RC, Nenkova A, Verma R (2014). CREMA-D: Crowd-sourced Emotional
+Multimodal Actors Dataset. IEEE Transactions on Affective Computing 5(4):377-390.
+doi:10.1109/TAFFC.2014.2336244
+
+Licence
+
+"""
 
 
 def load_cremad_sample(*, return_X_y: bool = False) -> Any:
     """Load six clips of CREMA-D: one actor, one sentence, six emotions.
 
-    They are there to try things on (extraction, alignment, a first look at a face), not to learn
-    from: one clip of each class, all of one person. Nothing is downloaded.
+    The clips are part of the package; nothing is downloaded. They are for trying out extraction
+    and alignment, not for training: one clip per emotion, all of one person.
 
     Parameters
     ----------
@@ -40,22 +103,24 @@ def load_cremad_sample(*, return_X_y: bool = False) -> Any:
         data, filenames : list of str
             Paths of the six clips, in the order of their emotions.
         target : ndarray of str of shape (6,)
-            The emotion that the actor was asked for.
-        target_names : list of str
+            The emotion that the actor was asked to express.
+        target_names : ndarray of str of shape (6,)
             anger, disgust, fear, happiness, neutral, sadness.
         groups : ndarray of str of shape (6,)
             The actor, ``"1001"``.
+        sentence, sentences, intensity
+            See :func:`fetch_cremad`.
         fps : float
-            Frames a second.
+            Frames per second.
         license, DESCR : str
-            The licence, and what the clips are.
+            The licence, and a description of the clips.
 
     (data, target) : tuple
-        With `return_X_y`.
+        If `return_X_y` is True.
 
     See Also
     --------
-    fetch_cremad : Fetches the other clips.
+    fetch_cremad : Download the other clips.
 
     References
     ----------
@@ -72,19 +137,224 @@ def load_cremad_sample(*, return_X_y: bool = False) -> Any:
     >>> print(*sample.target)
     anger disgust fear happiness neutral sadness
     """
-    folder = resources.files("sklearn_temo") / "datasets" / "cremad"
-    names = [f"1001_DFA_{code}_XX.flv" for code in EMOTIONS]
-    paths = [str(folder / name) for name in names]
-    target = np.array(list(EMOTIONS.values()))
+    names = [file.removesuffix(".flv") for file in _KNOWN]
+    description = _bundled("README.md").read_text(encoding="utf-8")
+    return _as_bunch(_bundled(), names, description, return_X_y)
+
+
+def fetch_cremad(
+    data_home: str | os.PathLike[str],
+    *,
+    actors: Iterable[str | int] | None = None,
+    emotions: Iterable[str] | None = None,
+    sentences: Iterable[str] | None = None,
+    base_url: str = _CLIPS_URL,
+    pointers_url: str = _POINTERS_URL,
+    verbose: int = 0,
+    return_X_y: bool = False,
+) -> Any:
+    """Download clips of CREMA-D: 91 actors, twelve sentences, six emotions.
+
+    All 7,442 clips take about 2 GB. Clips that were downloaded before are not downloaded again, so
+    an interrupted download is continued by another call. When all clips are there, the network is
+    not used.
+
+    Parameters
+    ----------
+    data_home : str or path-like
+        Folder for ``VideoFlash/1001_DFA_ANG_XX.flv`` and the other clips, created if missing. It
+        may be a clone of the repository of CREMA-D.
+    actors : iterable of str or int, default=None
+        Some of 1001 to 1091. None selects all.
+    emotions : iterable of str, default=None
+        Some of anger, disgust, fear, happiness, neutral and sadness. None selects all.
+    sentences : iterable of str, default=None
+        Codes of some of the sentences, such as ``"IEO"``. None selects all twelve.
+    base_url : str
+        Address of the clips. It may be a mirror, since the clips are verified.
+    pointers_url : str
+        Address of the Git LFS pointers, which contain the SHA-256 of the clips. It must be trusted.
+    verbose : int, default=0
+        1 prints the progress and the remaining time, at most once per second.
+    return_X_y : bool, default=False
+        Return only the paths and the emotions.
+
+    Returns
+    -------
+    data : Bunch
+        With the attributes
+
+        data, filenames : list of str
+            Paths of the clips, sorted.
+        target : ndarray of str of shape (n_clips,)
+            The emotion that the actor was asked to express.
+        target_names : ndarray of str of shape (n_emotions,)
+            The emotions of the selected clips, sorted.
+        groups : ndarray of str of shape (n_clips,)
+            The actors.
+        sentence : ndarray of str of shape (n_clips,)
+            Codes of the sentences.
+        sentences : dict of str to str
+            Text of each code.
+        intensity : ndarray of str of shape (n_clips,)
+            low, medium, high or unspecified. Only the sentence IEO was recorded in intensities,
+            except for neutral.
+        fps : float
+            Frames per second.
+        license, DESCR : str
+            The licence (Open Database License 1.0 and Database Contents License 1.0), and a
+            description of the clips with the papers to cite and the licence.
+
+    (data, target) : tuple
+        If `return_X_y` is True.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be downloaded after several attempts, or cannot be written.
+    ValueError
+        If an actor, emotion or sentence is unknown, a Git LFS pointer is malformed, or the SHA-256
+        of a downloaded clip is wrong; that clip is not kept.
+
+    See Also
+    --------
+    load_cremad_sample : Six of the clips, which are part of the package.
+
+    Notes
+    -----
+    The SHA-256 of the six clips of :func:`load_cremad_sample` are part of the package. Those of the
+    other clips are downloaded from the Git LFS pointers of the repository, at one commit.
+
+    Verified clips are listed in ``VideoFlash/SHA256SUMS``, and not verified again;
+    ``sha256sum -c SHA256SUMS`` does so. An existing clip that is not listed is verified, and
+    replaced if its SHA-256 is wrong.
+
+    References
+    ----------
+    .. [1] H. Cao, D. G. Cooper, M. K. Keutmann, R. C. Gur, A. Nenkova, R. Verma, "CREMA-D:
+       Crowd-sourced Emotional Multimodal Actors Dataset", IEEE Transactions on Affective Computing
+       5(4):377-390, 2014, doi:10.1109/TAFFC.2014.2336244.
+
+    Examples
+    --------
+    >>> from sklearn_temo.datasets import fetch_cremad
+    >>> cremad = fetch_cremad("cremad", actors=[1001, 1002], verbose=1)  # doctest: +SKIP
+    >>> len(cremad.data)  # doctest: +SKIP
+    163
+    """
+    folder = Path(data_home).expanduser() / "VideoFlash"
+    names = _select_names(actors, emotions, sentences)
+    sums = folder / "SHA256SUMS"
+    lines = sums.read_text(encoding="ascii").splitlines() if sums.is_file() else []
+    verified = {line.partition("  ")[2] for line in lines}
+    files = [f"{name}.flv" for name in names]
+    missing = [file for file in files if file not in verified or not (folder / file).is_file()]
+    progress = Progress("fetch_cremad", len(files), "clips", verbose)
+    if missing:
+        progress.advance(len(files) - len(missing), free=True)
+        _download(missing, folder, base_url, pointers_url, progress)
+    description = _DESCR + _bundled("LICENSE.txt").read_text(encoding="utf-8")
+    return _as_bunch(folder, names, description, return_X_y)
+
+
+def _download(
+    files: list[str], folder: Path, base_url: str, pointers_url: str, progress: Progress
+) -> None:
+    """Download clips that are missing or not verified, and list them as verified."""
+    import pooch
+
+    def source(path: Path | str, url: str) -> pooch.Pooch:
+        return pooch.create(path, f"{url.rstrip('/')}/", registry={}, retry_if_failed=_N_RETRIES)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    level = pooch.get_logger().level
+    pooch.get_logger().setLevel("WARNING")
+    try:
+        with TemporaryDirectory() as pointers_folder:
+            clips, pointers = source(folder, base_url), source(pointers_folder, pointers_url)
+            for file in files:
+                clips.registry[file] = _KNOWN.get(file) or _hash_from_pointer(file, pointers)
+                clips.fetch(file)
+                with (folder / "SHA256SUMS").open("a", encoding="ascii") as sums:
+                    sums.write(f"{clips.registry[file]}  {file}\n")
+                progress.advance()
+    finally:
+        pooch.get_logger().setLevel(level)
+
+
+def _hash_from_pointer(file: str, pointers: Any) -> str:
+    """SHA-256 of a clip according to its Git LFS pointer."""
+    pointers.registry[file] = None
+    text = Path(pointers.fetch(file)).read_text(encoding="utf-8", errors="replace")
+    found = re.search(r"^oid sha256:([0-9a-f]{64})$", text, re.MULTILINE)
+    if found is None:
+        raise ValueError(
+            f"{pointers.get_url(file)} is not a Git LFS pointer with a SHA-256; it begins with "
+            f"{text[:40]!r}."
+        )
+    return found[1]
+
+
+def _select_names(
+    actors: Iterable[str | int] | None,
+    emotions: Iterable[str] | None,
+    sentences: Iterable[str] | None,
+) -> list[str]:
+    """Sorted names of the clips of some actors, emotions and sentences."""
+    chosen_actors = _check_choice("actors", actors, _ACTORS)
+    chosen_emotions = _check_choice("emotions", emotions, _EMOTIONS.values())
+    chosen_sentences = _check_choice("sentences", sentences, _SENTENCES)
+    names = [
+        f"{actor}_{sentence}_{code}_{intensity}"
+        for actor in sorted(chosen_actors)
+        for sentence in sorted(chosen_sentences)
+        for code, emotion in _EMOTIONS.items()
+        if emotion in chosen_emotions
+        for intensity in (("HI", "LO", "MD") if sentence == "IEO" and code != "NEU" else ("XX",))
+    ]
+    names = [name for name in names if name not in _ABSENT]
+    if not names:
+        raise ValueError("CREMA-D has no clips of these actors, emotions and sentences.")
+    return names
+
+
+def _check_choice(parameter: str, wanted: Any, known: Iterable[str]) -> set[str]:
+    known = list(known)
+    if wanted is None:
+        return set(known)
+    if isinstance(wanted, str) or not isinstance(wanted, Iterable):
+        raise TypeError(f"{parameter} must be a list, got {wanted!r}: pass [{wanted!r}].")
+    chosen = {str(value) for value in wanted}
+    unknown = sorted(chosen - set(known))
+    if unknown or not chosen:
+        choice = ", ".join(known) if len(known) <= 12 else f"{known[0]} to {known[-1]}"
+        raise ValueError(
+            f"{parameter} must be some of {choice}; got {', '.join(unknown) or 'an empty list'}."
+        )
+    return chosen
+
+
+def _bundled(*name: str) -> Any:
+    return resources.files("sklearn_temo").joinpath("datasets", "cremad", *name)
+
+
+def _as_bunch(folder: Any, names: list[str], description: str, return_X_y: bool) -> Any:
+    actors, sentences, codes, intensities = zip(*(name.split("_") for name in names), strict=True)
+    data = [str(folder / f"{name}.flv") for name in names]
+    target = np.array([_EMOTIONS[code] for code in codes])
     if return_X_y:
-        return paths, target
+        return data, target
     return Bunch(
-        data=paths,
-        filenames=list(paths),
+        data=data,
+        filenames=list(data),
         target=target,
-        target_names=list(EMOTIONS.values()),
-        groups=np.array([name.split("_")[0] for name in names]),
-        fps=FPS,
-        license=(folder / "LICENSE.txt").read_text(encoding="utf-8"),
-        DESCR=(folder / "README.md").read_text(encoding="utf-8"),
+        target_names=np.unique(target),
+        groups=np.array(actors),
+        sentence=np.array(sentences),
+        sentences=dict(_SENTENCES),
+        intensity=np.array([_INTENSITIES[code] for code in intensities]),
+        # Mean rate of the video files.
+        fps=29.97,
+        license=_bundled("LICENSE.txt").read_text(encoding="utf-8"),
+        DESCR=description,
     )

@@ -1,63 +1,98 @@
-"""Clips of one's own: a folder for each class, or a CSV file."""
+"""Lists of clips in folders and CSV files."""
 
 from __future__ import annotations
 
 import csv
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from sklearn.utils import Bunch
 
-from ._clip_files import CLIP_EXTENSIONS, files_below
+from ._clip_files import CLIP_EXTENSIONS, files_below, first_names
 
-_COLUMNS = ("path", "label", "group")
 
-_SHOWN = 3
+class ClipBunch(Bunch):
+    """Bunch that also unpacks: ``paths, y, groups = load_clip_folder(folder)``.
+
+    The paths are then an ndarray, so that they can be indexed like `y` and `groups`.
+    """
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((np.array(self.data), self.target, self.groups))
+
+
+class _Clip(NamedTuple):
+    path: str
+    label: str
+    group: str | None = None
 
 
 def load_clip_folder(
-    path: str | os.PathLike[str], *, extensions: Iterable[str] | None = None
-) -> tuple[NDArray[np.str_], NDArray[np.str_], NDArray[np.str_] | None]:
-    """List the clips of a folder or of a CSV file, with their labels and subjects.
+    data_home: str | os.PathLike[str],
+    *,
+    extensions: Iterable[str] | None = None,
+    return_X_y: bool = False,
+) -> Any:
+    """List the clips of a folder or a CSV file, with their labels and subjects.
 
-    No clip is opened. A folder is read as one of
+    No clip is opened. The files of a folder are read as one of
 
-    - ``class/clip.mp4``: the folder names the class, the groups are unknown;
-    - ``class/subject/.../clip.mp4``: the next folder names the group as well. Groups should be
-      people: a splitter that keeps groups together then never tests on somebody it trained on.
+    - ``class/clip.mp4``: the folder is the label, the groups are unknown;
+    - ``class/subject/.../clip.mp4``: the second folder is the group as well. Groups should be
+      people, so that a group-wise splitter never tests on a person of the training set.
 
-    A CSV file has a header with the columns ``path``, ``label`` and, if known, ``group``; others
-    are ignored. Its paths count from the folder of the file.
+    A CSV file has a header with the columns ``path``, ``label`` and, optionally, ``group``; other
+    columns are ignored. Relative paths start at the folder of the CSV file.
 
     Parameters
     ----------
-    path : str or path-like
+    data_home : str or path-like
         A folder, or a CSV file in UTF-8.
     extensions : iterable of str, default=None
-        Which files of a folder are clips, in any case, such as ``[".mp4", ".mov"]``. None takes
-        the common video and image files. Hidden files and folders are never taken; links to
-        folders are followed.
+        File name extensions of the clips in a folder, in upper or lower case, such as
+        ``[".mp4", ".mov"]``. None selects the common video and image files. Hidden files and
+        folders are ignored; links to folders are followed.
+    return_X_y : bool, default=False
+        Return only the paths and the labels.
 
     Returns
     -------
-    paths : ndarray of str of shape (n_clips,)
-        Sorted by class and name, or in the order of the CSV file.
-    y : ndarray of str of shape (n_clips,)
-        The labels.
-    groups : ndarray of str of shape (n_clips,), or None
-        None where they are unknown.
+    data : Bunch
+        With the attributes
+
+        data, filenames : list of str
+            Paths of the clips, sorted by label and path, or in the order of the CSV file.
+        target : ndarray of str of shape (n_clips,)
+            The labels.
+        target_names : ndarray of str of shape (n_classes,)
+            The labels without repetition, sorted.
+        groups : ndarray of str of shape (n_clips,) or None
+            The subjects; None if they are unknown.
+        DESCR : str
+            Source and number of the clips.
+
+        It also unpacks into three values, the paths (as an ndarray of str), the labels and the
+        groups: ``paths, y, groups = load_clip_folder(folder)``.
+
+    (data, target) : tuple
+        If `return_X_y` is True.
 
     Raises
     ------
     OSError
-        If the folder, the CSV file or files named in it don't exist, or a folder cannot be read.
+        If the folder, the CSV file or a file named in it does not exist, or a folder cannot be
+        read.
     ValueError
-        If there are no clips, clips lie outside of any class, only some have a group, or the CSV
-        file lacks a column or a value, or has a column or a clip twice.
+        If there are no clips, clips are outside of the class folders, only some clips have a group,
+        or the CSV file lacks a column or a value, or names a clip twice.
+
+    See Also
+    --------
+    load_ckplus, load_ravdess : Known data sets.
 
     Examples
     --------
@@ -69,25 +104,39 @@ def load_clip_folder(
     ...         clip = Path(folder, name)
     ...         clip.parent.mkdir(parents=True, exist_ok=True)
     ...         clip.touch()
-    ...     paths, y, groups = load_clip_folder(folder)
-    >>> print(*y)
+    ...     clips = load_clip_folder(folder)
+    >>> print(*clips.target)
     anger anger fear
-    >>> print(*groups)
+    >>> print(*clips.groups)
     ann bob ann
     """
-    source = Path(path)
+    source = Path(data_home).expanduser()
     if not source.exists():
         raise FileNotFoundError(f"no such folder or CSV file: {str(source)!r}.")
-    rows = _folder_rows(source, _normalise(extensions)) if source.is_dir() else _csv_rows(source)
-    paths, labels, groups = zip(*rows, strict=True)
-    with_group = sum(group is not None for group in groups)
-    if 0 < with_group < len(groups):
-        without = [clip for clip, group in zip(paths, groups, strict=True) if group is None]
+    if source.is_dir():
+        clips = _clips_of_folder(source, _normalise(extensions))
+    else:
+        clips = _clips_of_csv(source)
+    without_group = [clip.path for clip in clips if clip.group is None]
+    if 0 < len(without_group) < len(clips):
         raise ValueError(
-            f"{with_group} clips of {str(source)!r} have a group and {len(without)} have none "
-            f"({_first(without)}): give all of them a group, or none."
+            f"{len(without_group)} of the {len(clips)} clips of {str(source)!r} have no group "
+            f"({first_names(without_group)}); all or none must have one."
         )
-    return np.array(paths), np.array(labels), np.array(groups) if with_group else None
+    data, target = [clip.path for clip in clips], np.array([clip.label for clip in clips])
+    if return_X_y:
+        return data, target
+    groups = None if without_group else np.array([clip.group for clip in clips])
+    names = np.unique(target)
+    of_groups = "" if groups is None else f" and {len(np.unique(groups))} groups"
+    return ClipBunch(
+        data=data,
+        filenames=list(data),
+        target=target,
+        target_names=names,
+        groups=groups,
+        DESCR=f"{len(data)} clips of {len(names)} classes{of_groups}, listed from {source}.",
+    )
 
 
 def _normalise(extensions: Iterable[str] | None) -> frozenset[str]:
@@ -97,90 +146,68 @@ def _normalise(extensions: Iterable[str] | None) -> frozenset[str]:
     return frozenset("." + extension.casefold().lstrip(".") for extension in chosen)
 
 
-def _folder_rows(root: Path, extensions: frozenset[str]) -> list[tuple[str, str, str | None]]:
-    rows, outside, other = [], [], Counter[str]()
-    for clip in files_below(root):
-        steps = clip.relative_to(root).parts
-        if clip.suffix.casefold() not in extensions:
-            other[clip.suffix or clip.name] += 1
-        elif len(steps) == 1:
-            outside.append(clip.name)
+def _clips_of_folder(root: Path, extensions: frozenset[str]) -> list[_Clip]:
+    clips, outside, other = [], [], Counter[str]()
+    for file in files_below(root):
+        label, *inner = file.relative_to(root).parts
+        if file.suffix.casefold() not in extensions:
+            other[file.suffix or file.name] += 1
+        elif not inner:
+            outside.append(file.name)
         else:
-            rows.append((str(clip), steps[0], steps[1] if len(steps) > 2 else None))
+            clips.append(_Clip(str(file), label, inner[0] if len(inner) > 1 else None))
     if outside:
         raise ValueError(
-            f"{len(outside)} clips lie in {str(root)!r} itself ({_first(outside)}): move them into "
-            "a folder named after their class, or pass a CSV file."
+            f"{len(outside)} clips are in {str(root)!r} itself ({first_names(outside)}): move "
+            "them into a folder named after their class, or pass a CSV file."
         )
-    if not rows:
-        found = ", ".join(f"{n} {kind}" for kind, n in other.most_common(_SHOWN)) or "no files"
+    if not clips:
+        found = ", ".join(f"{n} {kind}" for kind, n in other.most_common(3)) or "no files"
         raise ValueError(
-            f"no clips in the folders of {str(root)!r}: found {found}; expected class/clip.mp4, "
-            "with one of the known extensions or those passed as extensions."
+            f"no clips in the folders of {str(root)!r}: found {found}; expected class/clip.mp4 "
+            "with a common extension or one that is passed as extensions."
         )
-    return sorted(rows, key=lambda row: (row[1], Path(row[0]).parts))
+    return sorted(clips, key=lambda clip: (clip.label, Path(clip.path).parts))
 
 
-def _csv_rows(source: Path) -> list[tuple[str, str, str | None]]:
-    rows, missing = [], []
-    for line, values in _csv_lines(source):
-        for column, value in values.items():
-            if not value:
-                raise ValueError(f"{str(source)!r}, line {line}: the {column} is empty.")
-        clip = source.parent / values["path"]
-        if not clip.is_file():
-            missing.append(f"line {line}: {values['path']!r}")
-        rows.append((str(clip), values["label"], values.get("group")))
-    if missing:
-        raise FileNotFoundError(
-            f"{len(missing)} of the {len(rows)} files named in {str(source)!r} don't exist, seen "
-            f"from {str(source.parent)!r}: {_first(missing)}."
-        )
-    if not rows:
-        raise ValueError(f"{str(source)!r} has a header but no clips.")
-    # One clip in two rows could be trained on and tested on.
-    counts = Counter(os.path.normpath(clip) for clip, _, _ in rows)
-    twice = [clip for clip, count in counts.items() if count > 1]
-    if twice:
-        raise ValueError(
-            f"{str(source)!r} names {len(twice)} clips more than once ({_first(twice)}): each must "
-            "have one row."
-        )
-    return rows
-
-
-def _csv_lines(source: Path) -> list[tuple[int, dict[str, str]]]:
-    """Line number and known columns of each row."""
-    # Spreadsheets put a byte order mark in front of the header.
+def _clips_of_csv(source: Path) -> list[_Clip]:
+    # Spreadsheets write a byte order mark before the header.
     with source.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file, skipinitialspace=True)
         try:
             header = list(reader.fieldnames or [])
-            _check_header(source, header)
-            known = [column for column in _COLUMNS if column in header]
-            return [
-                (reader.line_num, {column: (row[column] or "").strip() for column in known})
-                for row in reader
-            ]
+            rows = [(reader.line_num, row) for row in reader]
         except (csv.Error, UnicodeDecodeError) as error:
-            raise ValueError(f"{str(source)!r} is no CSV file in UTF-8 ({error}).") from error
-
-
-def _check_header(source: Path, header: Sequence[Any]) -> None:
-    doubled = [column for column in _COLUMNS if list(header).count(column) > 1]
-    if doubled:
-        raise ValueError(
-            f"{str(source)!r} has the columns {list(header)}, with {' and '.join(doubled)} more "
-            "than once."
-        )
+            raise ValueError(f"{str(source)!r} is not a CSV file in UTF-8 ({error}).") from error
     lacking = [column for column in ("path", "label") if column not in header]
     if lacking:
         raise ValueError(
-            f"{str(source)!r} has the columns {list(header)}, without {' and '.join(lacking)}: its "
-            "first line must read path,label or path,label,group."
+            f"{str(source)!r} has the columns {header}, without {' and '.join(lacking)}: its first "
+            "line must be path,label or path,label,group."
         )
-
-
-def _first(items: Sequence[str]) -> str:
-    shown = ", ".join(items[:_SHOWN])
-    return f"{shown}, ..." if len(items) > _SHOWN else shown
+    if not rows:
+        raise ValueError(f"{str(source)!r} has a header but no clips.")
+    clips, missing = [], []
+    for line, row in rows:
+        values = [(row[column] or "").strip() for column in _Clip._fields if column in header]
+        if "" in values:
+            column = _Clip._fields[values.index("")]
+            raise ValueError(f"{str(source)!r}, line {line}: the {column} is empty.")
+        clip = source.parent / values[0]
+        if not clip.is_file():
+            missing.append(f"line {line}: {values[0]!r}")
+        clips.append(_Clip(str(clip), *values[1:]))
+    if missing:
+        raise FileNotFoundError(
+            f"{len(missing)} of the {len(rows)} files named in {str(source)!r} do not exist, "
+            f"relative to {str(source.parent)!r}: {first_names(missing)}."
+        )
+    # A clip in two rows could be in the training set and in the test set.
+    counts = Counter(os.path.normpath(clip.path) for clip in clips)
+    repeated = [path for path, count in counts.items() if count > 1]
+    if repeated:
+        raise ValueError(
+            f"{str(source)!r} names {len(repeated)} clips more than once "
+            f"({first_names(repeated)}); each clip must have one row."
+        )
+    return clips

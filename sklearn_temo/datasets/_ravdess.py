@@ -1,4 +1,4 @@
-"""The videos of RAVDESS, by what their names say."""
+"""Loader of RAVDESS, whose file names describe the videos."""
 
 from __future__ import annotations
 
@@ -6,51 +6,39 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.utils import Bunch
 
-from ._clip_files import VIDEO_EXTENSIONS, files_below
+from ._clip_files import VIDEO_EXTENSIONS, files_below, first_names
 
-_MODALITIES = {"01": "audio-video", "02": "video-only"}
-_CHANNELS = {"01": "speech", "02": "song"}
-_EMOTIONS = {
-    "01": "neutral",
-    "02": "calm",
-    "03": "happiness",
-    "04": "sadness",
-    "05": "anger",
-    "06": "fear",
-    "07": "disgust",
-    "08": "surprise",
-}
-_INTENSITIES = {"01": "normal", "02": "strong"}
-_STATEMENTS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
-_REPETITIONS = {"01": 1, "02": 2}
-_ACTORS = {f"{number:02d}": f"{number:02d}" for number in range(1, 25)}
 
-# The parts of a name in their order.
+def _numbered(*meanings: str) -> dict[str, str]:
+    return {f"{number:02d}": meaning for number, meaning in enumerate(meanings, start=1)}
+
+
+_EMOTIONS = ("neutral", "calm", "happiness", "sadness", "anger", "fear", "disgust", "surprise")
+
+# The parts of a file name in their order, and the meanings of their numbers.
 _PARTS: dict[str, Mapping[str, Any]] = {
-    "modality": _MODALITIES,
-    "channel": _CHANNELS,
-    "emotion": _EMOTIONS,
-    "intensity": _INTENSITIES,
-    "statement": _STATEMENTS,
-    "repetition": _REPETITIONS,
-    "actor": _ACTORS,
+    "modality": _numbered("audio-video", "video-only"),
+    "channel": _numbered("speech", "song"),
+    "emotion": _numbered(*_EMOTIONS),
+    "intensity": _numbered("normal", "strong"),
+    "statement": _numbered("Kids are talking by the door", "Dogs are sitting by the door"),
+    "repetition": {"01": 1, "02": 2},
+    "actor": _numbered(*(f"{number:02d}" for number in range(1, 25))),
 }
 
 _NAME = re.compile(r"\d\d(-\d\d){6}")
 
-_SHOWN = 3
-
 _DESCR = """\
 The Ryerson Audio-Visual Database of Emotional Speech and Song (RAVDESS)
 
-24 actors (odd numbers are men, even ones women) who speak and sing two statements in eight emotions
-(in song, without disgust and surprise), in two intensities (neutral in one), twice. The label is
-the emotion that the actor was asked for. Creative Commons BY-NC-SA 4.0, from
+24 actors (odd numbers are men, even numbers are women) speak and sing two statements in eight
+emotions (in song, without disgust and surprise), in two intensities (neutral in one), twice. The
+label is the emotion that the actor was asked to express. Creative Commons BY-NC-SA 4.0, from
 https://zenodo.org/record/1188976
 
 Please cite
@@ -61,20 +49,8 @@ ONE 13(5): e0196391. doi:10.1371/journal.pone.0196391
 """
 
 
-class _Video(NamedTuple):
-    path: str
-    stem: str
-    modality: str
-    channel: str
-    emotion: str
-    intensity: str
-    statement: str
-    repetition: int
-    actor: str
-
-
 def load_ravdess(
-    path: str | os.PathLike[str],
+    data_home: str | os.PathLike[str],
     *,
     modality: Literal["either", "audio-video", "video-only"] = "either",
     channel: Literal["both", "speech", "song"] = "both",
@@ -82,20 +58,20 @@ def load_ravdess(
 ) -> Any:
     """List the videos of a copy of RAVDESS.
 
-    Names such as ``02-01-06-01-02-01-12.mp4`` say everything: modality, vocal channel, emotion,
-    intensity, statement, repetition and actor. Videos are found in folders such as ``Actor_12`` at
-    any depth, or flat. None is opened, and nothing is downloaded: the copy is yours.
+    A file name such as ``02-01-06-01-02-01-12.mp4`` gives modality, vocal channel, emotion,
+    intensity, statement, repetition and actor. Videos are found at any depth of the folder. No
+    video is opened and nothing is downloaded: RAVDESS is available from Zenodo.
 
     Parameters
     ----------
-    path : str or path-like
-        The folder that the archives were unpacked in.
+    data_home : str or path-like
+        The folder that holds the unpacked archives.
     modality : {"either", "audio-video", "video-only"}, default="either"
-        Most recordings are there twice, with and without sound, with the same pictures. "either"
-        takes each recording once, with sound where there is such a file; the others take files of
-        that kind only.
+        Most recordings exist with and without sound, with the same images. "either" selects each
+        recording once, with sound if there is such a file; the others select files of that
+        modality only.
     channel : {"both", "speech", "song"}, default="both"
-        Spoken statements, sung ones, or both.
+        Spoken statements, sung statements, or both.
     return_X_y : bool, default=False
         Return only the paths and the emotions.
 
@@ -105,30 +81,30 @@ def load_ravdess(
         With the attributes
 
         data, filenames : list of str
-            Paths, by actor, then by name.
+            Paths, sorted by actor and name.
         target : ndarray of str of shape (n_clips,)
             Emotions.
-        target_names : list of str
-            The emotions that there are, sorted.
+        target_names : ndarray of str of shape (n_emotions,)
+            The emotions of the clips, sorted.
         groups : ndarray of str of shape (n_clips,)
             The actors, ``"01"`` to ``"24"``.
         modality, channel, intensity, statement : ndarray of str of shape (n_clips,)
-            Such as ``"audio-video"``, ``"speech"``, ``"strong"`` and what is said.
+            Such as ``"audio-video"``, ``"speech"``, ``"strong"`` and the text of the statement.
         repetition : ndarray of int of shape (n_clips,)
             1 or 2.
         DESCR : str
-            What the clips are, their licence, and what to cite.
+            A description of the clips, with their licence and the paper to cite.
 
     (data, target) : tuple
-        With `return_X_y`.
+        If `return_X_y` is True.
 
     Raises
     ------
     FileNotFoundError
         If the folder does not exist.
     ValueError
-        If a video has another name, a number of its name means nothing, a file is there twice, or
-        no video is left.
+        If the name of a video does not follow the naming scheme, a file is found twice, or no video
+        is selected.
 
     See Also
     --------
@@ -137,9 +113,8 @@ def load_ravdess(
 
     Notes
     -----
-    Hidden files and all that is no video by its ending (sound alone, tables, text) are passed over,
-    and so are videos of the modality 03, which is sound alone. Every other video must fit: rename
-    or move what does not.
+    Hidden files, files without a video extension, and files of the modality 03 (audio only) are
+    ignored. All other videos must follow the naming scheme: rename or move those that do not.
 
     References
     ----------
@@ -160,78 +135,77 @@ def load_ravdess(
     >>> print(*ravdess.target)
     happiness fear
     """
-    if modality not in ("either", *_MODALITIES.values()):
+    if modality not in ("either", "audio-video", "video-only"):
         raise ValueError(
             f'modality must be "either", "audio-video" or "video-only", got {modality!r}.'
         )
-    if channel not in ("both", *_CHANNELS.values()):
+    if channel not in ("both", "speech", "song"):
         raise ValueError(f'channel must be "both", "speech" or "song", got {channel!r}.')
-    root = Path(path)
+    root = Path(data_home).expanduser()
     if not root.is_dir():
         raise FileNotFoundError(f"no such folder: {str(root)!r}.")
-    found = _videos(root)
-    chosen: dict[str, _Video] = {}
-    # Sorted by name, files with sound come first.
-    for video in sorted(found, key=lambda video: (video.actor, video.stem)):
-        if modality not in ("either", video.modality) or channel not in ("both", video.channel):
-            continue
-        chosen.setdefault(video.stem[2:] if modality == "either" else video.stem, video)
+    found = _find_videos(root)
+    chosen: dict[str, Path] = {}
+    # Files with sound come first in this order.
+    for stem, file in sorted(found.items()):
+        meaning = _meaning(file)
+        if modality in ("either", meaning["modality"]) and channel in ("both", meaning["channel"]):
+            chosen.setdefault(stem[2:] if modality == "either" else stem, file)
     if not chosen:
         raise ValueError(
-            f"no videos of RAVDESS with modality={modality!r} and channel={channel!r} in "
-            f"{str(root)!r}, which holds {len(found)} videos of it in all; expected files such as "
+            f"no videos with modality={modality!r} and channel={channel!r} among the {len(found)} "
+            f"videos of RAVDESS in {str(root)!r}; expected files such as "
             "Actor_12/01-01-06-01-02-01-12.mp4."
         )
-    videos = sorted(chosen.values(), key=lambda video: (video.actor, video.stem[2:]))
-    data, target = [video.path for video in videos], np.array([video.emotion for video in videos])
+    files = sorted(chosen.values(), key=lambda file: (file.stem[-2:], file.stem[2:]))
+    data = [str(file) for file in files]
+    meanings = [_meaning(file) for file in files]
+    columns = {part: np.array([meaning[part] for meaning in meanings]) for part in _PARTS}
+    target, groups = columns.pop("emotion"), columns.pop("actor")
     if return_X_y:
         return data, target
     return Bunch(
         data=data,
         filenames=list(data),
         target=target,
-        target_names=sorted(set(target.tolist())),
-        groups=np.array([video.actor for video in videos]),
-        **{
-            part: np.array([getattr(video, part) for video in videos])
-            for part in ("modality", "channel", "intensity", "statement", "repetition")
-        },
+        target_names=np.unique(target),
+        groups=groups,
+        **columns,
         DESCR=_DESCR,
     )
 
 
-def _videos(root: Path) -> list[_Video]:
-    videos: dict[str, _Video] = {}
-    strange = []
+def _find_videos(root: Path) -> dict[str, Path]:
+    """Videos of RAVDESS by the stems of their names."""
+    videos: dict[str, Path] = {}
+    unknown = []
     for file in files_below(root):
-        if file.suffix.casefold() not in VIDEO_EXTENSIONS:
+        if file.suffix.casefold() not in VIDEO_EXTENSIONS or file.stem.startswith("03-"):
             continue
         if not _NAME.fullmatch(file.stem):
-            strange.append(str(file.relative_to(root)))
-        elif not file.stem.startswith("03"):
-            video = _read_name(file)
-            if file.stem in videos:
-                raise ValueError(
-                    f"{videos[file.stem].path!r} and {str(file)!r} are the same recording; "
-                    "leave one of them."
-                )
-            videos[file.stem] = video
-    if strange:
-        shown = ", ".join(strange[:_SHOWN]) + (", ..." if len(strange) > _SHOWN else "")
+            unknown.append(str(file.relative_to(root)))
+        elif file.stem in videos:
+            raise ValueError(
+                f"{str(videos[file.stem])!r} and {str(file)!r} are the same recording; remove one."
+            )
+        else:
+            videos[file.stem] = file
+    if unknown:
         raise ValueError(
-            f"{len(strange)} videos in {str(root)!r} have no names of RAVDESS ({shown}); expected "
-            "seven numbers such as 01-01-06-01-02-01-12.mp4: move the others elsewhere."
+            f"{len(unknown)} videos in {str(root)!r} do not have a name of RAVDESS "
+            f"({first_names(unknown)}), seven numbers such as 01-01-06-01-02-01-12.mp4; move them "
+            "to another folder."
         )
-    return list(videos.values())
+    return videos
 
 
-def _read_name(file: Path) -> _Video:
-    meanings = []
+def _meaning(file: Path) -> dict[str, Any]:
+    """Meaning of each part of a file name."""
+    meaning = {}
     for (part, known), number in zip(_PARTS.items(), file.stem.split("-"), strict=True):
         if number not in known:
             raise ValueError(
-                f"{str(file)!r}: {number} is no {part} of RAVDESS; expected {min(known)} to "
-                f"{max(known)}."
+                f"{str(file)!r}: unknown {part} {number}; expected {min(known)} to {max(known)}."
             )
-        meanings.append(known[number])
-    return _Video(str(file), file.stem, *meanings)
+        meaning[part] = known[number]
+    return meaning

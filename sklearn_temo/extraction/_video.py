@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from itertools import chain, islice
 from pathlib import Path
@@ -81,8 +81,7 @@ class Video:
     def __init__(self, path: Path, n_threads: int = 0) -> None:
         from av.video.reformatter import VideoReformatter
 
-        self._path = path
-        self._n_threads = n_threads
+        self._path, self._n_threads = path, n_threads
         # Shared by all frames: setting one up takes as long as a conversion.
         self._reformatter = VideoReformatter()
         with _unreadable():
@@ -182,18 +181,20 @@ class Video:
         """Packets of all streams in the order of the file."""
         packets: list[Packet] = []
         place, end = None, 0
-        for packet in self._container.demux():
-            if not packet.size:
-                continue
-            has_pts = packet.pts is not None
-            tick = packet.pts if has_pts else packet.dts
-            time = np.nan if tick is None else float(tick * packet.time_base)
-            # A packet without a position of its own follows the one before.
-            start = end if packet.pos in (None, -1, place) else packet.pos
-            place, end = packet.pos, start + packet.size
-            is_video = packet.stream_index == self._stream.index
-            flags = has_pts, packet.is_keyframe, packet.is_discard
-            packets.append(Packet(is_video, time, *flags, start, packet.size))
+        # PyAV fails at the end of a file whose damage looks like another stream.
+        with suppress(IndexError):
+            for packet in self._container.demux():
+                if not packet.size:
+                    continue
+                has_pts = packet.pts is not None
+                tick = packet.pts if has_pts else packet.dts
+                time = np.nan if tick is None else float(tick * packet.time_base)
+                # A packet without a position of its own follows the one before.
+                start = end if packet.pos in (None, -1, place) else packet.pos
+                place, end = packet.pos, start + packet.size
+                is_video = packet.stream_index == self._stream.index
+                flags = has_pts, packet.is_keyframe, packet.is_discard
+                packets.append(Packet(is_video, time, *flags, start, packet.size))
         return packets
 
     def _from_the_start(self) -> Iterator[Any]:
@@ -251,5 +252,5 @@ def _unreadable(kind: type[UnreadableFile] = UnreadableFile) -> Iterator[None]:
         yield
     except UnreadableFile:
         raise
-    except (av.error.FFmpegError, OSError, ValueError) as error:
+    except (av.error.FFmpegError, OSError, ValueError, IndexError) as error:
         raise kind(getattr(error, "strerror", None) or str(error)) from error

@@ -26,7 +26,7 @@ from .._warnings import warn_user
 from ..attribution._baselines import KINDS
 from ..attribution._integrated_gradients import warn_of_gaps
 from ..classification._temo import TEMOClassifier
-from ..layout import LandmarkLayout
+from ..layout import LandmarkArray, LandmarkLayout
 from ._attribution import Report, RoundSettings, cached_rounds
 from ._ranking import count_kept, rank_landmarks, round_sizes
 
@@ -347,12 +347,12 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         """
         kept = super().transform(X)
         layout = self.layout_
-        if getattr(X, "layout", None) is not None:
+        if isinstance(X, LandmarkArray):
             # Raises if the attached layout is another one.
             LandmarkLayout.infer(X, n_frames=layout.n_frames, n_coords=layout.n_coords)
         if type(kept) is not np.ndarray:
             return kept
-        return replace(layout, n_landmarks=self._landmark_support.sum()).attach(kept)
+        return replace(layout, n_landmarks=int(self._landmark_support.sum())).attach(kept)
 
     def get_landmark_support(self, indices=False):
         """Mask or indices of the selected landmarks.

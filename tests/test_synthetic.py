@@ -1,17 +1,19 @@
+"""Synthetic clips of expressions."""
+
 import numpy as np
 import pytest
 from sklearn.model_selection import StratifiedGroupKFold
 
 from sklearn_temo import LandmarkAligner, mesh
 from sklearn_temo.datasets import make_expression_clips
-from sklearn_temo.datasets._action_units import ACTION_UNITS, displacement_field
+from sklearn_temo.datasets._synthetic import ACTION_UNITS, displacement_field
 
 SYMMETRIC = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
 
 
 @pytest.fixture(scope="module")
 def still():
-    """Clips in which nothing moves but the expression."""
+    """Clips without head motion, identity and noise."""
     return make_expression_clips(
         n_clips=70, n_frames=6, head_motion=0, identity=0, noise=0, random_state=0
     )
@@ -21,7 +23,7 @@ def positions(clips):
     return clips.layout.unflatten(clips.data)
 
 
-def truth(clips, emotion):
+def moving(clips, emotion):
     return clips.moving[np.flatnonzero(clips.target_names == emotion)[0]]
 
 
@@ -31,18 +33,20 @@ def apex_motion(clips, emotion):
     return (frames[:, -1] - frames[:, 0]).mean(axis=0)
 
 
-def test_exactly_the_landmarks_of_the_truth_move(still):
+def test_exactly_the_moving_landmarks_move(still):
     for emotion in still.target_names:
         for clip in positions(still)[still.target == emotion]:
-            np.testing.assert_array_equal((clip != clip[0]).any(axis=(0, 2)), truth(still, emotion))
+            np.testing.assert_array_equal(
+                (clip != clip[0]).any(axis=(0, 2)), moving(still, emotion)
+            )
 
 
-def test_the_truth_is_the_same_on_moving_noisy_faces_of_people(still):
+def test_moving_landmarks_do_not_depend_on_head_motion_and_noise(still):
     clips = make_expression_clips(n_clips=7, n_frames=2, random_state=1)
     np.testing.assert_array_equal(clips.moving, still.moving)
 
 
-def test_the_first_frame_is_neutral_and_the_last_the_apex(still):
+def test_clips_rise_from_neutral_to_the_apex(still):
     frames = positions(still)
     assert (frames[:, 0] == frames[0, 0]).all()
     motion = np.abs(frames - frames[:, :1]).sum(axis=(2, 3))
@@ -50,39 +54,39 @@ def test_the_first_frame_is_neutral_and_the_last_the_apex(still):
     assert (motion[:, -1] > 0).all()
 
 
-def test_pose_landmarks_are_held_still(still):
+def test_landmarks_with_a_pose_weight_never_move(still):
     assert not still.moving[:, mesh.pose_weights() > 0].any()
 
 
-def test_truth_is_part_of_the_face_not_all_of_it(still):
+def test_emotions_move_a_part_of_the_face(still):
     assert 150 <= still.moving.any(axis=0).sum() <= 300
     assert ((still.moving.sum(axis=1) >= 30) & (still.moving.sum(axis=1) <= 185)).all()
 
 
 @pytest.mark.parametrize("emotion", SYMMETRIC)
-def test_truth_is_symmetric(still, emotion):
-    moving = truth(still, emotion)
-    np.testing.assert_array_equal(moving[mesh.mirror_pairs()], moving)
+def test_moving_landmarks_are_symmetric(still, emotion):
+    mask = moving(still, emotion)
+    np.testing.assert_array_equal(mask[mesh.mirror_pairs()], mask)
 
 
-def test_contempt_is_on_the_right_side_alone(still):
+def test_contempt_moves_the_right_side_only(still):
     right_of_midline = mesh.canonical_face()[:, 0] < 0
-    assert right_of_midline[truth(still, "contempt")].mean() > 0.9
+    assert right_of_midline[moving(still, "contempt")].mean() > 0.9
 
 
 @pytest.mark.parametrize("code", ACTION_UNITS)
-def test_action_units_are_mirror_images(code):
+def test_action_units_are_symmetric(code):
     field = displacement_field(code)
     np.testing.assert_allclose(field[mesh.mirror_pairs()] * [-1, 1, 1], field, atol=1e-12)
 
 
 @pytest.mark.parametrize("code", ACTION_UNITS)
-def test_every_action_unit_moves_something_of_a_realistic_size(code):
-    strongest = np.linalg.norm(displacement_field(code), axis=1).max()
-    assert 0.1 <= strongest <= 1.2
+def test_action_units_have_a_realistic_size(code):
+    largest = np.linalg.norm(displacement_field(code), axis=1).max()
+    assert 0.1 <= largest <= 1.2
 
 
-def test_coordinates_are_those_of_extracted_landmarks(still):
+def test_coordinates_agree_with_extracted_landmarks(still):
     face = positions(still)[0, 0]
     nose_tip = mesh.canonical_face()[:, 2].argmax()
     assert face[:, 2].argmin() == nose_tip
@@ -95,7 +99,7 @@ def test_coordinates_are_those_of_extracted_landmarks(still):
     assert (face[:, :2] < [640, 480]).all()
 
 
-def test_lip_corners_rise_and_part_in_happiness(still):
+def test_lip_corners_rise_and_spread_in_happiness(still):
     lips = np.unique(mesh.contours()["lips"])
     x = mesh.canonical_face()[lips, 0]
     motion = apex_motion(still, "happiness")
@@ -111,7 +115,7 @@ def test_brows_rise_and_the_jaw_drops_in_surprise(still):
     assert motion[mesh.canonical_face()[:, 1].argmin(), 1] > 1
 
 
-def test_upper_lip_stays_when_the_jaw_drops():
+def test_a_jaw_drop_does_not_move_the_upper_lip():
     lips = np.unique(mesh.contours()["lips"])
     above = lips[mesh.canonical_face()[lips, 1] > -4.0]
     assert not displacement_field("26")[above].any()
@@ -133,7 +137,7 @@ def test_shapes_and_types():
     assert "MediaPipe" in clips.DESCR
 
 
-def test_a_seed_gives_the_same_clips_and_another_seed_others():
+def test_random_state_determines_the_clips():
     first, same, other = (
         make_expression_clips(n_clips=14, n_frames=3, random_state=seed) for seed in (3, 3, 4)
     )
@@ -142,7 +146,7 @@ def test_a_seed_gives_the_same_clips_and_another_seed_others():
     assert not np.array_equal(first.data, other.data)
 
 
-def test_emotions_are_balanced_and_people_show_several():
+def test_emotions_are_balanced_within_subjects_and_folds():
     clips = make_expression_clips(n_frames=2, random_state=0)
     counts = np.unique(clips.target, return_counts=True)[1]
     assert np.ptp(counts) <= 1
@@ -153,24 +157,24 @@ def test_emotions_are_balanced_and_people_show_several():
         assert set(clips.target[train]) == set(clips.target[test]) == set(clips.target_names)
 
 
-def test_rows_of_the_truth_follow_the_sorted_names(still):
+def test_rows_of_moving_follow_the_sorted_names(still):
     clips = make_expression_clips(
         n_clips=4, n_frames=2, emotions=["surprise", "anger"], random_state=0
     )
     assert clips.target_names.tolist() == ["anger", "surprise"]
-    np.testing.assert_array_equal(clips.moving[0], truth(still, "anger"))
-    np.testing.assert_array_equal(clips.moving[1], truth(still, "surprise"))
+    np.testing.assert_array_equal(clips.moving[0], moving(still, "anger"))
+    np.testing.assert_array_equal(clips.moving[1], moving(still, "surprise"))
 
 
-def test_noise_has_the_standard_deviation_that_was_asked_for():
+def test_noise_has_the_given_standard_deviation():
     kwargs = {"n_clips": 30, "n_frames": 8, "head_motion": 0, "identity": 0, "random_state": 0}
     quiet = positions(make_expression_clips(noise=0, **kwargs))
     noisy = positions(make_expression_clips(noise=0.5, **kwargs))
-    jitter = (noisy - quiet).std(axis=(0, 1, 2))
-    np.testing.assert_allclose(jitter, [0.5, 0.5, 1.0], rtol=0.02)
+    deviation = (noisy - quiet).std(axis=(0, 1, 2))
+    np.testing.assert_allclose(deviation, [0.5, 0.5, 1.0], rtol=0.02)
 
 
-def test_subjects_keep_their_own_symmetric_faces():
+def test_subjects_have_their_own_symmetric_faces():
     clips = make_expression_clips(
         n_clips=40, n_frames=2, n_subjects=4, head_motion=0, noise=0, random_state=0
     )
@@ -185,12 +189,12 @@ def test_subjects_keep_their_own_symmetric_faces():
     np.testing.assert_allclose(mirrored, faces[:, 0], atol=1e-3)
 
 
-def test_head_motion_is_a_rigid_motion():
+def test_head_motion_is_rigid():
     kwargs = {"n_clips": 14, "n_frames": 4, "identity": 0, "noise": 0, "random_state": 0}
-    moved = LandmarkAligner(n_frames=4, pose="head", reference=None).fit_transform(
+    moved = LandmarkAligner(n_frames=4, rotation="full", reference=None).fit_transform(
         make_expression_clips(head_motion=8, **kwargs).data
     )
-    still = LandmarkAligner(n_frames=4, pose="head", reference=None).fit_transform(
+    still = LandmarkAligner(n_frames=4, rotation="full", reference=None).fit_transform(
         make_expression_clips(head_motion=0, **kwargs).data
     )
     np.testing.assert_allclose(moved, still, atol=1e-3)
@@ -202,7 +206,7 @@ def test_head_motion_is_a_rigid_motion():
         ({"emotions": ["joy", "anger"]}, r"unknown \['joy'\]; known are \['anger', 'contempt'"),
         ({"emotions": ["anger", "anger"]}, "each once"),
         ({"emotions": []}, "one or more"),
-        ({"n_clips": 6}, "n_clips=6 is too small to show each of the 7 emotions"),
+        ({"n_clips": 6}, "n_clips=6 is smaller than the number of emotions, 7"),
         ({"n_frames": 1}, "n_frames"),
         ({"noise": -1}, "noise"),
         ({"intensity": (0.9, 0.3)}, r"\(lowest, highest\)"),
@@ -210,6 +214,6 @@ def test_head_motion_is_a_rigid_motion():
         ({"size": (0, 480)}, "two positive numbers"),
     ],
 )
-def test_bad_parameters_say_what_is_wrong(kwargs, message):
+def test_invalid_parameters_are_errors(kwargs, message):
     with pytest.raises(ValueError, match=message):
         make_expression_clips(**kwargs)
