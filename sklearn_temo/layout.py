@@ -110,7 +110,8 @@ class LandmarkLayout:
         LandmarkLayout(n_frames=16, n_landmarks=468, n_coords=3)
         """
         n_features = _shape(X)[-1]
-        known = getattr(X, "layout", None), _layout_of_names(getattr(X, "columns", None))
+        attached = X.layout if isinstance(X, LandmarkArray) else None
+        known = attached, _layout_of_names(getattr(X, "columns", None))
         for layout, source in zip(
             known, ("the previous step gave", "the columns name"), strict=True
         ):

@@ -52,17 +52,13 @@ HEAVY = {
 
 # Modules that import a heavy package at their top; others import them at the first use.
 MAY_BE_HEAVY = {
-    "attribution._blocks": {"torch"},
-    "attribution._integral": {"torch"},
     "attribution._integrated_gradients": {"torch"},
     "attribution._path": {"torch"},
     "attribution._relevance": {"torch"},
-    "classification._batches": {"torch"},
     "classification._network": {"torch"},
-    "classification._prediction": {"torch"},
     "classification._temo": {"torch"},
     "classification._training": {"skorch", "torch"},
-    "selection._evidence": {"skorch", "torch"},
+    "selection._attribution": {"skorch", "torch"},
 }
 
 

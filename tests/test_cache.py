@@ -131,7 +131,7 @@ def test_all_damage_is_noticed(entry, found):
 def test_pickles_are_not_loaded(entry):
     entry.parent.mkdir(parents=True)
     np.savez(entry, landmarks=np.array({"code": print}, dtype=object))
-    with pytest.raises(DamagedEntry, match="allow_pickle=False"):
+    with pytest.raises(DamagedEntry):
         read_entry(entry)
 
 

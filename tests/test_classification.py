@@ -319,7 +319,7 @@ def test_members_are_independent_networks(aligned):
     is_used = gradient.unflatten(0, (3, -1)).abs().sum(dim=(1, 2)) > 0
     assert is_used.tolist() == [True, False, False]
     with torch.no_grad():
-        mean = module.eval()(torch.from_numpy(X))
+        mean = module.eval()(torch.tensor(X))
     np.testing.assert_allclose(mean.numpy(), logits.mean(dim=1).detach().numpy(), atol=1e-5)
 
 

@@ -196,7 +196,7 @@ def test_damaged_entry_is_extracted_again_with_a_warning(tmp_path, rows, cremad_
     transformer.transform(cremad_paths)
     damaged = entries(tmp_path)[2]
     damaged.write_bytes(damaged.read_bytes()[:1000])
-    with pytest.warns(UserWarning, match=f"extracted again, .* damaged .*{damaged.name}"):
+    with pytest.warns(UserWarning, match=f"extracted again, since .*{damaged.name}' is damaged"):
         np.testing.assert_array_equal(transformer.transform(cremad_paths), rows)
     assert transformer.report_.n_cached == 5
     with warnings.catch_warnings():
@@ -312,9 +312,7 @@ def test_invalid_list_of_clips_is_an_error_even_when_skipping(bad):
         FaceLandmarkTransformer(on_error="skip-with-nan").transform(bad)
 
 
-def test_unusable_model_and_memory_are_errors_even_when_skipping(
-    tmp_path, cremad_paths, monkeypatch
-):
+def test_unusable_model_and_memory_are_never_skipped(tmp_path, cremad_paths):
     (tmp_path / "bad.task").write_bytes(b"nothing")
     skipping = FaceLandmarkTransformer(n_frames=1, on_error="skip-with-nan")
     with pytest.raises(ValueError, match="cannot use the model file"):
@@ -401,8 +399,8 @@ def test_numpy_numbers_find_the_same_entries(tmp_path, cremad_frames):
     clips = [cremad_frames[0][:3]]
     plain = FaceLandmarkTransformer(n_frames=2, sampling=(0, 2)).transform(clips)
     settings = {"n_frames": np.int64(2), "sampling": (np.int64(0), np.float32(2))}
-    stored = FaceLandmarkTransformer(memory=tmp_path, **settings)
-    np.testing.assert_array_equal(stored.transform(clips), plain)
+    cached = FaceLandmarkTransformer(memory=tmp_path, **settings)
+    np.testing.assert_array_equal(cached.transform(clips), plain)
     found = FaceLandmarkTransformer(n_frames=2, sampling=(0, 2), memory=tmp_path)
     np.testing.assert_array_equal(found.transform(clips), plain)
     assert found.report_.n_cached == 1

@@ -54,7 +54,7 @@ class BalancedCrossEntropy(nn.CrossEntropyLoss):
 
 
 class TEMONeuralNet(NeuralNetClassifier):
-    """skorch net with fast batches, sample weights, and members that scorers see as one."""
+    """A skorch net with fast batches, sample weights, and scores of the mean of the members."""
 
     def get_iterator(self, dataset: Any, training: bool = False) -> ClipBatches:
         """Batches of a dataset, shuffled for training."""
@@ -95,7 +95,8 @@ class ClipBatches:
             device = self.generator.device if self.generator else "cpu"
             order = torch.randperm(len(order), generator=self.generator, device=device).cpu()
         for rows in order.split(self.batch_size):
-            yield self.dataset[rows.numpy()]
+            # skorch passes a tuple on to the arrays, and indexes with anything else more slowly.
+            yield self.dataset[(rows,)]
 
 
 def build_net(module: dict[str, Any], seed: int, **net: Any) -> NeuralNetClassifier:
@@ -199,7 +200,7 @@ def train(
     try:
         with one_thread():
             clips = {"reduced": reduced, "sample_weight": sample_weight}
-            net.partial_fit(clips, targets, epochs=n_epochs)
+            net.partial_fit(clips, torch.as_tensor(targets), epochs=n_epochs)
     finally:
         module.generator = None
         module.eval()

@@ -49,7 +49,7 @@ def read_entry(entry: Path) -> FoundLandmarks | None:
             arrays = dict(archive)
         return FoundLandmarks(**{**arrays, "fps": arrays["fps"].item()})
     except Exception as error:  # numpy raises many types for a damaged file
-        raise DamagedEntry(f"{entry}: {error}") from error
+        raise DamagedEntry(f"{str(entry)!r} is damaged") from error
 
 
 def write_entry(entry: Path, found: FoundLandmarks) -> None:

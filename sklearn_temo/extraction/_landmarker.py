@@ -51,7 +51,7 @@ class FaceLandmarker:
         except (RuntimeError, ValueError) as error:
             raise ValueError(
                 f"MediaPipe cannot use the model file {str(self._model_path)!r} ({error}); "
-                "model_path=None uses the bundled model."
+                "model_path=None takes the bundled one."
             ) from error
         return self
 

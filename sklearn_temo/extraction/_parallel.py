@@ -74,7 +74,7 @@ def extract_clips(
             try:
                 found = read_entry(entry)
             except DamagedEntry as error:
-                warn_user(f"{clip.label}: extracted again, its cache entry is damaged ({error}).")
+                warn_user(f"{clip.label}: extracted again, since its cache entry {error}.")
         if found is not None:
             yield ClipResult(index, found, cached=True)
         else:

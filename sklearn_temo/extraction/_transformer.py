@@ -347,7 +347,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         path = None if self.model_path is None else Path(self.model_path).expanduser()
         if path is not None and not path.is_file():
             raise FileNotFoundError(
-                f"model_path={self.model_path!r}: no such file; None uses the bundled model."
+                f"model_path={self.model_path!r}: no such file; None takes the bundled model."
             )
         window = None
         if not isinstance(self.sampling, str):
