@@ -210,8 +210,9 @@ class LandmarkRelevanceDisplay:
         scores = np.atleast_2d(scores)
         mean = scores.mean(axis=1, keepdims=True)
         relevance = np.divide(scores, mean, out=np.zeros_like(scores), where=mean > 0)
-        support = None if self.support is None else np.asarray(self.support, dtype=bool)
+        support: Any = self.support
         if support is not None:
+            support = np.asarray(support, dtype=bool)
             if support.shape not in (scores.shape, scores.shape[1:]):
                 raise ValueError(
                     f"support must have shape {scores.shape[1:]} or {scores.shape}, got "
@@ -267,7 +268,7 @@ def _find_relevance(estimator: Any, per_class: bool) -> tuple[Any, Any, Any] | N
     if isinstance(estimator, OneVsRestClassifier) and hasattr(estimator, "estimators_"):
         each = [_find_relevance(binary, per_class=False) for binary in estimator.estimators_]
         if None not in each:
-            scores, support, _ = zip(*each, strict=True)  # type: ignore[misc]
+            scores, support, _ = zip(*each, strict=True)
             # A problem with two classes has one binary classifier, for the second class.
             return np.stack(scores), np.stack(support), estimator.classes_[-len(each) :]
     return None
