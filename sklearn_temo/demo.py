@@ -138,7 +138,7 @@ def _choose_pipeline(X: NDArray[Any], y: NDArray[Any], train: Any, test: Any, fo
     validation, final = search(folds).cv_results_, search([(train, test)]).cv_results_
     names = ("mean_test_accuracy", "mean_test_balanced_accuracy", "mean_fit_time")
     columns = [validation["mean_test_balanced_accuracy"], *(final[name] for name in names)]
-    best = columns[0].argmax()
+    best = int(columns[0].argmax())
     print("                    validation           test")
     print("classifier     k    balanced acc.   accuracy   balanced acc.   fit time")
     for i, (name, k) in enumerate(product(classifiers, KS)):
