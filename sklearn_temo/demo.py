@@ -57,8 +57,8 @@ def run_demo(output: Path) -> None:
     start = time.perf_counter()
     sample = load_cremad_sample()
     print(f"Extracting landmarks from {len(sample.data)} clips of CREMA-D ...", flush=True)
-    X, y, begin, end = _make_windows(sample)
-    train, test, folds = split_in_time(begin, end)
+    X, y, start_frame, n_frames = _make_windows(sample)
+    train, test, folds = split_in_time(start_frame, n_frames)
     n_classes = len(np.unique(y))
     print(
         f"{len(train)} training windows of {N_FRAMES} frames from the first {TRAIN_SHARE:.0%} of "
@@ -76,16 +76,17 @@ def run_demo(output: Path) -> None:
     print(f"\nPicture: {picture}\nThe demo took {time.perf_counter() - start:.0f} s.")
 
 
-def split_in_time(begin: NDArray[np.float64], end: NDArray[np.float64]) -> tuple[Any, Any, Any]:
+def split_in_time(start_frame: NDArray[Any], n_frames: NDArray[Any]) -> tuple[Any, Any, Any]:
     """Split windows into training and test windows, and training windows into folds.
 
-    Windows on the two sides of a split are at least `GAP` apart.
+    Windows on the two sides of a split are at least two frames apart.
 
     Parameters
     ----------
-    begin, end : ndarray of shape (n_windows,)
-        Begin of the first frame and end of the last frame of each window, as shares of the length
-        of its clip.
+    start_frame : ndarray of int of shape (n_windows,)
+        First frame of each window.
+    n_frames : ndarray of int of shape (n_windows,)
+        Number of frames of the clip of each window.
 
     Returns
     -------
@@ -97,7 +98,8 @@ def split_in_time(begin: NDArray[np.float64], end: NDArray[np.float64]) -> tuple
     """
 
     def between(first: float, last: float) -> NDArray[np.intp]:
-        return np.flatnonzero((begin >= first) & (end <= last))
+        begin, end = np.round(first * n_frames), np.round(last * n_frames)
+        return np.flatnonzero((start_frame >= begin) & (start_frame + N_FRAMES <= end))
 
     folds = []
     for first, last in pairwise(np.linspace(0, TRAIN_SHARE, 4)):
@@ -107,14 +109,14 @@ def split_in_time(begin: NDArray[np.float64], end: NDArray[np.float64]) -> tuple
 
 
 def _make_windows(sample: Any) -> list[NDArray[Any]]:
-    """All windows of consecutive frames: rows, emotions, begin and end as shares of the clip."""
+    """All windows of the clips: rows, emotions, first frames and numbers of frames of the clip."""
     parts = []
     clips = FaceLandmarkTransformer(n_frames=None).extract(sample.data)
     for clip, emotion in zip(clips, sample.target, strict=True):
-        n_frames = len(clip.landmarks)
-        first = np.arange(n_frames - N_FRAMES + 1)
-        X = np.stack([clip.landmarks[i : i + N_FRAMES].ravel() for i in first])
-        parts.append((X, np.full(len(X), emotion), first / n_frames, (first + N_FRAMES) / n_frames))
+        start = np.arange(len(clip.landmarks) - N_FRAMES + 1)
+        X = np.stack([clip.landmarks[i : i + N_FRAMES].ravel() for i in start])
+        n_windows, n_frames = len(start), len(clip.landmarks)
+        parts.append((X, np.full(n_windows, emotion), start, np.full(n_windows, n_frames)))
     return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 
 

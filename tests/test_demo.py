@@ -10,36 +10,35 @@ LENGTHS = (56, 61, 70)
 
 @pytest.fixture
 def windows():
-    """Clip, first frame, and begin and end as shares of the clip, of all windows of three clips."""
+    """Clip, first frame and number of frames of the clip, for all windows of three clips."""
     n_windows = [length - demo.N_FRAMES + 1 for length in LENGTHS]
     clip = np.repeat(np.arange(len(LENGTHS)), n_windows)
-    first = np.concatenate([np.arange(n) for n in n_windows])
-    length = np.array(LENGTHS)[clip]
-    return clip, first, first / length, (first + demo.N_FRAMES) / length
+    start = np.concatenate([np.arange(n) for n in n_windows])
+    return clip, start, np.array(LENGTHS)[clip]
 
 
-def n_frames_between(clip, first, one_side, other_side):
+def n_frames_between(clip, start, one_side, other_side):
     """Smallest number of frames between a window of one side and a window of the other side."""
     same_clip = clip[one_side][:, None] == clip[other_side]
-    distance = np.abs(first[one_side][:, None] - first[other_side])
+    distance = np.abs(start[one_side][:, None] - start[other_side])
     return distance[same_clip].min() - demo.N_FRAMES
 
 
 def test_training_and_test_windows_are_two_frames_apart(windows):
-    clip, first, begin, end = windows
-    train, test, _ = demo.split_in_time(begin, end)
+    clip, start, n_frames = windows
+    train, test, _ = demo.split_in_time(start, n_frames)
     assert set(clip[train]) == set(clip[test]) == set(clip)
-    assert n_frames_between(clip, first, train, test) >= 2
+    assert n_frames_between(clip, start, train, test) >= 2
 
 
 def test_fitted_and_validated_windows_of_a_fold_are_two_frames_apart(windows):
-    clip, first, begin, end = windows
-    train, _, folds = demo.split_in_time(begin, end)
+    clip, start, n_frames = windows
+    train, _, folds = demo.split_in_time(start, n_frames)
     assert len(folds) == 3
     for fit, validation in folds:
         assert set(clip[fit]) == set(clip[validation]) == set(clip)
         assert set(fit) | set(validation) <= set(train)
-        assert n_frames_between(clip, first, fit, validation) >= 2
+        assert n_frames_between(clip, start, fit, validation) >= 2
 
 
 def test_demo_prints_scores_regions_recall_and_limits_and_writes_the_picture(
