@@ -1,96 +1,67 @@
-"""How far long work is, and how long the rest of it will take."""
+"""Progress lines of long work."""
 
 from __future__ import annotations
 
-import sys
-from contextlib import suppress
 from time import monotonic
 
 _SECONDS_BETWEEN = 1.0
 
 
 class Progress:
-    """Prints lines such as ``[name] 12 of 40 clips, 3 s, 7 s left``, at most one a second.
-
-    Where they cannot be printed (a full disk, a pipe that nobody reads any more) they are dropped:
-    the work goes on.
+    """Prints lines such as ``[name] 12 of 40 clips, 3 s, 7 s left``, at most one per second.
 
     Parameters
     ----------
     name : str
-        Who is at work.
+        Name of the estimator or function that is running.
     total : int
-        Pieces of work in all.
+        Number of pieces of work.
     pieces : str
-        What they are called.
+        What the pieces are called.
     verbose : int
-        0 for silence.
-    n_at_once : int, default=1
-        How many pieces are worked on at a time.
+        0 prints nothing.
     """
 
-    def __init__(
-        self, name: str, total: int, pieces: str, verbose: int, n_at_once: int = 1
-    ) -> None:
+    def __init__(self, name: str, total: int, pieces: str, verbose: int) -> None:
         self._name = name
         self._total = total
         self._pieces = pieces
         self._verbose = verbose
-        self._n_at_once = n_at_once
-        self._n_done = self._n_worked_for = 0
-        # When the first work was done, and how many pieces it was.
-        self._first: tuple[float, int] | None = None
+        self._n_done = self._n_timed = 0
+        # Time of the first piece: processes and models start before it, once.
+        self._first: float | None = None
         self._start = self._last = monotonic()
 
     def advance(self, n: int = 1, *, free: bool = False) -> None:
-        """Count pieces as done, and say so when it is time to.
+        """Count pieces as done, and print a line when one is due.
 
         Parameters
         ----------
         n : int, default=1
-            Pieces.
+            Number of pieces.
         free : bool, default=False
-            They cost nothing, since somebody did them before: they say nothing of the rest.
+            Whether they took no time, for example because they were cached: they do not enter
+            the estimate of the time left.
         """
-        self._n_done += n
-        self._n_worked_for += 0 if free else n
         now = monotonic()
-        if self._first is None and not free:
-            self._first = now, n
-        is_last = self._n_done == self._total
-        if not self._verbose or (now - self._last < _SECONDS_BETWEEN and not is_last):
+        self._n_done += n
+        if self._first is not None and not free:
+            self._n_timed += n
+        elif not free:
+            self._first = now
+        n_left = self._total - self._n_done
+        if not self._verbose or (n_left and now - self._last < _SECONDS_BETWEEN):
             return
         self._last = now
-        spent = f"{_span(now - self._start)}{self._left(now)}"
-        show(f"[{self._name}] {self._n_done} of {self._total} {self._pieces}, {spent}")
-
-    def _left(self, now: float) -> str:
-        """How long the rest will take; nothing where it cannot be told yet, or all is done."""
-        if self._first is None or self._n_done == self._total:
-            return ""
-        # Before the first piece is done, processes and models start, which takes as long as many
-        # pieces and comes once. What is worked on at a time is done at about the same time: less
-        # than that says nothing of how long it takes.
-        since, n_first = self._first
-        n_timed = self._n_worked_for - n_first
-        if n_timed < self._n_at_once:
-            return ""
-        return f", {_span((now - since) / n_timed * (self._total - self._n_done))} left"
-
-
-def show(line: str) -> None:
-    """Print a line, where that can be done.
-
-    Parameters
-    ----------
-    line : str
-    """
-    # UnicodeEncodeError and writing to what is closed are ValueErrors.
-    with suppress(OSError, ValueError):
-        print(line, file=sys.stdout, flush=True)
+        line = f"[{self._name}] {self._n_done} of {self._total} {self._pieces}, "
+        line += _span(now - self._start)
+        if self._n_timed and self._first is not None and n_left:
+            line += f", {_span((now - self._first) / self._n_timed * n_left)} left"
+        print(line, flush=True)
 
 
 def _span(seconds: float) -> str:
+    """Format a duration with a readable unit."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     if seconds < 100 * 60:

@@ -14,7 +14,6 @@ from torch import nn
 
 from sklearn_temo import LandmarkLayout, TEMOClassifier
 from sklearn_temo.attribution import integrated_gradients, landmark_relevance
-from sklearn_temo.attribution._path import SplitNetwork
 
 LAYOUT = LandmarkLayout(n_frames=4, n_landmarks=6, n_coords=3)
 N_CLASSES = 3
@@ -22,7 +21,7 @@ SEEDS = st.integers(0, 2**31 - 1)
 
 
 class Opaque(nn.Module):
-    """A net that tells nothing of its inside."""
+    """Hides the layers of a net."""
 
     def __init__(self, net):
         super().__init__()
@@ -97,7 +96,7 @@ def relative_l2(found, expected):
 
 class TestAgainstOracles:
     @pytest.mark.parametrize("build", [temo, mlp, convolutional, Recurrent])
-    # Captum rounds the weights of its nodes to single precision, which is worth 4e-9.
+    # Captum rounds the weights of its nodes to single precision, an error of 4e-9.
     @pytest.mark.parametrize(("dtype", "limit"), [(torch.float64, 1e-8), (torch.float32, 1e-5)])
     def test_equals_captum(self, build, dtype, limit):
         module = make(build).to(dtype).eval()
@@ -122,7 +121,7 @@ class TestAgainstOracles:
         assert relative_l2(found, np.stack(expected)) <= limit
 
     @pytest.mark.parametrize("build", [temo, mlp, convolutional, Recurrent])
-    def test_equals_the_quadrature_of_scipy(self, build):
+    def test_equals_scipy_quadrature(self, build):
         module = make(build).double().eval()
         X, y = (part[:3] for part in samples(7))
         X, baselines = X.astype(float), samples(2, seed=1)[0].astype(float)
@@ -142,7 +141,7 @@ class TestAgainstOracles:
         assert relative_l2(found, np.array(expected)) <= 1e-9
 
     @pytest.mark.parametrize("wrap", [lambda net: net, nn.Sequential, Opaque])
-    def test_linear_net_is_weight_times_difference(self, wrap):
+    def test_of_a_linear_net_is_weight_times_difference(self, wrap):
         linear = make(lambda: nn.Linear(72, N_CLASSES)).double()
         X, y = samples(5)
         b = samples(2, seed=1)[0]
@@ -151,14 +150,14 @@ class TestAgainstOracles:
         np.testing.assert_allclose(found, (X[None].astype(float) - b[:, None]) * weight, rtol=1e-9)
         assert gap.max() < 1e-9
 
-    def test_sum_of_squares_is_difference_of_squares(self):
+    def test_of_a_sum_of_squares_is_difference_of_squares(self):
         square = Formula(lambda x: torch.stack([(x**2).sum(1), -(x**2).sum(1)], dim=1))
         X, b = np.array([[1.0, -2.0, 3.0]]), np.array([[0.5, 1.0, 3.0]])
         found, _ = integrated_gradients(square, X, b, [1])
         np.testing.assert_allclose(found[0], b**2 - X**2, rtol=1e-5)
         assert found.dtype == np.float32
 
-    def test_attributions_sum_to_the_difference_of_the_logits(self):
+    def test_attributions_sum_to_the_difference_of_logits(self):
         module = make(mlp).double().eval()
         X, y = samples(20)
         b = samples(2, seed=1)[0]
@@ -174,7 +173,7 @@ class TestAgainstOracles:
 
 
 class TestAffineFront:
-    def test_temo_body_of_front_is_the_module_and_the_front_is_affine(self):
+    def test_body_of_front_is_the_module_and_the_front_is_affine_for_temo(self):
         module = make(temo).double().eval()
         columnwise, embed, body = module.affine_front()
 
@@ -190,7 +189,7 @@ class TestAffineFront:
             )
 
     @pytest.mark.parametrize("build", [temo, mlp, convolutional, lambda: mlp(nn.ReLU)])
-    def test_a_split_net_gives_what_the_same_net_gives_whole(self, build):
+    def test_split_and_whole_net_have_equal_attributions(self, build):
         module = make(build).double()
         X, y = samples(6)
         split, whole = (
@@ -199,7 +198,7 @@ class TestAffineFront:
         np.testing.assert_allclose(split[0], whole[0], atol=1e-12)
         np.testing.assert_allclose(split[1], whole[1], atol=1e-9)
 
-    def test_a_subclass_of_sequential_with_arguments_of_its_own(self):
+    def test_subclass_of_sequential_with_its_own_init(self):
         class Net(nn.Sequential):
             def __init__(self, n_in):
                 super().__init__(nn.Linear(n_in, 8), nn.GELU(), nn.Linear(8, N_CLASSES))
@@ -211,7 +210,7 @@ class TestAffineFront:
         )
         np.testing.assert_allclose(found, expected, atol=1e-12)
 
-    def test_a_subclass_of_sequential_with_a_forward_of_its_own(self):
+    def test_subclass_of_sequential_with_its_own_forward(self):
         class Net(nn.Sequential):
             def forward(self, x):
                 return super().forward(x**2)
@@ -223,7 +222,7 @@ class TestAffineFront:
         )
         np.testing.assert_allclose(found, expected, atol=1e-12)
 
-    def test_a_subclass_of_linear_is_not_taken_for_affine(self):
+    def test_subclass_of_linear_is_not_assumed_to_be_affine(self):
         class Squared(nn.Linear):
             def forward(self, x):
                 return super().forward(x) ** 2
@@ -238,7 +237,7 @@ class TestAffineFront:
 
 class TestOneLogit:
     @pytest.mark.parametrize("shape", ["(n,)", "(n, 1)"])
-    def test_is_that_of_the_second_class(self, shape):
+    def test_a_single_logit_is_that_of_the_second_class(self, shape):
         column = make(lambda: mlp(n_out=1)).double()
         module = nn.Sequential(column, nn.Flatten(0)) if shape == "(n,)" else column
         two = Opaque(column)
@@ -252,7 +251,7 @@ class TestOneLogit:
 
 
 class TestSteps:
-    def test_auto_reaches_the_tolerance_where_few_steps_do_not(self):
+    def test_auto_reaches_a_tolerance_that_8_steps_do_not_reach(self):
         module = make(lambda: mlp(nn.Tanh)).double()
         X, y = samples(20)
         X = 4 * X
@@ -261,7 +260,7 @@ class TestSteps:
         assert few.max() > 1e-5
         assert auto.max() <= 1e-5
 
-    def test_auto_ends_on_a_net_with_kinks_and_says_how_far_it_came(self):
+    def test_auto_terminates_for_a_net_with_kinks(self):
         module = make(lambda: mlp(nn.ReLU))
         X, y = samples(6)
         _, coarse = integrated_gradients(module, X, X[:2], y, n_steps=8)
@@ -269,14 +268,14 @@ class TestSteps:
         assert np.all(np.isfinite(gap))
         assert np.all(gap <= coarse * (1 + 1e-6))
 
-    def test_pairs_above_the_tolerance_are_warned_of(self):
+    def test_relevance_warns_of_pairs_above_the_tolerance(self):
         module = make(lambda: mlp(nn.ReLU))
         X, y = samples(6)
-        with pytest.warns(ConvergenceWarning, match=r"of 12 pairs .*n_steps"):
+        with pytest.warns(ConvergenceWarning, match=r"of 12 pairs .*tol=1e-12.* n_steps"):
             relevance = landmark_relevance(module, X, X[:2], y, LAYOUT, tol=1e-12)
         assert relevance.completeness_gap > 1e-12
 
-    def test_one_class_of_target_for_all_samples(self):
+    def test_one_target_for_all_samples(self):
         module = make(mlp)
         X, _ = samples(4)
         one = integrated_gradients(module, X, X[:1], 2)[0]
@@ -293,14 +292,14 @@ class TestSteps:
         )[0]
         np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9)
 
-    def test_gradients_are_counted(self):
+    def test_number_of_gradients(self):
         module = make(mlp)
         X, y = samples(6)
         relevance = landmark_relevance(module, X, X[:2], y, LAYOUT, n_steps=5, tol=10)
         assert relevance.n_gradient_evaluations == 6 * 2 * 5
 
 
-class TestModuleIsLeftAsItWas:
+class TestModuleIsRestored:
     @staticmethod
     def state(module):
         return (
@@ -336,7 +335,7 @@ class TestModuleIsLeftAsItWas:
         np.testing.assert_array_equal(first, second)
         np.testing.assert_array_equal(first, integrated_gradients(module.eval(), X, X[:1], y)[0])
 
-    def test_works_where_gradients_are_switched_off(self):
+    def test_works_under_no_grad(self):
         module = make(mlp)
         X, y = samples(5)
         expected = integrated_gradients(module, X, X[:1], y)[0]
@@ -345,7 +344,7 @@ class TestModuleIsLeftAsItWas:
 
 
 class TestLandmarkRelevance:
-    def test_equals_the_aggregate_of_the_attributions(self):
+    def test_equals_aggregated_attributions(self):
         module = make(temo)
         X, y = samples(10)
         baselines = samples(3, seed=1)[0]
@@ -367,7 +366,7 @@ class TestLandmarkRelevance:
                 assert relevance.per_class[c, landmark] == pytest.approx(by_hand, rel=1e-3)
         assert relevance.completeness_gap == pytest.approx(gap.max(), abs=1e-3)
 
-    def test_classes_weigh_the_same_whatever_their_sizes(self):
+    def test_classes_have_equal_weight_whatever_their_size(self):
         module = make(mlp)
         X, y = samples(9)
         often = np.concatenate([np.flatnonzero(y != 0), np.repeat(np.flatnonzero(y == 0), 10)])
@@ -379,7 +378,24 @@ class TestLandmarkRelevance:
         np.testing.assert_allclose(once.overall, share.mean(axis=0), rtol=1e-12)
         assert once.overall.sum() == pytest.approx(1)
 
-    def test_a_class_without_samples_is_nan_and_does_not_count(self):
+    def test_integer_weights_equal_repetitions(self):
+        module = make(mlp)
+        X, y = samples(9)
+        weight = np.array([1, 2, 0, 3, 1, 1, 0, 2, 4])
+        weighted = landmark_relevance(module, X, X[:2], y, LAYOUT, sample_weight=weight)
+        repeated = landmark_relevance(
+            module, np.repeat(X, weight, axis=0), X[:2], np.repeat(y, weight), LAYOUT
+        )
+        np.testing.assert_allclose(weighted.per_class, repeated.per_class, rtol=1e-5)
+        with pytest.raises(ValueError, match="sample_weight"):
+            landmark_relevance(module, X, X[:2], y, LAYOUT, sample_weight=weight[:5])
+
+    def test_layout_of_other_columns_is_an_error(self):
+        X, y = samples(3)
+        with pytest.raises(ValueError, match=r"the 71 columns of layout.*\(3, 72\)"):
+            landmark_relevance(make(mlp), X, X[:1], y, LandmarkLayout(1, 71, 1))
+
+    def test_a_class_without_samples_is_nan_and_is_ignored_overall(self):
         module = make(mlp)
         X, y = samples(8)
         X, y = X[y != 1], y[y != 1]
@@ -388,13 +404,13 @@ class TestLandmarkRelevance:
         assert relevance.overall.sum() == pytest.approx(1)
 
     @pytest.mark.parametrize("mode", ["r", "r+"])
-    def test_a_memory_map_gives_what_the_array_gives_without_a_word(self, tmp_path, mode):
+    def test_memory_map_equals_array_without_warnings(self, tmp_path, mode):
         module = make(mlp)
         X, y = samples(12)
         X.tofile(tmp_path / "clips.bin")
         mapped = np.memmap(tmp_path / "clips.bin", np.float32, mode, shape=X.shape)
         expected = landmark_relevance(module, X, X[:2], y, LAYOUT)
-        # Else torch says a thing once, to whichever test comes first.
+        # By default torch warns once in a process.
         torch.set_warn_always(True)
         try:
             with warnings.catch_warnings():
@@ -407,19 +423,7 @@ class TestLandmarkRelevance:
 
 
 class TestErrors:
-    def test_baselines_with_other_columns(self):
-        X, y = samples(3)
-        with pytest.raises(ValueError, match=r"baselines have 71 features, X has 72"):
-            integrated_gradients(make(mlp), X, X[:, :-1], y)
-
-    def test_what_is_not_2d_is_named(self):
-        X, y = samples(3)
-        with pytest.raises(ValueError, match=r"X must be 2-D.*\(72,\)"):
-            integrated_gradients(make(mlp), X[0], X[:1], y)
-        with pytest.raises(ValueError, match=r"baselines must be 2-D.*\(72,\)"):
-            landmark_relevance(make(mlp), X, X[0], y, LAYOUT)
-
-    def test_a_net_that_yields_nan_is_not_passed_off_as_attributed(self):
+    def test_a_net_that_returns_nan_has_nan_attributions(self):
         broken = Formula(lambda x: x[:, :2] * torch.nan)
         found, gap = integrated_gradients(broken, np.ones((2, 3)), np.zeros((1, 3)), 0)
         assert not np.isfinite(found).any()
@@ -427,7 +431,7 @@ class TestErrors:
 
 
 class TestAxioms:
-    """Of the paper, on random nets."""
+    """Axioms of the paper, for random nets."""
 
     @staticmethod
     def net(seed, n_in):
@@ -439,7 +443,7 @@ class TestAxioms:
 
     @settings(max_examples=25, deadline=None)
     @given(seed=SEEDS, unused=st.integers(0, 4), opaque=st.booleans())
-    def test_a_feature_that_is_not_used_gets_nothing(self, seed, unused, opaque):
+    def test_unused_features_have_attribution_0(self, seed, unused, opaque):
         net = self.net(seed, 5)
         with torch.no_grad():
             net[0].weight[:, unused] = 0
@@ -451,7 +455,7 @@ class TestAxioms:
 
     @settings(max_examples=25, deadline=None)
     @given(seed=SEEDS)
-    def test_features_that_play_the_same_part_get_the_same(self, seed):
+    def test_symmetric_features_have_equal_attributions(self, seed):
         net = self.net(seed, 5)
         with torch.no_grad():
             net[0].weight[:, 3] = net[0].weight[:, 1]
@@ -463,7 +467,7 @@ class TestAxioms:
 
     @settings(max_examples=25, deadline=None)
     @given(seed=SEEDS, factors=st.tuples(*[st.floats(-3, 3)] * 2))
-    def test_a_sum_of_nets_gets_the_sum_of_attributions(self, seed, factors):
+    def test_attributions_are_linear_in_the_net(self, seed, factors):
         nets = self.net(seed, 5), self.net(seed + 1, 5)
         combined = Opaque(nn.ModuleList(nets))
         combined.forward = lambda x: sum(f * n(x) for f, n in zip(factors, nets, strict=True))
@@ -475,7 +479,7 @@ class TestAxioms:
 
     @settings(max_examples=15, deadline=None)
     @given(seed=SEEDS)
-    def test_no_path_no_attribution(self, seed):
+    def test_sample_equal_to_the_baseline_has_attribution_0(self, seed):
         X = np.random.default_rng(seed).normal(size=(1, 5))
         found, gap = integrated_gradients(self.net(seed, 5), X, X, 0)
         assert np.all(found == 0)
@@ -488,7 +492,7 @@ class WithTwoOutputs(nn.Module):
 
 
 @pytest.mark.parametrize("first_layer_in_place", [False, True])
-def test_layers_that_work_in_place_change_nothing(first_layer_in_place):
+def test_in_place_layers(first_layer_in_place):
     torch.manual_seed(0)
     layers = [nn.Linear(6, 8), nn.ReLU(inplace=True), nn.Linear(8, 3)]
     plain = [layers[0], nn.ReLU(), layers[2]]
@@ -498,7 +502,7 @@ def test_layers_that_work_in_place_change_nothing(first_layer_in_place):
     arguments = (X, X[:3], np.arange(9) % 3)
     found, gap = integrated_gradients(nn.Sequential(*layers), *arguments)
     expected, expected_gap = integrated_gradients(nn.Sequential(*plain), *arguments)
-    # Equal up to rounding: kernels that work in place may round otherwise.
+    # In-place kernels may round differently.
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(gap, expected_gap, atol=1e-4)
 
@@ -507,36 +511,34 @@ def test_layers_that_work_in_place_change_nothing(first_layer_in_place):
     ("arguments", "error", "message"),
     [
         ({"n_steps": 0}, ValueError, "n_steps"),
-        ({"n_steps": "many"}, ValueError, "n_steps"),
+        ({"n_steps": "many"}, TypeError, "n_steps"),
         ({"tol": -1.0}, ValueError, "tol"),
-        ({"target": 1.9}, ValueError, "ints"),
-        ({"target": 3}, ValueError, "tells 3 classes apart"),
-        ({"target": -1}, ValueError, "from 0 to 2"),
+        ({"batch_size": 64.0}, TypeError, "batch_size"),
+        ({"target": 1.9}, ValueError, "one int or 4 ints"),
+        ({"target": 3}, ValueError, "has 3 outputs.* targets from 3 to 3"),
+        ({"target": -1}, ValueError, "targets from -1"),
+        ({"target": [0, 1, 2]}, ValueError, r"one int or 4 ints.*\(3,\)"),
         ({"X": np.full((4, 6), np.nan)}, ValueError, "first in row 0"),
-        ({"X": np.ones((4, 2, 3))}, ValueError, "nn.Unflatten"),
-        ({"X": np.full((4, 6), "a")}, TypeError, "must be numbers"),
-        ({"baselines": np.zeros((0, 6))}, ValueError, "at least one"),
-        ({"baselines": np.zeros(6)}, ValueError, "n_baselines"),
-        ({"target": [0, 1, 2]}, ValueError, "or 4 of them"),
-        ({"n_steps": True}, ValueError, "n_steps"),
-        ({"batch_size": 64.0}, ValueError, "batch_size"),
-        ({"module": abs}, TypeError, "torch.nn.Module"),
-        ({"module": nn.Linear(6, 3).bfloat16()}, TypeError, "float"),
+        ({"X": np.ones((4, 2, 3))}, ValueError, r"X must be a 2-D.*\(4, 2, 3\).*nn.Unflatten"),
+        ({"X": np.full((4, 6), "a")}, ValueError, "X must be a 2-D array of numbers"),
+        ({"baselines": np.zeros(6)}, ValueError, "baselines must be a 2-D"),
+        ({"baselines": np.zeros((0, 6))}, ValueError, r"\(n_baselines, 6\).*\(0, 6\)"),
+        ({"baselines": np.zeros((1, 5))}, ValueError, r"\(n_baselines, 6\).*\(1, 5\)"),
+        ({"baselines": np.full((1, 6), np.inf)}, ValueError, "baselines contain NaN"),
         ({"module": Formula(lambda x: x.detach())}, ValueError, "no gradient"),
         ({"module": Formula(lambda x: x[:, :3].squeeze())}, ValueError, "squeeze"),
         ({"module": Formula(lambda x: x[:, :3, None])}, ValueError, "flatten"),
-        ({"baselines": np.full((1, 6), np.inf)}, ValueError, "baselines"),
-        ({"module": WithTwoOutputs()}, TypeError, "one tensor"),
+        ({"module": WithTwoOutputs()}, ValueError, "one tensor.* returned tuple"),
     ],
 )
-def test_what_does_not_fit_is_named(arguments, error, message):
+def test_invalid_arguments(arguments, error, message):
     good = {"module": nn.Linear(6, 3), "X": np.ones((4, 6)), "baselines": np.zeros((1, 6))}
     with pytest.raises(error, match=message):
         integrated_gradients(**{**good, "target": 0, **arguments})
 
 
 class WithFront(nn.Module):
-    """Says where its front ends, rightly or wrongly."""
+    """Has a method affine_front that may be wrong."""
 
     def __init__(self, *parts):
         super().__init__()
@@ -559,9 +561,9 @@ class WithFront(nn.Module):
         (WithFront(1, nn.Linear(8, 5)), ValueError, "must equal"),
     ],
 )
-def test_a_front_that_is_none_is_refused(module, error, message):
+def test_a_wrong_affine_front_is_an_error(module, error, message):
     X, _ = samples(4)
-    # Also where the first sample is the first baseline.
+    # Also if the first sample is the first baseline.
     for baselines in (X[:2, 6:12], X[:1, :6]):
         with pytest.raises(error, match=message):
             integrated_gradients(module, X[:, :6], baselines, 0)
@@ -570,8 +572,7 @@ def test_a_front_that_is_none_is_refused(module, error, message):
         integrated_gradients(module, X[:, :6], X[:2, 6:12], 0)
 
 
-def test_what_only_looks_affine_is_not_taken_for_a_front():
-    """Hooks, and batch normalisation by the batch, of which one row is all that captum sees."""
+def test_hooks_and_batch_statistics_are_not_assumed_to_be_affine():
     X, _ = samples(5)
     X, baselines = X[:, :6], np.zeros((1, 6), dtype=np.float32)
     outer, inner = (nn.Sequential(nn.Linear(6, 3), nn.Tanh()) for _ in range(2))
@@ -586,10 +587,11 @@ def test_what_only_looks_affine_is_not_taken_for_a_front():
         )
         assert gap.max() < 1e-3
     by_batch = nn.Sequential(nn.BatchNorm1d(6, track_running_stats=False), nn.Linear(6, 3))
-    assert SplitNetwork.of(by_batch).is_all_body
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        integrated_gradients(by_batch, X, X[:2], 1)
 
 
-def test_tensors_and_booleans_are_taken():
+def test_tensors_and_boolean_targets():
     X, _ = samples(4)
     net = make(mlp)
     boolean = np.array([True, False, True, False])
@@ -598,23 +600,23 @@ def test_tensors_and_booleans_are_taken():
     np.testing.assert_array_equal(found[0], expected[0])
 
 
-def test_pairs_that_miss_the_tolerance_are_warned_of():
+def test_warns_of_pairs_above_the_tolerance_at_the_line_of_the_user():
     net = make(partial(mlp, nn.ReLU))
     X, y = samples(9)
-    with pytest.warns(ConvergenceWarning, match=r"of 18 pairs .* which auto takes") as caught:
+    with pytest.warns(ConvergenceWarning, match=r"of 18 pairs .*n_steps=auto") as caught:
         integrated_gradients(net, 5 * X, X[:2], y, tol=1e-9)
     assert caught[0].filename == __file__
 
 
-def test_a_network_with_other_classes_is_refused():
+def test_a_network_with_another_number_of_classes_is_an_error():
     X = np.ones((4, 6), dtype=np.float32)
-    with pytest.raises(ValueError, match="8 outputs, but there are 7 classes"):
+    with pytest.raises(ValueError, match="has 8 outputs, but there are 7 classes"):
         landmark_relevance(
             nn.Linear(6, 8), X, X[:1], np.zeros(4, dtype=int), LandmarkLayout(1, 6, 1), n_classes=7
         )
 
 
-def test_the_mean_over_baselines():
+def test_average_is_the_mean_over_baselines():
     module = make(mlp)
     X, y = samples(9)
     each, gap = integrated_gradients(module, X, X[:4], y)
@@ -625,7 +627,7 @@ def test_the_mean_over_baselines():
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_a_module_that_draws_numbers_does_not_move_the_generator(fails):
+def test_random_modules_do_not_change_the_global_generator(fails):
     def noisy(x):
         draw = torch.rand(1)
         if fails and len(x) > 1:
@@ -641,20 +643,20 @@ def test_a_module_that_draws_numbers_does_not_move_the_generator(fails):
     assert rng_states() == before
 
 
-def test_work_cut_short_leaves_the_module_as_it_was():
-    """Also while the traceback, and with it every frame of the work, is still at hand."""
+def test_an_error_leaves_the_module_unchanged():
+    """Even if the traceback, and with it all frames of the computation, still exists."""
     module = make(mlp).train()
     X, y = samples(200)
-    state = TestModuleIsLeftAsItWas.state(module)[:3]
+    state = TestModuleIsRestored.state(module)[:3]
     broken = X.copy()
     broken[150] = np.nan
     with pytest.raises(ValueError, match="first in row 150") as caught:
         landmark_relevance(module, broken, X[:2], y, LAYOUT)
     assert caught.tb is not None
-    assert TestModuleIsLeftAsItWas.state(module)[:3] == state
+    assert TestModuleIsRestored.state(module)[:3] == state
 
 
-def test_progress_is_printed_when_asked_for(capsys):
+def test_verbose_prints_progress(capsys):
     module = make(mlp)
     X, y = samples(6)
     integrated_gradients(module, X, X[:2], y)
@@ -663,7 +665,7 @@ def test_progress_is_printed_when_asked_for(capsys):
     assert "12 of 12 pairs of sample and baseline" in capsys.readouterr().out
 
 
-def test_behind_a_columnwise_map_landmarks_get_what_they_get_in_front_of_it():
+def test_columnwise_map_does_not_change_the_relevance_of_landmarks():
     module = make(temo).double()
     X, y = samples(10)
     baselines = samples(3, seed=1)[0]
@@ -673,7 +675,7 @@ def test_behind_a_columnwise_map_landmarks_get_what_they_get_in_front_of_it():
 
 
 @pytest.mark.parametrize("mode", ["r", "r+", "c"])
-def test_changes_to_a_memory_map_are_kept(mode, tmp_path):
+def test_memory_maps_keep_their_content(mode, tmp_path):
     X, y = samples(6)
     X.tofile(tmp_path / "X")
     held = np.memmap(tmp_path / "X", dtype=X.dtype, mode=mode, shape=X.shape)
@@ -686,7 +688,7 @@ def test_changes_to_a_memory_map_are_kept(mode, tmp_path):
 
 
 @pytest.mark.parametrize("order", ["read-only", "Fortran", "reversed", "memory map"])
-def test_rows_however_they_lie_in_memory(order, tmp_path):
+def test_memory_order_of_rows(order, tmp_path):
     module = make(mlp)
     X, y = samples(6)
     expected = integrated_gradients(module, X, X[:2], y)[0]

@@ -7,14 +7,14 @@ from sklearn_temo.attribution import make_baselines
 
 @pytest.fixture
 def samples():
-    """Three classes of unlike sizes, in no order."""
+    """Three classes of different sizes, in random order."""
     rng = np.random.default_rng(0)
     y = rng.permutation(np.repeat(["b", "a", "c"], [5, 9, 2]))
     return rng.normal(size=(len(y), 6)).astype(np.float32), y
 
 
 def rows_of(baselines, X):
-    """Which sample each baseline is."""
+    """Index of the sample that each baseline is."""
     distance = cdist(baselines, X)
     assert np.all(distance.min(axis=1) == 0)
     return distance.argmin(axis=1)
@@ -32,13 +32,13 @@ def test_typical_baselines_are_the_medoids_of_the_classes_in_order(samples):
     assert baselines.dtype == X.dtype
 
 
-def test_fewer_baselines_than_classes_come_from_the_first_classes(samples):
+def test_fewer_baselines_than_classes_are_from_the_first_classes(samples):
     X, y = samples
     rows = rows_of(make_baselines(X, y, n_baselines=2), X)
     np.testing.assert_array_equal(y[rows], ["a", "b"])
 
 
-def test_further_rounds_reduce_most_what_is_left_of_the_distances(samples):
+def test_further_medoids_reduce_the_remaining_distances_most(samples):
     X, y = samples
     rows = rows_of(make_baselines(X, y, n_baselines=6), X)
     np.testing.assert_array_equal(y[rows], ["a", "b", "c"] * 2)
@@ -52,7 +52,7 @@ def test_further_rounds_reduce_most_what_is_left_of_the_distances(samples):
         assert second == min(left, key=left.get)
 
 
-def test_a_class_that_is_used_up_leaves_its_turn_to_the_others(samples):
+def test_a_class_with_few_samples_leaves_its_turn_to_the_others(samples):
     X, y = samples
     rows = rows_of(make_baselines(X, y, n_baselines=10), X)
     assert len(set(rows)) == 10
@@ -61,18 +61,18 @@ def test_a_class_that_is_used_up_leaves_its_turn_to_the_others(samples):
 
 
 @pytest.mark.parametrize("kind", ["typical", "random"])
-def test_never_more_baselines_than_samples_and_each_sample_once(samples, kind):
+def test_each_sample_is_chosen_once_at_most(samples, kind):
     X, y = samples
     rows = rows_of(make_baselines(X, y, kind=kind, n_baselines=1000, random_state=0), X)
     assert sorted(rows) == list(range(len(X)))
 
 
-def test_identical_samples_are_still_chosen_once_each():
+def test_identical_samples_are_chosen_once_each():
     X = np.ones((6, 2), dtype=np.float32)
     assert make_baselines(X, [0, 0, 0, 1, 1, 1], n_baselines=6).shape == (6, 2)
 
 
-def test_mean_and_zero_are_one_baseline_of_the_dtype_of_x(samples):
+def test_mean_and_zero_are_one_baseline_in_the_dtype_of_x(samples):
     X, y = samples
     mean = make_baselines(X, y, kind="mean", n_baselines=5)
     zero = make_baselines(X, y, kind="zero", n_baselines=5)
@@ -86,7 +86,7 @@ def test_mean_of_many_large_float32_is_taken_in_double_precision():
     assert make_baselines(X, np.zeros(len(X)), kind="mean")[0, 0] == X[0, 0]
 
 
-def test_random_baselines_are_samples_that_the_seed_decides(samples):
+def test_random_baselines_depend_on_the_seed(samples):
     X, y = samples
     chosen = [make_baselines(X, y, kind="random", random_state=seed) for seed in (3, 3, 4)]
     np.testing.assert_array_equal(chosen[0], chosen[1])
@@ -94,14 +94,50 @@ def test_random_baselines_are_samples_that_the_seed_decides(samples):
     assert len(set(rows_of(chosen[0], X))) == 5
 
 
-def test_unknown_kind_is_named(samples):
+def test_unknown_kind(samples):
     with pytest.raises(ValueError, match=r"typical.*'median'"):
         make_baselines(*samples, kind="median")
 
 
-def test_samples_and_labels_must_fit():
+def test_invalid_arguments():
     X = np.ones((4, 3))
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         make_baselines(X, [0, 1], n_baselines=4)
     with pytest.raises(ValueError, match="n_baselines"):
         make_baselines(X, [0, 1, 0, 1], n_baselines=0)
+
+
+@pytest.mark.parametrize(("kind", "n_baselines"), [("typical", 6), ("mean", 1)])
+def test_integer_weights_equal_repetitions(samples, kind, n_baselines):
+    X, y = samples
+    weight = np.random.default_rng(0).permutation([0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 3, 3, 4, 5, 6, 7])
+    weight[y == "c"] = 2
+    settings = {"kind": kind, "n_baselines": n_baselines}
+    weighted = make_baselines(X, y, **settings, sample_weight=weight)
+    repeated = make_baselines(np.repeat(X, weight, axis=0), np.repeat(y, weight), **settings)
+    np.testing.assert_allclose(weighted, repeated, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["typical", "random"])
+def test_samples_of_weight_0_are_never_chosen(samples, kind):
+    X, y = samples
+    weight = np.arange(len(X)) % 2
+    settings = {"kind": kind, "n_baselines": 1000, "random_state": 0}
+    chosen = make_baselines(X, y, **settings, sample_weight=weight)
+    assert sorted(rows_of(chosen, X)) == np.flatnonzero(weight).tolist()
+
+
+def test_random_baselines_are_drawn_by_weight(samples):
+    X, y = samples
+    weight = np.where(np.arange(len(X)) == 3, 1e6, 1e-6)
+    chosen = make_baselines(
+        X, y, kind="random", n_baselines=1, sample_weight=weight, random_state=0
+    )
+    assert rows_of(chosen, X).tolist() == [3]
+
+
+def test_invalid_weights(samples):
+    with pytest.raises(ValueError, match="sample_weight"):
+        make_baselines(*samples, sample_weight=[1.0])
+    with pytest.raises(ValueError, match=r"[Nn]egative"):
+        make_baselines(*samples, sample_weight=-np.ones(16))

@@ -1,4 +1,4 @@
-"""``sklearn-temo extract``: what scripts can build on."""
+"""Command line ``sklearn-temo extract``."""
 
 import csv
 import os
@@ -12,8 +12,6 @@ import pytest
 
 from sklearn_temo import FaceLandmarkTransformer
 from sklearn_temo.cli import main
-from sklearn_temo.cli._messages import one_line
-from sklearn_temo.cli._standard_error import forgiving_standard_error
 from sklearn_temo.extraction import (
     ClipLandmarks,
     ExtractionReport,
@@ -25,13 +23,13 @@ from sklearn_temo.extraction import (
 
 @pytest.fixture(scope="module")
 def extracted(cremad_paths, tmp_path_factory):
-    """Rows of the six clips, and the folder that keeps them."""
+    """Rows of the six clips, and the folder that caches them."""
     memory = tmp_path_factory.mktemp("memory")
     transformer = FaceLandmarkTransformer(n_frames=2, memory=memory)
     return transformer.transform(cremad_paths), memory
 
 
-def made_clip(source, n_frames=2, error=None):
+def clip_landmarks(source, n_frames=2, error=None):
     shape = (n_frames, 468, 3)
     return ClipLandmarks(
         landmarks=np.full(shape, np.nan if error else 1.0, dtype=np.float32),
@@ -45,29 +43,29 @@ def made_clip(source, n_frames=2, error=None):
 
 
 @pytest.fixture
-def runs(monkeypatch):
-    """Runs that were asked for, as pairs of transformer and clips; none begins.
+def calls(monkeypatch):
+    """Replace extraction by synthetic landmarks; list the calls as (transformer, clips).
 
-    A clip whose name starts with "bad" cannot be used; a number in its name is its length.
+    A clip whose name starts with "bad" is skipped; a name that is a number sets the length.
     """
-    asked = []
+    calls = []
 
     def extract(self, clips):
-        asked.append((self, clips))
+        calls.append((self, clips))
         found, skipped = [], []
         for index, clip in enumerate(clips):
             name = Path(clip).stem
-            error = f"clip {index} ({clip!r}): is\nbad." if name.startswith("bad") else None
+            error = f"clip {index} ({clip!r}): is bad." if name.startswith("bad") else None
             if error:
                 skipped.append(SkippedClip(index, clip, error))
-            found.append(made_clip(clip, int(name) if name.isdecimal() else 2, error))
+            found.append(clip_landmarks(clip, int(name) if name.isdecimal() else 2, error))
         n_frames = tuple(0 if clip.error else len(clip.times) for clip in found)
         self.report_ = ExtractionReport(len(clips), 1, tuple(skipped), n_frames, n_frames)
         print("progress")
         return found
 
     monkeypatch.setattr(FaceLandmarkTransformer, "extract", extract)
-    return asked
+    return calls
 
 
 @pytest.fixture
@@ -76,7 +74,7 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_run_from_a_shell(extracted, cremad_paths, here):
+def test_extract_in_a_subprocess(extracted, cremad_paths, here):
     X, memory = extracted
     (here / "clips").mkdir()
     for path in cremad_paths:
@@ -94,8 +92,8 @@ def test_a_run_from_a_shell(extracted, cremad_paths, here):
     *_, progress, summary, broken, gone = run.stderr.splitlines()
     assert "8 of 8 clips" in progress
     place = "into landmarks.parquet, a face in 12 of 12 frames"
-    assert summary == f"extracted 6 of 8 clips (6 from the store) {place}"
-    assert broken.startswith(f"{Path('clips', 'x.mp4')}: cannot be read as a video or an image")
+    assert summary == f"extracted 6 of 8 clips (6 from the cache) {place}"
+    assert broken.startswith(f"{Path('clips', 'x.mp4')}: ")
     assert gone.startswith("gone.png: no such file")
     assert "SkippedClipsWarning" not in run.stderr
     table = load_landmarks("landmarks.parquet")
@@ -104,16 +102,16 @@ def test_a_run_from_a_shell(extracted, cremad_paths, here):
     assert table.sources.tolist() == [str(name) for name in sorted(names)]
 
 
-def test_a_quiet_run_without_failures(extracted, cremad_paths, here, capfd):
+def test_quiet_prints_only_the_summary(extracted, cremad_paths, here, capfd):
     X, memory = extracted
     arguments = ["--out", "t.npz", "--n-frames", "2", "--memory", str(memory), "--quiet"]
     assert main(["extract", *cremad_paths, *arguments]) == 0
-    summary = "extracted 6 of 6 clips (6 from the store) into t.npz, a face in 12 of 12 frames\n"
+    summary = "extracted 6 of 6 clips (6 from the cache) into t.npz, a face in 12 of 12 frames\n"
     assert capfd.readouterr() == ("", summary)
     np.testing.assert_array_equal(load_landmarks("t.npz").data, X)
 
 
-def test_extraction_from_scratch_is_that_of_the_transformer(extracted, cremad_paths, here, capfd):
+def test_landmarks_equal_those_of_the_transformer(extracted, cremad_paths, here, capfd):
     X, _ = extracted
     assert main(["extract", cremad_paths[3], "--out", "t.npz", "--n-frames", "2"]) == 0
     output, errors = capfd.readouterr()
@@ -122,7 +120,7 @@ def test_extraction_from_scratch_is_that_of_the_transformer(extracted, cremad_pa
     np.testing.assert_array_equal(load_landmarks("t.npz").data, X[3:4])
 
 
-def test_failures_are_told_in_a_line_each(runs, here, capfd):
+def test_each_failure_is_printed_in_one_line(calls, here, capfd):
     assert main(["extract", "a.mp4", "bad.mp4", "--out", "t.npz", "--quiet"]) == 1
     output, errors = capfd.readouterr()
     assert output == ""
@@ -130,24 +128,26 @@ def test_failures_are_told_in_a_line_each(runs, here, capfd):
     assert load_landmarks("t.npz").sources.tolist() == ["a.mp4"]
 
 
-def test_names_that_are_not_text_are_told_and_written(runs, here, capsys):
+def test_undecodable_names_are_printed_and_saved(calls, here, capsys):
     names = [os.fsdecode(b"\xe9t\xe9.mp4"), os.fsdecode(b"bad\xe9.mp4")]
-    # Captured, stderr fails by what it cannot encode, as it does in some editors and services.
+    # The stderr of capsys, like that of some editors and services, raises on lone surrogates.
     assert main(["extract", *names, "--out", "t.npz"]) == 1
     assert "\nbad\\udce9.mp4: is bad.\n" in capsys.readouterr().err
     assert load_landmarks("t.npz").sources.tolist() == names[:1]
 
 
-def test_where_no_clip_can_be_used_the_old_table_stays(runs, here, capfd):
-    save_landmarks("t.npz", [made_clip("old")])
+def test_existing_table_stays_when_no_clip_can_be_used(calls, here, capfd):
+    save_landmarks("t.npz", [clip_landmarks("old")])
     assert main(["extract", "bad1.mp4", "bad2.mp4", "--out", "t.npz"]) == 3
-    told = capfd.readouterr().err
-    assert "extracted 0 of 2 clips and wrote no table, a face in 0 of 0 frames\nbad1.mp4: " in told
+    errors = capfd.readouterr().err
+    assert (
+        "extracted 0 of 2 clips and wrote no table, a face in 0 of 0 frames\nbad1.mp4: " in errors
+    )
     assert load_landmarks("t.npz").sources.tolist() == ["old"]
 
 
-@pytest.mark.parametrize("memory", [[], ["--memory", "kept"]])
-def test_an_interrupt(runs, here, capfd, monkeypatch, memory):
+@pytest.mark.parametrize("memory", [[], ["--memory", "cache"]])
+def test_interrupt(calls, here, capfd, monkeypatch, memory):
     def interrupt(self, clips):
         raise KeyboardInterrupt
 
@@ -159,8 +159,8 @@ def test_an_interrupt(runs, here, capfd, monkeypatch, memory):
     assert not (here / "t.npz").exists()
 
 
-def test_a_table_that_cannot_be_written_leaves_the_old(runs, here, capfd, monkeypatch):
-    save_landmarks("t.npz", [made_clip("old")])
+def test_existing_table_stays_when_writing_fails(calls, here, capfd, monkeypatch):
+    save_landmarks("t.npz", [clip_landmarks("old")])
 
     def full(file):
         raise OSError(28, "No space left on device")
@@ -168,14 +168,15 @@ def test_a_table_that_cannot_be_written_leaves_the_old(runs, here, capfd, monkey
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         assert main(["extract", "new.mp4", "--out", "t.npz", "--quiet"]) == 4
-    said = capfd.readouterr().err.splitlines()[-1]
-    assert said.startswith(f"stopped: {str(here / 't.npz')!r} cannot be written (No space left on ")
-    assert "make room there, or name another place; nothing is kept; with --memory DIR" in said
+    error = capfd.readouterr().err.splitlines()[-1]
+    assert error.startswith("stopped: ")
+    assert f"{str(here / 't.npz')!r} cannot be written (No space left on device)" in error
+    assert error.endswith("; with --memory DIR a run goes on where it stopped")
     assert [file.name for file in here.iterdir()] == ["t.npz"]
     assert load_landmarks("t.npz").sources.tolist() == ["old"]
 
 
-def test_an_unexpected_error_does_not_pass_as_a_table(runs, here, capfd, monkeypatch):
+def test_unexpected_error_prints_a_traceback_and_exits_with_4(calls, here, capfd, monkeypatch):
     def crash(self, clips):
         raise RuntimeError("unforeseen")
 
@@ -194,32 +195,25 @@ def test_an_unexpected_error_does_not_pass_as_a_table(runs, here, capfd, monkeyp
         ("a.mp4 --out t.csv", "'t.csv' must end in .parquet or .npz."),
         ("a.mp4 --out gone/t.npz", "there is no folder 'gone'"),
         ("a.mp4 --out /proc/t.npz", "the folder cannot be written to"),
-        ("a.mp4 --out t.npz --n-frames 0", "expected a whole number from 1, or all; got '0'"),
-        ("a.mp4 --out t.npz --n-frames some", "expected a whole number from 1, or all"),
-        ("a.mp4 --out t.npz --n-jobs 0", "expected a whole number other than 0"),
+        ("a.mp4 --out t.npz --n-frames 0", "The 'n_frames' parameter of FaceLandmarkTransformer"),
+        ("a.mp4 --out t.npz --n-frames some", "expected a whole number from 1, or all; got 'some'"),
+        ("a.mp4 --out t.npz --n-jobs 0", "n_jobs == 0"),
         ("a.mp4 --out t.npz --n-landmarks 68", "invalid choice: 68"),
         ("a.mp4 --out t.npz --sampling half", "expected uniform, all or START:STOP"),
         ("a.mp4 --out t.npz --sampling 1:b", "expected uniform, all or START:STOP"),
         ("a.mp4 --out t.npz --sampling 2:1", "must start before it stops"),
+        ("a.mp4 --out t.npz --sampling inf:", "must be finite"),
         ("a.mp4 --out t.npz --model gone.task", "'gone.task': no such file"),
-        ("a.mp4 --out t.npz --memory file", "--memory 'file' is a file: name a folder"),
-        ("a.mp4 --out t.npz --memory file/a", "--memory 'file/a': no folder that can be written"),
-        ("a.mp4 --out t.npz --sampling -1:", "needs an equals sign: --sampling=-1:"),
-        ("a.mp4 --out t.npz --sampling 2:1", "--sampling=2.0:1.0 must start"),
-        ("a.mp4 --out t.npz --sampling inf:", "--sampling=inf: must be finite; nothing before"),
-        ("a.mp4 --out=", "argument --out: expected a name, got nothing"),
-        ("a.mp4 --out t.npz --memory=", "argument --memory: expected a name, got nothing"),
-        ("a.mp4 --out t.npz --model gone.task", "--model 'gone.task': no such file"),
-        ("a.mp4 --out t.npz --model gone.task", "file; leave it out for the bundled model"),
-        ("a.mp4 --out t.npz --model file", "MediaPipe cannot use the model file 'file' ("),
-        ("a.mp4 --out t.npz --model file", "); leave out --model, which takes the bundled one"),
-        ("a.mp4 --out t.npz --failures f.txt", "--failures 'f.txt' must end in .csv"),
-        ("a.mp4 --out t.npz --failures gone/f.csv", "--failures 'gone/f.csv': its folder cannot"),
+        ("a.mp4 --out=", "must end in .parquet or .npz."),
+        ("a.mp4 --out t.npz --memory=", "memory="),
+        ("a.mp4 --out t.npz --failures f.txt", "expected a file that ends in .csv"),
+        ("a.mp4 --out t.npz --failures gone/f.csv", "in an existing folder; got 'gone/f.csv'"),
         ("empty --out t.npz", "'empty': no clips in this folder"),
     ],
 )
-def test_what_cannot_be_is_refused_before_any_work(runs, here, capfd, arguments, message):
-    (here / "file").touch()
+def test_invalid_arguments_exit_with_2_before_any_clip_is_read(
+    calls, here, capfd, arguments, message
+):
     (here / "empty").mkdir()
     (here / "empty" / "notes.txt").touch()
     with pytest.raises(SystemExit) as refused:
@@ -230,44 +224,41 @@ def test_what_cannot_be_is_refused_before_any_work(runs, here, capfd, arguments,
     last = errors.splitlines()[-1]
     assert last.startswith("sklearn-temo extract: error: ")
     assert message in last
-    assert not runs
+    assert not calls
 
 
-def test_without_pyarrow(runs, here, capfd, monkeypatch):
+def test_missing_pyarrow_is_an_argument_error(calls, here, capfd, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(SystemExit, match="2"):
         main(["extract", "a.mp4", "--out", "t.parquet"])
     assert "pip install 'sklearn-temo[parquet]'" in capfd.readouterr().err
-    assert not runs
+    assert not calls
 
 
-def test_folders_are_walked_and_sorted(runs, here):
-    taken = ["clips/a/2.MP4", "clips/a/b/1.png", "clips/a b.mov", "clips/c.webm"]
-    left = ["clips/.hidden.mp4", "clips/.cache/1.mp4", "clips/labels.csv", "clips/mp4"]
-    for name in (*taken, *left, "clip.without.known.ending"):
+def test_folders_are_searched_at_any_depth_in_sorted_order(calls, here):
+    found = ["clips/a/2.MP4", "clips/a/b/1.png", "clips/a b.mov", "clips/c.webm"]
+    ignored = ["clips/.hidden.mp4", "clips/.cache/1.mp4", "clips/labels.csv", "clips/mp4"]
+    for name in (*found, *ignored, "clip.without.known.ending"):
         (here / name).parent.mkdir(parents=True, exist_ok=True)
         (here / name).touch()
     clips = ["clips", "clip.without.known.ending"]
     assert main(["extract", *clips, "--out", "t.npz"]) == 0
-    assert runs[0][1] == [*taken, "clip.without.known.ending"]
+    assert calls[0][1] == [*found, "clip.without.known.ending"]
 
 
-def test_a_clip_that_is_named_twice_is_extracted_once(runs, here, capfd):
+def test_clip_named_twice_is_extracted_once(calls, here, capfd):
     (here / "clips").mkdir()
     for name in ("a.mp4", "b.mp4"):
         (here / "clips" / name).touch()
     (here / "link.mp4").symlink_to(here / "clips" / "a.mp4")
     clips = ["clips", "clips/a.mp4", "./clips/../clips/a.mp4", "link.mp4"]
     assert main(["extract", *clips, "--out", "t.npz"]) == 0
-    # Labels may be read from names: what has another one is another clip.
-    assert runs[0][1] == ["clips/a.mp4", "clips/b.mp4", "link.mp4"]
-    told = capfd.readouterr().err.splitlines()
-    assert [line for line in told if "more than once" in line] == [
-        "./clips/../clips/a.mp4: named more than once, extracted once"
-    ]
+    # Labels may be read from paths, so a link is a clip of its own.
+    assert calls[0][1] == ["clips/a.mp4", "clips/b.mp4", "link.mp4"]
+    assert "clips that are named again, and extracted only once: 2\n" in capfd.readouterr().err
 
 
-def test_links_to_folders_are_followed_and_circles_are_not(runs, here):
+def test_links_to_folders_are_followed_without_loops(calls, here):
     (here / "disk" / "bob").mkdir(parents=True)
     (here / "disk" / "bob" / "1.mp4").touch()
     (here / "clips").mkdir()
@@ -275,13 +266,13 @@ def test_links_to_folders_are_followed_and_circles_are_not(runs, here):
     (here / "disk" / "back").symlink_to(here / "clips")
     (here / "disk" / "self").symlink_to("self")
     assert main(["extract", "clips", "--out", "t.npz"]) == 0
-    assert runs[0][1] == ["clips/people/bob/1.mp4"]
+    assert calls[0][1] == ["clips/people/bob/1.mp4"]
 
 
-def test_defaults_are_those_of_the_transformer(runs, here):
+def test_defaults_equal_those_of_the_transformer(calls, here):
     main(["extract", "a.mp4", "--out", "t.npz"])
     expected = FaceLandmarkTransformer(on_error="skip-with-nan", verbose=1)
-    assert runs[0][0].get_params() == expected.get_params()
+    assert calls[0][0].get_params() == expected.get_params()
 
 
 @pytest.mark.parametrize(
@@ -299,29 +290,29 @@ def test_defaults_are_those_of_the_transformer(runs, here):
             {"n_landmarks": 478, "on_missing": "nan"},
         ),
         (["--n-jobs", "-1", "--quiet"], {"n_jobs": -1, "verbose": 0}),
-        (["--memory", "kept"], {"memory": "kept"}),
+        (["--memory", "cache"], {"memory": "cache"}),
     ],
 )
-def test_options_reach_the_transformer(runs, here, arguments, parameters):
+def test_options_reach_the_transformer(calls, here, arguments, parameters):
     main(["extract", "a.mp4", "--out", "t.npz", *arguments])
-    found = runs[0][0].get_params()
+    found = calls[0][0].get_params()
     assert {name: found[name] for name in parameters} == parameters
 
 
-def test_clips_of_unequal_length_are_in_the_table(runs, here):
+def test_n_frames_all_writes_clips_of_unequal_length(calls, here):
     assert main(["extract", "2.mp4", "5.mp4", "--n-frames", "all", "--out", "t.npz"]) == 0
     with np.load("t.npz") as archive:
         assert archive["source"].tolist() == ["2.mp4"] * 2 + ["5.mp4"] * 5
 
 
-def test_progress_is_on_stderr(runs, here, capfd):
+def test_progress_is_printed_on_stderr(calls, here, capfd):
     main(["extract", "a.mp4", "--out", "t.npz"])
     output, errors = capfd.readouterr()
     assert output == ""
     assert "progress\n" in errors
 
 
-def test_help_tells_the_exit_codes(capsys):
+def test_help_lists_the_exit_codes(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["extract", "--help"])
     text = capsys.readouterr().out
@@ -329,12 +320,12 @@ def test_help_tells_the_exit_codes(capsys):
         assert f"\n  {code:4} " in text
 
 
-def test_a_line_feed_in_a_name_breaks_no_line(runs, here, capfd):
+def test_control_characters_in_names_are_escaped(calls, here, capfd):
     assert main(["extract", "a.mp4", "bad\n2\x1b.mp4", "--out", "t.npz", "--quiet"]) == 1
     assert capfd.readouterr().err.splitlines()[-1] == "bad\\n2\\x1b.mp4: is bad."
 
 
-def test_failures_can_be_read_as_a_table(runs, here, capfd):
+def test_failures_are_written_as_csv(calls, here, capfd):
     names = ["bad,1.mp4", "bad\n2.mp4", os.fsdecode(b"bad\xe9.mp4")]
     options = ["--out", "t.npz", "--failures", "f.csv"]
     assert main(["extract", "a.mp4", *names, *options]) == 1
@@ -346,12 +337,12 @@ def test_failures_can_be_read_as_a_table(runs, here, capfd):
         ]
     assert main(["extract", "a.mp4", *options]) == 0
     assert Path("f.csv").read_text() == "source,reason\n"
-    # Also where there is no table.
+    # Also when no table is written.
     assert main(["extract", "bad.mp4", *options]) == 3
     assert Path("f.csv").read_text() == "source,reason\nbad.mp4,is bad.\n"
 
 
-def test_failures_that_cannot_be_written_leave_the_table(runs, here, capfd, monkeypatch):
+def test_table_is_kept_when_failures_cannot_be_written(calls, here, capfd, monkeypatch):
     fsync = os.fsync
 
     def full(file):
@@ -361,98 +352,31 @@ def test_failures_that_cannot_be_written_leave_the_table(runs, here, capfd, monk
 
     monkeypatch.setattr(os, "fsync", full)
     assert main(["extract", "a.mp4", "bad.mp4", "--out", "t.npz", "--failures", "f.csv"]) == 1
-    said = capfd.readouterr().err.splitlines()[-1]
-    assert said.startswith("--failures: ")
-    assert "f.csv' cannot be written (No space left on device)" in said
+    error = capfd.readouterr().err.splitlines()[-1]
+    assert error.startswith("--failures: ")
+    assert "f.csv' cannot be written (No space left on device)" in error
     assert load_landmarks("t.npz").sources.tolist() == ["a.mp4"]
 
 
-def test_a_damaged_entry_is_a_line(extracted, cremad_paths, here, capfd):
+def test_warning_is_printed_in_one_line(extracted, cremad_paths, here, capfd):
     _, memory = extracted
-    shutil.copytree(memory, here / "kept")
-    for entry in (here / "kept").rglob("*.npz"):
-        entry.write_bytes(b"damaged")
-    options = ["--out", "t.npz", "--n-frames", "2", "--memory", "kept", "--quiet"]
+    shutil.copytree(memory, here / "cache")
+    for entry in (here / "cache").rglob("*"):
+        if entry.is_file():
+            entry.write_bytes(b"damaged")
+    options = ["--out", "t.npz", "--n-frames", "2", "--memory", "cache", "--quiet"]
     assert main(["extract", cremad_paths[0], *options]) == 0
     warning, summary = capfd.readouterr().err.splitlines()
-    assert warning.startswith("warning: an entry of the store was damaged, and its clip was ")
-    assert summary.startswith("extracted 1 of 1 clips (0 from the store)")
+    assert warning.startswith("warning: ")
+    assert "damaged" in warning
+    assert summary.startswith("extracted 1 of 1 clips (0 from the cache)")
 
 
-@pytest.mark.parametrize(
-    ("said", "expected"),
-    [
-        (
-            'no face found in any of its 16 sampled frames; pass on_missing="nan" to keep it as',
-            "no face found in any of its 16 sampled frames; pass --on-missing nan to keep it as",
-        ),
-        (
-            'pass on_missing="interpolate" to fill it, or "nan".',
-            "pass --on-missing interpolate to fill it, or --on-missing nan.",
-        ),
-        ("inside sampling=(5.0, None): the clip", "inside --sampling=5.0:: the clip"),
-        ("inside sampling=(None, -0.5), which", "inside --sampling=:-0.5, which"),
-        ("a window of time (sampling) that ends", "a window of time (--sampling) that ends"),
-        (
-            "memory='kept' cannot be used (full); name a folder, or None to keep nothing",
-            "--memory 'kept' cannot be used (full); name a folder, or leave it out to keep nothing",
-        ),
-    ],
-)
-def test_messages_are_in_the_words_of_the_command_line(said, expected):
-    assert one_line(said) == expected
-
-
-def test_a_clip_says_what_the_command_line_can_do(extracted, cremad_paths, here, capfd):
-    options = ["--out", "t.npz", "--sampling", "60:", "--quiet"]
-    assert main(["extract", cremad_paths[0], *options]) == 3
-    assert "no frame lies inside --sampling=60.0:" in capfd.readouterr().err
-
-
-@pytest.fixture(params=["pipe", "disk", "closed"])
-def without_standard_error(request, here):
-    """Run a command whose standard error is a broken pipe, on a full disk, or closed."""
-
-    def run(*command):
-        if request.param == "closed":
-            command = ("sh", "-c", 'exec "$@" 2>&-', "sh", *command)
-            return subprocess.run(command, stdout=subprocess.PIPE, check=False)
-        if request.param == "disk":
-            with open("/dev/full", "w") as full:
-                return subprocess.run(command, stdout=subprocess.PIPE, stderr=full, check=False)
-        reading, writing = os.pipe()
-        os.close(reading)
-        try:
-            return subprocess.run(command, stdout=subprocess.PIPE, stderr=writing, check=False)
-        finally:
-            os.close(writing)
-
-    return run
-
-
-def test_without_standard_error_the_run_goes_on(
-    without_standard_error, extracted, cremad_paths, here
-):
-    X, memory = extracted
-    command = [sys.executable, "-m", "sklearn_temo", "extract"]
-    options = ["--out", "t.npz", "--n-frames", "2"]
-    # Clips that are extracted, by MediaPipe, and clips from the store.
-    for clips, more, code in [
-        (cremad_paths[:2], [], 0),
-        ([*cremad_paths[:2], "gone.mp4"], ["--memory", str(memory)], 1),
-        (["gone.mp4"], [], 3),
-        (cremad_paths[:1], ["--n-jobs", "0"], 2),
-    ]:
-        run = without_standard_error(*command, *clips, *options, *more)
-        assert (run.returncode, run.stdout) == (code, b"")
-        np.testing.assert_array_equal(load_landmarks("t.npz").data, X[:2])
-
-
-def test_a_disk_that_has_room_again_gets_the_rest(here, monkeypatch):
-    with open("log", "w") as log, open("/dev/full", "w") as full:
-        monkeypatch.setattr(sys, "stderr", full)
-        with forgiving_standard_error():
-            print("lost", file=sys.stderr)
-            os.dup2(log.fileno(), full.fileno())
-            print("kept", file=sys.stderr)
-    assert Path("log").read_text() == "kept\n"
+@pytest.mark.parametrize("option", ["--memory", "--model"])
+def test_unusable_file_is_one_line(cremad_paths, here, capfd, option):
+    (here / "file").touch()
+    assert main(["extract", cremad_paths[0], "--out", "t.npz", "--quiet", option, "file"]) == 4
+    error = capfd.readouterr().err.splitlines()[-1]
+    assert error.startswith("stopped: ")
+    assert "file" in error
+    assert [path.name for path in here.iterdir()] == ["file"]

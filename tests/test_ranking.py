@@ -4,23 +4,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sklearn_temo import LandmarkLayout, mesh
-from sklearn_temo.selection._ranking import count_kept, in_order, keep_first
-from sklearn_temo.selection._redundancy import Courses, order_without_repeats
-from sklearn_temo.selection._rounds import round_sizes
+from sklearn_temo.selection._ranking import (
+    LandmarkComponents,
+    count_kept,
+    greedy_order,
+    rank_landmarks,
+    round_sizes,
+)
 
 
-def best_first(scores, courses=None):
-    return np.concatenate(in_order(scores, courses=courses))
+def ranked(scores, components=None):
+    return rank_landmarks(scores, len(scores), components=components)
 
 
-def keep_best(scores, n_kept, pairs=None, courses=None):
-    return keep_first(in_order(scores, pairs, courses), n_kept)
+def mask_of_kept(scores, n_kept, pairs=None, components=None):
+    kept = np.zeros(len(scores), dtype=bool)
+    kept[rank_landmarks(scores, n_kept, pairs, components)[:n_kept]] = True
+    return kept
 
 
-def make_courses(clips, targets):
-    """Of clips of shape (n_clips, n_landmarks, n_coords) of one frame."""
+def make_components(clips, target, sample_weight=None):
+    """Components of clips of shape (n_clips, n_landmarks, n_coords), of one frame."""
     layout = LandmarkLayout(1, *clips.shape[1:])
-    return Courses.of(clips.reshape(len(clips), -1), np.asarray(targets), layout)
+    rows = clips.reshape(len(clips), -1)
+    return LandmarkComponents.of(rows, np.asarray(target), layout, sample_weight)
 
 
 def symmetric_scores(seed):
@@ -28,60 +35,60 @@ def symmetric_scores(seed):
     return (scores + scores[mesh.mirror_pairs()]) / 2
 
 
-def test_equal_scores_keep_the_order_of_their_numbers():
-    assert best_first(np.array([1.0, 3.0, 1.0, 3.0, 2.0, 1.0])).tolist() == [1, 3, 4, 0, 2, 5]
+def test_equal_scores_are_ordered_by_index():
+    assert ranked(np.array([1.0, 3.0, 1.0, 3.0, 2.0, 1.0])).tolist() == [1, 3, 4, 0, 2, 5]
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=40), st.data())
-def test_singly_exactly_the_k_best_are_kept_and_of_equal_ones_the_first(scores, data):
+def test_without_pairs_the_k_highest_scores_are_kept(scores, data):
     k = data.draw(st.integers(1, len(scores)))
     by_hand = sorted(range(len(scores)), key=lambda i: (-scores[i], i))[:k]
-    kept = keep_best(np.array(scores, dtype=float), k)
+    kept = mask_of_kept(np.array(scores, dtype=float), k)
     assert np.flatnonzero(kept).tolist() == sorted(by_hand)
 
 
-def test_kept_sets_are_closed_under_the_mirror_for_every_k():
+def test_mirror_partners_are_kept_together_for_every_k():
     pairs = mesh.mirror_pairs()
     scores = symmetric_scores(0)
-    order = best_first(scores)
+    order = ranked(scores)
     for k in range(1, mesh.N_LANDMARKS + 1):
-        kept = keep_best(scores, k, pairs)
+        kept = mask_of_kept(scores, k, pairs)
         assert kept.sum() == k, k
         assert np.array_equal(kept, kept[pairs]), k
-        # Closing costs at most the last places.
+        # Keeping partners together costs at most the last places.
         assert kept[order[:k]].sum() >= k - 2, k
 
 
 @pytest.mark.parametrize("midline_first", [True, False])
-def test_kept_sets_are_closed_when_the_midline_is_all_best_or_all_worst(midline_first):
+def test_mirror_partners_are_kept_together_if_the_midline_is_best_or_worst(midline_first):
     pairs = mesh.mirror_pairs()
     midline = pairs == np.arange(len(pairs))
     assert midline.sum() == 28
     scores = symmetric_scores(1) + (1 if midline_first else -1) * midline
     for k in (*range(1, 60, 3), *range(60, 430, 37), *range(430, 469, 3), 467, 468):
-        kept = keep_best(scores, k, pairs)
+        kept = mask_of_kept(scores, k, pairs)
         assert kept.sum() == k, k
         assert np.array_equal(kept, kept[pairs]), k
 
 
-def test_closed_sets_hold_for_equal_scores_and_for_the_mesh_with_irises():
+def test_mirror_partners_are_kept_together_with_equal_scores_of_478_landmarks():
     pairs = mesh.mirror_pairs(478)
     for k in (1, 2, 39, 41, 64, 477, 478):
-        kept = keep_best(np.ones(478), k, pairs)
+        kept = mask_of_kept(np.ones(478), k, pairs)
         assert kept.sum() == k
         assert np.array_equal(kept, kept[pairs])
 
 
-def test_an_odd_place_goes_to_the_best_midline_landmark_left():
+def test_an_odd_place_is_filled_with_the_best_remaining_midline_landmark():
     pairs = np.array([1, 0, 2, 4, 3, 5])
     scores = np.array([9.0, 9.0, 1.0, 5.0, 5.0, 2.0])
-    assert np.flatnonzero(keep_best(scores, 3, pairs)).tolist() == [0, 1, 5]
+    assert np.flatnonzero(mask_of_kept(scores, 3, pairs)).tolist() == [0, 1, 5]
 
 
-def test_where_the_midline_is_used_up_its_last_makes_way_for_a_pair():
+def test_a_pair_replaces_the_last_midline_landmark_if_one_place_is_left():
     pairs = np.array([1, 0, 2, 4, 3])
     scores = np.array([5.0, 5.0, 9.0, 3.0, 3.0])
-    assert np.flatnonzero(keep_best(scores, 4, pairs)).tolist() == [0, 1, 3, 4]
+    assert np.flatnonzero(mask_of_kept(scores, 4, pairs)).tolist() == [0, 1, 3, 4]
 
 
 @pytest.mark.parametrize(
@@ -105,46 +112,42 @@ def test_count_kept(k, expected):
 
 
 @pytest.mark.parametrize("k", [0, -3, 469, 0.0, -0.5, 1.5, np.nan, True, "some", None, [3]])
-def test_an_impossible_k_is_told_with_the_numbers(k):
+def test_an_invalid_k_raises_an_error_with_the_number_of_landmarks(k):
     with pytest.raises(ValueError, match=r"from 1 to 468 .*got k="):
         count_kept(k, 468)
 
 
 @pytest.fixture
 def twins():
-    """Three classes that one pair of equal landmarks each tells from the rest, and one still one.
-
-    The landmarks of each pair jitter alike.
-    """
-    targets = np.repeat([0, 1, 2], 30)
+    """Three classes, each with a pair of equal moving landmarks, and a seventh that is still."""
+    target = np.repeat([0, 1, 2], 30)
     rng = np.random.default_rng(0)
     clips = np.zeros((90, 7, 2))
     for i in range(3):
-        clips[:, 2 * i] = (targets == i)[:, None] + 0.3 * rng.normal(size=(90, 2))
+        clips[:, 2 * i] = (target == i)[:, None] + 0.3 * rng.normal(size=(90, 2))
         clips[:, 2 * i + 1] = clips[:, 2 * i]
-    return clips, targets
+    return clips, target
 
 
-def test_what_says_the_same_again_comes_last(twins):
+def test_redundant_landmarks_come_last(twins):
     scores = np.array([9.0, 8.9, 5.0, 4.9, 3.0, 2.9, 0.0])
-    order = best_first(scores, make_courses(*twins)).tolist()
-    # The classes are known when two of them are, so that the last twins differ from the still one
-    # by what they say about jitter.
+    order = ranked(scores, make_components(*twins)).tolist()
+    # Two pairs determine all classes. The third pair still explains its own jitter.
     assert {order[0] // 2, order[1] // 2, order[2] // 2} == {0, 1, 2}
     assert order[6] == 6
-    assert best_first(scores).tolist() == list(range(7))
+    assert ranked(scores).tolist() == list(range(7))
 
 
-def test_a_score_decides_between_landmarks_that_say_the_same(twins):
+def test_the_score_decides_between_equal_landmarks(twins):
     scores = np.array([1.0, 2.0, 1.0, 2.0, 2.0, 1.0, 0.0])
-    assert sorted(best_first(scores, make_courses(*twins))[:3]) == [1, 3, 4]
+    assert sorted(ranked(scores, make_components(*twins))[:3]) == [1, 3, 4]
 
 
-def by_definition(scores, groups, courses):
-    """The whole order, as the guide says it."""
-    weighted = courses.landmarks * np.sqrt(scores)[:, None]
+def by_definition(scores, groups, components):
+    """The whole order, from the formulas of the user guide."""
+    weighted = components.landmarks * np.sqrt(scores)[:, None]
     weighted = weighted / np.sqrt(np.square(weighted).sum() / len(scores))
-    known = [(1, courses.classes), (9, weighted.reshape(len(weighted), -1))]
+    known = [(1, components.classes), (9, weighted.reshape(len(weighted), -1))]
 
     def unexplained(chosen):
         features = weighted[:, np.concatenate([groups[i] for i in chosen])]
@@ -159,7 +162,7 @@ def by_definition(scores, groups, courses):
         nearest = max(similarity[np.ix_(groups[i], groups[j])].max() for j in chosen)
         return scores[groups[i][0]] * max(1 - nearest**16, 0.2)
 
-    similarity = courses.similarity()
+    similarity = components.similarity()
     order = []
     while len(order) < len(groups):
         left = [i for i in range(len(groups)) if i not in order]
@@ -171,32 +174,33 @@ def by_definition(scores, groups, courses):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_the_order_is_that_of_the_definition(seed):
+def test_greedy_order_equals_its_definition(seed):
     rng = np.random.default_rng(seed)
     n_clips, n_landmarks = rng.integers(20, 90), rng.integers(25, 60)
     clips = rng.normal(size=(n_clips, 6)) @ rng.normal(size=(6, 3 * n_landmarks))
     clips = clips.reshape(n_clips, n_landmarks, 3)
     clips += 0.05 * rng.normal(size=clips.shape)
-    courses = make_courses(clips, np.r_[0, 1, 2, rng.integers(0, 3, n_clips - 3)])
+    components = make_components(clips, np.r_[0, 1, 2, rng.integers(0, 3, n_clips - 3)])
     scores, pairs = rng.exponential(size=n_landmarks), None
     if seed % 2:
         pairs = np.arange(n_landmarks)
         one, other = rng.permutation(n_landmarks)[: 2 * (n_landmarks // 3)].reshape(2, -1)
         pairs[one], pairs[other] = other, one
         scores = (scores + scores[pairs]) / 2
-    found = in_order(scores, pairs, courses)
-    groups = sorted(found, key=lambda group: group[0])
-    expected = [groups[i].tolist() for i in by_definition(scores, groups, courses)]
-    assert [group.tolist() for group in found] == expected
+    found = rank_landmarks(scores, n_landmarks, pairs, components)
+    partners = range(n_landmarks) if pairs is None else pairs
+    groups = [np.unique([i, j]) for i, j in enumerate(partners) if i <= j]
+    expected = [groups[i] for i in by_definition(scores, groups, components)]
+    assert found.tolist() == np.concatenate(expected).tolist()
 
 
-def test_courses_are_the_three_largest_in_64_components():
+def test_components_are_the_three_largest_of_each_landmark_in_64_of_all():
     clips = np.random.default_rng(0).normal(size=(200, 12, 5))
-    courses = make_courses(clips, [0, 1] * 100)
-    # 60 numbers of a clip vary in 60 components.
-    assert courses.landmarks.shape == (64, 12, 3)
-    assert courses.classes.shape == (64, 2)
-    gram = np.einsum("nli,nlj->lij", courses.landmarks, courses.landmarks)
+    components = make_components(clips, [0, 1] * 100)
+    # More than the 60 columns of a clip.
+    assert components.landmarks.shape == (64, 12, 3)
+    assert components.classes.shape == (64, 2)
+    gram = np.einsum("nli,nlj->lij", components.landmarks, components.landmarks)
     sizes = gram.diagonal(axis1=1, axis2=2)
     assert (np.diff(sizes) <= 0).all()
     np.testing.assert_allclose(gram, sizes[:, None] * np.eye(3), atol=1e-6)
@@ -207,7 +211,7 @@ def test_similarity_is_the_rv_coefficient():
     clips = rng.normal(size=(50, 4, 2))
     clips[:, 1] = clips[:, 0] @ np.array([[0.6, -0.8], [0.8, 0.6]]) * 3 + 5
     clips[:, 2] = 7
-    similarity = make_courses(clips, [0, 1] * 25).similarity()
+    similarity = make_components(clips, [0, 1] * 25).similarity()
     assert similarity[0, 1] == pytest.approx(1, abs=1e-5)
     assert similarity[2].tolist() == [0, 0, 1, 0]
     one, other = (clips[:, i] - clips[:, i].mean(axis=0) for i in (0, 3))
@@ -218,82 +222,81 @@ def test_similarity_is_the_rv_coefficient():
     assert np.array_equal(similarity, similarity.T)
 
 
-def test_units_and_turns_change_nothing(twins):
-    clips, targets = twins
+def test_the_order_does_not_depend_on_units_and_rotations(twins):
+    clips, target = twins
     clips = clips + 0.2 * np.random.default_rng(1).normal(size=clips.shape)
     scores = np.arange(7.0, 0, -1)
-    expected = best_first(scores, make_courses(clips, targets)).tolist()
+    expected = ranked(scores, make_components(clips, target)).tolist()
     turn = np.array([[0.6, -0.8], [0.8, 0.6]])
     assert (
-        best_first(1000 * scores, make_courses(1e4 * clips @ turn + 7, targets)).tolist()
-        == expected
+        ranked(1000 * scores, make_components(1e4 * clips @ turn + 7, target)).tolist() == expected
     )
-    assert best_first(scores, make_courses(1e-12 * clips, targets)).tolist() == expected
+    assert ranked(scores, make_components(1e-12 * clips, target)).tolist() == expected
 
 
-def test_a_landmark_that_moves_little_counts_as_one_that_moves_much(twins):
-    clips, targets = twins
+def test_the_order_does_not_depend_on_the_amplitude_of_a_movement(twins):
+    clips, target = twins
     clips = clips + 0.2 * np.random.default_rng(1).normal(size=clips.shape)
-    courses = make_courses(clips, targets)
-    np.testing.assert_allclose(np.square(courses.landmarks).sum(axis=(0, 2)), 1, rtol=1e-5)
+    components = make_components(clips, target)
+    np.testing.assert_allclose(np.square(components.landmarks).sum(axis=(0, 2)), 1, rtol=1e-5)
     clips[:, 3] *= 0.1
-    other = make_courses(clips, targets)
+    other = make_components(clips, target)
     scores = np.arange(7.0, 0, -1)
-    assert best_first(scores, other).tolist() == best_first(scores, courses).tolist()
+    assert ranked(scores, other).tolist() == ranked(scores, components).tolist()
 
 
-def test_rounding_is_no_movement(twins):
-    clips, targets = twins
+def test_rounding_errors_are_not_movements(twins):
+    clips, target = twins
     clips = clips + 0.2 * np.random.default_rng(1).normal(size=clips.shape)
     clips[:, 6] = 1 + 1e-8 * clips[:, 6]
-    assert not make_courses(clips, targets).landmarks[:, 6].any()
+    assert not make_components(clips, target).landmarks[:, 6].any()
 
 
-def test_each_class_counts_alike_however_many_clips_it_has(twins):
-    clips, targets = twins
-    often = np.concatenate([np.arange(90), *[np.flatnonzero(targets == 2)] * 3])
-    one, other = make_courses(clips, targets), make_courses(clips[often], targets[often])
+def test_classes_have_equal_weight_whatever_their_size(twins):
+    clips, target = twins
+    often = np.concatenate([np.arange(90), *[np.flatnonzero(target == 2)] * 3])
+    one, other = make_components(clips, target), make_components(clips[often], target[often])
     scores = np.ones(7)
-    assert best_first(scores, one).tolist() == best_first(scores, other).tolist()
+    assert ranked(scores, one).tolist() == ranked(scores, other).tolist()
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=40), st.integers(0, 2), st.booleans())
-def test_an_order_holds_every_landmark_once_whatever_the_clips(scores, size, alike):
+def test_the_order_contains_every_landmark_once(scores, size, alike):
     rng = np.random.default_rng(0)
     clips = (
         size * rng.normal(size=(8, 1 if alike else len(scores), 2)) * np.ones((1, len(scores), 1))
     )
-    courses = make_courses(clips, [0, 1] * 4)
-    order = best_first(np.array(scores, dtype=float), courses)
+    components = make_components(clips, [0, 1] * 4)
+    order = ranked(np.array(scores, dtype=float), components)
     assert sorted(order) == list(range(len(scores)))
     if not size:
         assert order.tolist() == sorted(range(len(scores)), key=lambda i: (-scores[i], i))
 
 
-def test_scores_that_are_not_numbers_come_last(twins):
+def test_nan_scores_come_last(twins):
     scores = np.array([1.0, np.nan, 1.0, 2.0, np.nan, 1.0, 1.0])
-    order = order_without_repeats(scores, [np.array([i]) for i in range(7)], make_courses(*twins))
+    order = greedy_order(scores, [np.array([i]) for i in range(7)], make_components(*twins))
     assert {*order[-2:]} == {1, 4}
 
 
-def test_closed_sets_hold_with_courses():
+def test_mirror_partners_are_kept_together_with_a_redundancy_penalty():
     pairs = mesh.mirror_pairs()
     clips = np.random.default_rng(0).normal(size=(20, 468, 2))
-    courses = make_courses(clips, [0, 1] * 10)
+    components = make_components(clips, [0, 1] * 10)
     for k in (1, 2, 41, 64, 127, 467, 468):
-        kept = keep_best(symmetric_scores(2), k, pairs, courses)
+        kept = mask_of_kept(symmetric_scores(2), k, pairs, components)
         assert kept.sum() == k
         assert np.array_equal(kept, kept[pairs])
 
 
-def test_a_pair_says_the_same_as_another_when_its_members_do(twins):
-    clips, targets = twins
-    # Pairs (0, 1), (2, 3) of the first twins and of the second, and (4, 5) of the same again.
+def test_pairs_are_redundant_if_their_members_are(twins):
+    clips, target = twins
+    # Pair (2, 3) copies pair (0, 1).
     clips = clips[:, [0, 2, 1, 3, 4, 5]]
     pairs = np.array([1, 0, 3, 2, 5, 4])
     scores = np.array([3.0, 3.0, 2.0, 2.0, 1.0, 1.0])
-    groups = in_order(scores, pairs, make_courses(clips, targets))
-    assert [group.tolist() for group in groups] == [[0, 1], [4, 5], [2, 3]]
+    order = rank_landmarks(scores, 6, pairs, make_components(clips, target))
+    assert order.tolist() == [0, 1, 4, 5, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -317,6 +320,17 @@ def test_round_sizes(step, k, sizes):
 @pytest.mark.parametrize(
     "step", [0, -1, True, 0.0, 1.0, 1.5, np.nan, "some", [], [128, 234], [5, 5], [2.5], [3, 0]]
 )
-def test_an_impossible_step_is_told(step):
-    with pytest.raises(ValueError, match="step must be None, an int"):
+def test_an_invalid_step_raises_an_error(step):
+    with pytest.raises(ValueError, match="step must be None, a positive int"):
         round_sizes(step, 468, 4)
+
+
+def test_integer_weights_equal_repetitions(twins):
+    clips, target = twins
+    clips = clips + 0.2 * np.random.default_rng(1).normal(size=clips.shape)
+    weight = np.random.default_rng(2).integers(1, 4, len(clips))
+    weighted = make_components(clips, target, weight.astype(float))
+    repeated = make_components(np.repeat(clips, weight, axis=0), np.repeat(target, weight))
+    np.testing.assert_allclose(weighted.similarity(), repeated.similarity(), atol=1e-5)
+    scores = np.arange(7.0, 0, -1)
+    assert ranked(scores, weighted).tolist() == ranked(scores, repeated).tolist()

@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pytest
 import torch
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
@@ -44,7 +45,7 @@ class TinyNet(nn.Module):
 
 
 class FixedNetClassifier(ClassifierMixin, BaseEstimator):
-    """A linear net with known weights, whose classes may come in any order."""
+    """A linear net with known weights and classes in any order."""
 
     def __init__(self, order=None):
         self.order = order
@@ -55,7 +56,7 @@ class FixedNetClassifier(ClassifierMixin, BaseEstimator):
         self.module_ = nn.Linear(X.shape[1], len(labels), bias=False)
         weight = np.zeros((len(labels), *SMALL.shape), dtype=np.float32)
         for row, label in enumerate(self.classes_):
-            # The class that is i-th by name looks at landmark i alone.
+            # The i-th class in sorted order depends on landmark i only.
             weight[row, :, labels.index(label)] = 1
         with torch.no_grad():
             self.module_.weight.copy_(torch.as_tensor(SMALL.flatten(weight)))
@@ -67,7 +68,7 @@ class FixedNetClassifier(ClassifierMixin, BaseEstimator):
 
 
 class Recorder:
-    """Notes the tasks that scikit-learn's callbacks are told of."""
+    """scikit-learn callback that records tasks."""
 
     def __init__(self):
         self.begun, self.ended = [], []
@@ -87,7 +88,7 @@ class Recorder:
 
 @pytest.fixture(scope="module")
 def small():
-    """Clips of 12 landmarks, of which each of three classes moves one: 2, 5 or 9."""
+    """Clips of 12 landmarks and three classes, each of which moves one landmark: 2, 5 or 9."""
     rng = np.random.default_rng(0)
     target = np.arange(60) % 3
     clips = rng.normal(size=(60, *SMALL.shape))
@@ -115,7 +116,6 @@ class TestSelector:
     def test_finds_the_landmarks_that_move(self, small):
         selector = selector_of(fast_temo(max_epochs=20), k=3).fit(*small)
         assert selector.get_landmark_support(indices=True).tolist() == [2, 5, 9]
-        # The landmark of each class is the first in its own scores.
         assert selector.landmark_scores_per_class_.argmax(axis=1).tolist() == [2, 5, 9]
 
     def test_support_and_transforms_keep_whole_landmarks(self, small):
@@ -135,7 +135,7 @@ class TestSelector:
         np.testing.assert_array_equal(back[:, columns], X[:, columns])
         assert not np.delete(back, columns, axis=1).any()
 
-    def test_the_given_out_support_is_not_the_selector_s_own(self, small):
+    def test_support_is_a_copy(self, small):
         selector = selector_of().fit(*small)
         selector.get_landmark_support()[:] = False
         assert selector.get_landmark_support().sum() == 4
@@ -152,7 +152,7 @@ class TestSelector:
         assert isinstance(frame, pd.DataFrame)
         assert frame.columns.tolist() == expected
 
-    def test_names_of_a_data_frame_are_kept(self, small):
+    def test_names_of_a_data_frame(self, small):
         import pandas as pd
 
         X, y = small
@@ -161,7 +161,7 @@ class TestSelector:
         expected = [f"column{i}" for i in selector.get_support(indices=True)]
         assert selector.get_feature_names_out().tolist() == expected
 
-    def test_ranking_follows_the_scores_which_sum_to_one(self, small):
+    def test_without_redundancy_the_ranking_is_by_scores_that_sum_to_one(self, small):
         selector = selector_of(k=5, redundancy=None).fit(*small)
         assert sorted(selector.ranking_) == list(range(1, 13))
         in_order = selector.landmark_scores_[np.argsort(selector.ranking_)]
@@ -180,7 +180,7 @@ class TestSelector:
         np.testing.assert_allclose(selector.landmark_scores_, relevance.overall)
         assert selector.n_gradient_evaluations_ >= 8 * len(X) * len(selector.baselines_)
 
-    def test_classes_of_unequal_size_weigh_the_same(self, small):
+    def test_classes_have_equal_weight_whatever_their_size(self, small):
         X, y = small
         often = np.concatenate([np.flatnonzero(y != "a"), np.repeat(np.flatnonzero(y == "a"), 8)])
         baselines = X[:3]
@@ -193,7 +193,7 @@ class TestSelector:
     def test_completeness_gap_is_within_tol(self, small, tol):
         assert 0 < selector_of(tol=tol).fit(*small).completeness_gap_ <= tol
 
-    def test_one_seed_one_result_to_the_bit(self, small):
+    def test_equal_seeds_give_equal_results(self, small):
         def fit(seed):
             parameters = SHAPE | {"k": 4, "baselines": "random", "random_state": seed}
             return IGLandmarkSelector(**parameters).fit(*small)
@@ -204,7 +204,7 @@ class TestSelector:
         assert first.completeness_gap_ == again.completeness_gap_
         assert not np.array_equal(first.landmark_scores_, other.landmark_scores_)
 
-    def test_global_generators_are_left_alone(self, small):
+    def test_global_generators_are_not_changed(self, small):
         def states():
             return torch.get_rng_state().numpy().tobytes(), check_random_state(None).get_state()[
                 1
@@ -214,21 +214,21 @@ class TestSelector:
         IGLandmarkSelector(k=4, **SHAPE, baselines="random", random_state=0).fit(*small)
         assert states() == before
 
-    def test_survives_pickling(self, small):
+    def test_pickling(self, small):
         X, y = small
         selector = selector_of().fit(X, y)
         again = pickle.loads(pickle.dumps(selector))
         np.testing.assert_array_equal(again.transform(X), selector.transform(X))
         np.testing.assert_array_equal(again.estimator_.predict(X), selector.estimator_.predict(X))
 
-    def test_callbacks_are_told_of_training_and_attribution(self, small):
+    def test_callbacks_receive_training_and_attribution(self, small):
         recorder = Recorder()
         selector_of().set_callbacks(recorder).fit(*small)
         tasks = [task for name, task in recorder.begun if name == "IGLandmarkSelector"]
         assert [task for task in tasks if task in ("train", "attribute")] == ["train", "attribute"]
         assert sorted(recorder.begun) == sorted(recorder.ended)
 
-    def test_fitted_parameters_are_stored_untouched(self, small):
+    def test_parameters_are_not_changed(self, small):
         baselines = small[0][:2].tolist()
         selector = selector_of(baselines=baselines).fit(*small)
         assert selector.baselines is baselines
@@ -244,14 +244,14 @@ class TestSelector:
 
 class TestK:
     @pytest.mark.parametrize("k", [0, -1, 13, 1.5, 0.0, True, "some", None])
-    def test_an_impossible_k_is_told_with_the_numbers(self, small, k):
+    def test_an_invalid_k_raises_an_error_with_the_number_of_landmarks(self, small, k):
         with pytest.raises(ValueError, match=r"k must be an int from 1 to 12 .*got k="):
             selector_of(k=k).fit(*small)
 
-    def test_is_told_before_a_network_is_trained(self, small):
+    def test_error_is_raised_before_training(self, small):
         class Untrainable(FixedNetClassifier):
             def fit(self, X, y):
-                raise AssertionError("trained for nothing")
+                raise AssertionError("trained")
 
         with pytest.raises(ValueError, match="from 1 to 12"):
             selector_of(Untrainable(), k=13).fit(*small)
@@ -275,23 +275,23 @@ class TestBaselines:
         if kind in ("typical", "random"):
             assert all(np.equal(X, row).all(axis=1).any() for row in selector.baselines_)
 
-    def test_of_one_s_own(self, small):
+    def test_array(self, small):
         X, y = small
         selector = selector_of(baselines=X[:2].tolist()).fit(X, y)
         np.testing.assert_array_equal(selector.baselines_, X[:2])
 
     @pytest.mark.parametrize("shape", [(2, 95), (96,), (0, 96)])
-    def test_of_a_wrong_shape(self, small, shape):
+    def test_array_of_a_wrong_shape(self, small, shape):
         with pytest.raises(ValueError, match=r"\(n_baselines, 96\).*got \("):
             selector_of(baselines=np.zeros(shape)).fit(*small)
 
-    def test_an_unknown_name(self, small):
+    def test_unknown_kind(self, small):
         with pytest.raises(ValueError, match=r"'baselines' parameter .*typical.*'median'"):
             selector_of(baselines="median").fit(*small)
 
 
 class TestEstimator:
-    def test_gets_the_layout_and_the_users_own_is_not_touched(self, small):
+    def test_a_clone_gets_the_layout(self, small):
         temo = fast_temo(n_frames=7)
         selector = selector_of(temo).fit(*small)
         assert (selector.estimator_.n_frames, selector.estimator_.n_coords) == (4, 2)
@@ -299,10 +299,16 @@ class TestEstimator:
         assert selector.estimator is temo
         assert not hasattr(temo, "classes_")
 
-    def test_default_is_a_temo_classifier(self, small):
-        selector = IGLandmarkSelector(k=4, **SHAPE, random_state=0).fit(*small)
-        assert isinstance(selector.estimator_, TEMOClassifier)
-        assert selector.estimator is None
+    def test_default_estimator(self, small):
+        default = IGLandmarkSelector.default_estimator()
+        assert isinstance(default, TEMOClassifier)
+        assert not hasattr(default, "classes_")
+        selectors = [
+            IGLandmarkSelector(estimator, k=4, **SHAPE, random_state=0).fit(*small)
+            for estimator in (None, default)
+        ]
+        assert selectors[0].estimator is None
+        np.testing.assert_array_equal(selectors[0].ranking_, selectors[1].ranking_)
 
     def test_a_skorch_net(self, small):
         X, y = small
@@ -321,15 +327,14 @@ class TestEstimator:
         assert selector.get_landmark_support(indices=True).tolist() == [2, 5, 9]
         assert not hasattr(net, "module_")
 
-    def test_an_estimator_of_one_s_own(self, small):
+    def test_another_estimator(self, small):
         X, y = small
         selector = selector_of(FixedNetClassifier(), k=3).fit(X, y)
         assert selector.get_landmark_support(indices=True).tolist() == [0, 1, 2]
         assert selector.classes_.tolist() == ["a", "b", "c"]
 
-    def test_logits_in_the_order_of_classes_whatever_that_is(self, small):
+    def test_logits_are_in_the_order_of_classes(self, small):
         selector = selector_of(FixedNetClassifier(order=["c", "a", "b"])).fit(*small)
-        # Rows are in the order of classes_; class i by name looks at landmark i alone.
         best = selector.landmark_scores_per_class_.argmax(axis=1).tolist()
         assert selector.classes_.tolist() == ["c", "a", "b"]
         assert best == [2, 0, 1]
@@ -337,11 +342,11 @@ class TestEstimator:
         by_hand = np.abs(SMALL.unflatten(x[None] - b[:, None])[:, :, :, 0].sum(axis=(2, 3))).mean()
         assert selector.landmark_scores_per_class_[1, 0] == pytest.approx(by_hand, rel=1e-4)
 
-    def test_without_a_network_is_told_what_is_needed(self, small):
-        with pytest.raises(TypeError, match=r"LogisticRegression .*module_ .*torch.nn.Module"):
+    def test_estimator_without_a_network(self, small):
+        with pytest.raises(TypeError, match=r"LogisticRegression .*module_, a torch.nn.Module"):
             selector_of(LogisticRegression()).fit(*small)
 
-    def test_without_fit_is_refused(self, small):
+    def test_estimator_without_fit(self, small):
         with pytest.raises(ValueError, match="'estimator' parameter"):
             selector_of(nn.Linear(2, 2)).fit(*small)
 
@@ -354,7 +359,7 @@ class TestEstimator:
 
 class TestSymmetry:
     @pytest.mark.parametrize("k", [40, 41, 101, 0.5])
-    def test_from_40_on_partners_stay_together(self, faces, k):
+    def test_from_40_landmarks_on_partners_are_kept_together(self, faces, k):
         selector = IGLandmarkSelector(fast_temo(max_epochs=2), k=k, n_frames=4).fit(*faces)
         pairs = mesh.mirror_pairs()
         support = selector.get_landmark_support()
@@ -366,7 +371,7 @@ class TestSymmetry:
         assert scores.sum() == pytest.approx(1)
 
     @pytest.mark.parametrize(("k", "symmetric"), [(39, "auto"), (20, "auto"), (64, False)])
-    def test_below_40_or_where_not_wanted_the_best_are_kept_singly(self, faces, k, symmetric):
+    def test_below_40_landmarks_or_if_false_partners_are_kept_separately(self, faces, k, symmetric):
         selector = IGLandmarkSelector(
             fast_temo(max_epochs=2), k=k, n_frames=4, symmetric=symmetric
         ).fit(*faces)
@@ -375,7 +380,7 @@ class TestSymmetry:
         np.testing.assert_array_equal(support, selector.ranking_ <= k)
         assert not np.array_equal(support, support[pairs])
 
-    def test_may_be_asked_for_below_40(self, faces):
+    def test_true_keeps_partners_together_below_40_landmarks(self, faces):
         selector = IGLandmarkSelector(
             fast_temo(max_epochs=2), k=11, n_frames=4, symmetric=True
         ).fit(*faces)
@@ -383,11 +388,11 @@ class TestSymmetry:
         assert support.sum() == 11
         np.testing.assert_array_equal(support, support[mesh.mirror_pairs()])
 
-    def test_of_less_than_a_full_mesh_is_refused(self, small):
+    def test_true_needs_a_full_mesh(self, small):
         with pytest.raises(ValueError, match=r"468 landmarks, or 478 .*got 12"):
             selector_of(symmetric=True).fit(*small)
 
-    def test_temo_finds_the_mirror_in_what_was_selected(self, faces):
+    def test_temo_finds_mirror_pairs_among_selected_landmarks(self, faces):
         X, y = faces
         pipeline = make_pipeline(
             IGLandmarkSelector(fast_temo(max_epochs=2), k=64, n_frames=4),
@@ -400,7 +405,7 @@ class TestSymmetry:
 
 
 class TestInScikitLearn:
-    def test_before_an_svm_in_a_grid_search_over_k(self, small):
+    def test_grid_search_over_k_with_an_svm(self, small):
         X, y = small
         pipeline = make_pipeline(selector_of(), SVC())
         grid = GridSearchCV(
@@ -413,7 +418,7 @@ class TestInScikitLearn:
         assert grid.best_score_ > 0.8
         assert grid.best_estimator_[0].estimator_.max_epochs == 8
 
-    def test_under_one_vs_rest_each_class_has_landmarks_of_its_own(self, small):
+    def test_one_vs_rest_selects_landmarks_for_each_class(self, small):
         X, y = small
         pipeline = make_pipeline(selector_of(fast_temo(max_epochs=20), k=1), SVC())
         per_class = OneVsRestClassifier(pipeline).fit(X, y)
@@ -429,12 +434,12 @@ class TestInScikitLearn:
         assert copy.get_params()["k"] == 7
         assert copy.estimator.get_params() == selector.estimator.get_params()
 
-    def test_columns_that_do_not_divide_are_told(self, small):
+    def test_number_of_columns_that_is_no_multiple(self, small):
         X, y = small
         with pytest.raises(ValueError, match=r"X has 95 features.*4 \* 2 = 8"):
             selector_of().fit(X[:, :-1], y)
 
-    def test_other_columns_at_transform_are_told(self, small):
+    def test_another_number_of_columns_at_transform(self, small):
         X, y = small
         with pytest.raises(ValueError, match=r"95 features.*96"):
             selector_of().fit(X, y).transform(X[:, :-1])
@@ -442,7 +447,7 @@ class TestInScikitLearn:
 
 @pytest.fixture(scope="module")
 def truth():
-    """Clips whose moving landmarks are known, and a memory of the work on them."""
+    """A cached fit on synthetic clips, and the landmarks that move in them."""
     clips = make_expression_clips(n_clips=300, n_frames=16, random_state=1)
     X = LandmarkAligner().fit_transform(clips.data)
     with TemporaryDirectory() as folder:
@@ -454,55 +459,59 @@ def truth():
         yield fit, clips.moving.any(axis=0)
 
 
-def test_that_nothing_moves_is_told(small):
+def test_warns_if_no_landmark_moves(small):
     X, y = small
     still = np.tile(X[:1], (len(X), 1))
     layout = {"n_frames": SMALL.n_frames, "n_coords": SMALL.n_coords}
     selector = IGLandmarkSelector(k=4, random_state=0, **layout)
-    with pytest.warns(UserWarning, match="TEMOClassifier answers all 60 clips alike.* 4 of 12"):
+    with pytest.warns(
+        UserWarning, match="TEMOClassifier gives all 60 clips the same output.* 4 of 12"
+    ):
         selector.fit(still, y)
     assert selector.get_landmark_support().sum() == 4
 
 
-class NoNumber(torch.nn.Module):
+class NanNet(torch.nn.Module):
     def forward(self, x):
         return x[:, :3] * torch.nan
 
 
-class NoNumbers(ClassifierMixin, BaseEstimator):
+class NanClassifier(ClassifierMixin, BaseEstimator):
     def fit(self, X, y):
         self.classes_ = np.unique(y)
-        self.module_ = NoNumber()
+        self.module_ = NanNet()
         return self
 
 
-def test_a_network_without_numbers_is_told(small):
+def test_warns_if_the_network_returns_nan(small):
     X, y = small
     layout = {"n_frames": SMALL.n_frames, "n_coords": SMALL.n_coords}
-    selector = IGLandmarkSelector(NoNumbers(), k=4, random_state=0, **layout)
-    with pytest.warns(UserWarning, match="NoNumbers answers all 60 clips alike") as warned:
+    selector = IGLandmarkSelector(NanClassifier(), k=4, random_state=0, **layout)
+    with pytest.warns(
+        UserWarning, match="NanClassifier gives all 60 clips the same output"
+    ) as warned:
         selector.fit(X, y)
     texts = [str(warning.message) for warning in warned]
     assert not any("empty slice" in text or "invalid value" in text for text in texts)
 
 
 class TestTruth:
-    """On simulated expressions it is known which landmarks move."""
+    """Landmarks that are known to move in synthetic clips."""
 
-    def test_by_score_as_many_as_move_are_nearly_all_that_move(self, truth):
+    def test_the_highest_scores_are_those_of_moving_landmarks(self, truth):
         fit, moving = truth
         selector = fit(redundancy=None)
         assert moving[selector.ranking_ <= moving.sum()].sum() / moving.sum() >= 0.9
 
     @pytest.mark.parametrize("redundancy", [None, "avoid"])
-    def test_twice_as_many_are_all_that_move(self, truth, redundancy):
+    def test_all_moving_landmarks_are_among_twice_as_many(self, truth, redundancy):
         fit, moving = truth
         k = min(2 * moving.sum(), len(moving))
         ranking = fit(redundancy=redundancy).ranking_
         assert moving[ranking <= k].sum() / moving.sum() >= 0.99
 
     @pytest.mark.parametrize(("redundancy", "most"), [(None, 0.1), ("avoid", 0.25)])
-    def test_the_last_hardly_move(self, truth, redundancy, most):
+    def test_the_last_landmarks_hardly_move(self, truth, redundancy, most):
         fit, moving = truth
         last = fit(redundancy=redundancy).ranking_ > len(moving) - moving.sum()
         assert last.sum() == moving.sum()
@@ -515,7 +524,7 @@ class TestTruth:
         assert moving[selector.get_landmark_support()].mean() >= 0.9
         assert selector.completeness_gap_ <= 1e-3
 
-    def test_of_a_quarter_as_many_all_but_a_few_move(self, truth):
+    def test_a_small_selection_moves(self, truth):
         fit, moving = truth
         kept = fit(k=int(moving.sum()) // 4).get_landmark_support()
         assert moving[kept].mean() >= 0.95
@@ -523,7 +532,7 @@ class TestTruth:
 
 @pytest.fixture(scope="module")
 def twins(small):
-    """Landmarks 3, 6 and 10 are copies of the ones that move."""
+    """Clips in which landmarks 3, 6 and 10 are copies of those that move."""
     X, y = small
     clips = SMALL.unflatten(X).copy()
     clips[:, :, [3, 6, 10]] = clips[:, :, [2, 5, 9]]
@@ -531,17 +540,17 @@ def twins(small):
 
 
 class TestRedundancy:
-    def test_copies_are_not_chosen_before_all_else(self, twins):
+    def test_only_one_of_two_copies_is_selected(self, twins):
         selector = selector_of(fast_temo(max_epochs=20), k=3).fit(*twins)
         kept = selector.get_landmark_support(indices=True).tolist()
         assert [{2: 0, 3: 0, 5: 1, 6: 1, 9: 2, 10: 2}[landmark] for landmark in kept] == [0, 1, 2]
 
-    def test_by_score_alone_copies_are_as_good_as_any(self, twins):
+    def test_without_redundancy_both_copies_are_selected(self, twins):
         selector = selector_of(fast_temo(max_epochs=20), k=6, redundancy=None).fit(*twins)
         assert selector.get_landmark_support(indices=True).tolist() == [2, 3, 5, 6, 9, 10]
 
-    def test_what_the_network_leaves_out_does_not_count(self, small):
-        # Depth: T-EMO gives it no weight, so what it says about the classes must not be looked at.
+    def test_coordinates_that_the_network_ignores_are_ignored(self, small):
+        # T-EMO gives depth no weight, so its relation to the classes must not count.
         X, y = small
         deep = LandmarkLayout(4, 12, 3)
         clips = np.zeros((len(X), *deep.shape), dtype=np.float32)
@@ -553,17 +562,15 @@ class TestRedundancy:
             flat.ranking_, selector_of(n_coords=3).fit(deep.flatten(clips), y).ranking_
         )
 
-    def test_many_clips_are_a_sample_of_them(self, small, monkeypatch):
-        from sklearn_temo.selection import _evidence
-
-        selector = selector_of(fast_temo(max_epochs=20), k=3)
-        expected = selector.fit(*small).get_landmark_support(indices=True)
-        monkeypatch.setattr(_evidence, "_MOST_CLIPS", len(small[0]) // 2)
-        assert selector.fit(*small).get_landmark_support(indices=True).tolist() == expected.tolist()
+    def test_many_clips(self, small):
+        X, y = small
+        X, y = np.tile(X, (20, 1)), np.tile(y, 20)
+        selector = selector_of(fast_temo(max_epochs=3), k=3).fit(X, y)
+        assert selector.get_landmark_support(indices=True).tolist() == [2, 5, 9]
 
 
 class TestRounds:
-    def test_each_round_trains_on_what_the_last_one_left(self, small):
+    def test_each_round_trains_on_the_remaining_landmarks(self, small):
         selector = selector_of(k=3, step=[8, 5]).fit(*small)
         assert selector.n_landmarks_in_rounds_ == [12, 8, 5]
         assert selector.estimator_.layout_.n_landmarks == 5
@@ -572,7 +579,7 @@ class TestRounds:
             selector.get_landmark_support(indices=True)
         )
 
-    def test_rounds_are_selectors_in_a_row(self, small):
+    def test_rounds_equal_selectors_in_a_row(self, small):
         X, y = small
         first = selector_of(k=6).fit(X, y)
         second = selector_of(k=3).fit(first.transform(X), y)
@@ -583,11 +590,11 @@ class TestRounds:
             both.landmark_scores_[first.get_landmark_support()], second.landmark_scores_
         )
 
-    def test_a_step_is_read_as_in_rfe(self, small):
+    def test_step_as_in_rfe(self, small):
         assert selector_of(k=3, step=4).fit(*small).n_landmarks_in_rounds_ == [12, 8, 4]
         assert selector_of(k=3, step=0.25).fit(*small).n_landmarks_in_rounds_ == [12, 9, 6]
 
-    def test_pairs_stay_together_from_round_to_round(self, faces):
+    def test_partners_are_kept_together_in_all_rounds(self, faces):
         selector = selector_of(k=41, step=[128], n_frames=4, n_coords=3).fit(*faces)
         kept = selector.get_landmark_support()
         pairs = mesh.mirror_pairs()
@@ -595,24 +602,144 @@ class TestRounds:
         np.testing.assert_array_equal(kept, kept[pairs])
         np.testing.assert_array_equal(selector.landmark_scores_, selector.landmark_scores_[pairs])
 
-    def test_baselines_of_ones_own_lose_the_same_columns(self, small):
+    def test_an_array_of_baselines(self, small):
         X, y = small
         selector = selector_of(k=3, step=[6], baselines=X[:2]).fit(X, y)
         np.testing.assert_array_equal(selector.baselines_, X[:2])
 
-    def test_every_round_is_reported(self, small):
+    def test_callbacks_receive_every_round(self, small):
         recorder = Recorder()
         selector_of(k=3, step=[8, 5]).set_callbacks(recorder).fit(*small)
         trainings = [task for task in recorder.ended if task == ("IGLandmarkSelector", "train")]
         assert len(trainings) == 3
 
-    def test_an_impossible_step_is_told_before_training(self, small):
+    def test_an_invalid_step(self, small):
         with pytest.raises(ValueError, match="step must be"):
             selector_of(step=[5, 8]).fit(*small)
 
 
-def test_a_pipeline_as_estimator_is_refused_before_it_is_trained(aligned):
+def test_a_pipeline_as_estimator_is_an_error(aligned):
     X, y = aligned
     selector = IGLandmarkSelector(make_pipeline(StandardScaler(), TEMOClassifier()), n_frames=4)
     with pytest.raises(TypeError, match="before the selector"):
         selector.fit(X, y)
+
+
+class TestLayout:
+    def test_is_inferred_from_a_full_mesh_and_attached_to_the_result(self, faces):
+        X, y = faces
+        selector = IGLandmarkSelector(fast_temo(max_epochs=2), k=64).fit(X, y)
+        assert selector.layout_ == LandmarkLayout(4, 468, 3)
+        assert selector.estimator_.n_frames == 4
+        kept = selector.transform(X)
+        assert kept.layout == LandmarkLayout(4, 64, 3)
+        # The next step needs no n_frames.
+        second = IGLandmarkSelector(fast_temo(max_epochs=2), k=8).fit(kept, y)
+        assert second.layout_ == kept.layout
+        assert second.transform(kept).layout == LandmarkLayout(4, 8, 3)
+        assert second.transform(np.asarray(kept)).layout == LandmarkLayout(4, 8, 3)
+
+    def test_is_read_from_column_names(self, small):
+        import pandas as pd
+
+        X, y = small
+        frame = pd.DataFrame(X, columns=SMALL.feature_names())
+        first = selector_of(k=6, n_frames=None).set_output(transform="pandas").fit(frame, y)
+        kept = first.transform(frame)
+        assert isinstance(kept, pd.DataFrame)
+        second = selector_of(k=3, n_frames=None).fit(kept, y)
+        assert second.layout_ == LandmarkLayout(4, 6, 2)
+        assert second.get_feature_names_out().tolist() == [
+            name
+            for name, is_kept in zip(kept.columns, second.get_support(), strict=True)
+            if is_kept
+        ]
+
+    def test_unknown_number_of_frames(self, small):
+        with pytest.raises(ValueError, match="n_frames is not known"):
+            selector_of(n_frames=None).fit(*small)
+
+    def test_another_attached_layout_is_an_error(self, small):
+        X, y = small
+        other = LandmarkLayout(2, 24, 2).attach(X)
+        with pytest.raises(ValueError, match=r"n_frames=4 .*2 frames of 24 landmarks"):
+            selector_of().fit(other, y)
+        with pytest.raises(ValueError, match=r"n_frames=4 .*2 frames of 24 landmarks"):
+            selector_of().fit(X, y).transform(other)
+
+
+class RidgeNetClassifier(ClassifierMixin, BaseEstimator):
+    """A linear net, fitted to class indicators by weighted ridge regression."""
+
+    def fit(self, X, y, sample_weight=None):
+        self.classes_, target = np.unique(y, return_inverse=True)
+        weight = np.ones(len(X)) if sample_weight is None else sample_weight
+        X, indicators = X.astype(float), np.eye(len(self.classes_))[target]
+        coef = np.linalg.solve((weight * X.T) @ X + np.eye(X.shape[1]), (weight * X.T) @ indicators)
+        self.module_ = nn.Linear(*coef.shape, bias=False, dtype=torch.float64)
+        with torch.no_grad():
+            self.module_.weight.copy_(torch.as_tensor(coef.T))
+        return self
+
+
+class TestSampleWeight:
+    @pytest.mark.parametrize("step", [None, [8, 5]])
+    def test_integer_weights_equal_repetitions(self, small, step):
+        X, y = small
+        weight = np.random.default_rng(0).integers(0, 4, len(X))
+        selector = selector_of(RidgeNetClassifier(), k=3, step=step)
+        weighted = clone(selector).fit(X, y, sample_weight=weight)
+        repeated = clone(selector).fit(np.repeat(X, weight, axis=0), np.repeat(y, weight))
+        for name in ("baselines_", "landmark_scores_per_class_", "landmark_scores_"):
+            np.testing.assert_allclose(
+                getattr(weighted, name), getattr(repeated, name), rtol=1e-5, atol=1e-6
+            )
+        np.testing.assert_array_equal(weighted.ranking_, repeated.ranking_)
+        plain = clone(selector).fit(X, y)
+        assert not np.allclose(weighted.landmark_scores_, plain.landmark_scores_, rtol=1e-3)
+        ones = clone(selector).fit(X, y, sample_weight=np.ones(len(X)))
+        np.testing.assert_array_equal(ones.landmark_scores_, plain.landmark_scores_)
+
+    def test_weights_count_without_the_network_too(self, small):
+        X, y = small
+        weight = np.where(X[:, 0] > 0, 3.0, 1.0)
+
+        class Unweighted(RidgeNetClassifier):
+            def fit(self, X, y, sample_weight=None):
+                return super().fit(X, y)
+
+        scores = [
+            selector_of(Unweighted(), baselines="zero").fit(X, y, w).landmark_scores_per_class_
+            for w in (None, weight)
+        ]
+        assert not np.allclose(*scores, rtol=1e-3)
+
+    def test_network_that_does_not_accept_weights(self, small):
+        X, y = small
+        with pytest.raises(TypeError, match=r"FixedNetClassifier.fit does not accept"):
+            selector_of(FixedNetClassifier()).fit(X, y, sample_weight=np.ones(len(X)))
+
+    def test_invalid_weights(self, small):
+        X, y = small
+        with pytest.raises(ValueError, match="sample_weight"):
+            selector_of(RidgeNetClassifier()).fit(X, y, sample_weight=[1.0, 2.0])
+
+    def test_metadata_routing(self, small):
+        X, y = small
+        weight = np.random.default_rng(0).uniform(size=len(X))
+        expected = selector_of(RidgeNetClassifier()).fit(X, y, sample_weight=weight)
+        with config_context(enable_metadata_routing=True):
+            pipeline = make_pipeline(
+                selector_of(RidgeNetClassifier()).set_fit_request(sample_weight=True),
+                SVC().set_fit_request(sample_weight=False),
+            ).fit(X, y, sample_weight=weight)
+        np.testing.assert_array_equal(pipeline[0].landmark_scores_, expected.landmark_scores_)
+
+    def test_is_part_of_the_key_of_cache_entries(self, small, tmp_path):
+        X, y = small
+        weight = np.random.default_rng(0).uniform(size=len(X))
+        cached = selector_of(RidgeNetClassifier(), memory=tmp_path)
+        first, second = (clone(cached).fit(X, y, sample_weight=w) for w in (None, weight))
+        plain = selector_of(RidgeNetClassifier()).fit(X, y, sample_weight=weight)
+        np.testing.assert_array_equal(second.landmark_scores_, plain.landmark_scores_)
+        assert np.any(first.landmark_scores_ != second.landmark_scores_)

@@ -1,7 +1,6 @@
-"""What the selector's memory finds again, and what it must not."""
+"""The cache of the selector."""
 
 import os
-import pickle
 import subprocess
 import sys
 import textwrap
@@ -17,19 +16,13 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from skorch import NeuralNetClassifier
 
-from sklearn_temo import (
-    FaceLandmarkTransformer,
-    IGLandmarkSelector,
-    TEMOClassifier,
-    make_temo_pipeline,
-)
-from sklearn_temo.selection import _memory
+from sklearn_temo import IGLandmarkSelector, TEMOClassifier, make_temo_pipeline
 
 N_FITS = "SKLEARN_TEMO_TEST_FITS"
 
 
 class Counted(TEMOClassifier):
-    """Leaves a file for each fit, whatever process it is in."""
+    """Writes a file for each fit, in whatever process."""
 
     def fit(self, X, y):
         folder = os.environ[N_FITS]
@@ -62,7 +55,9 @@ def assert_same(one, other):
         assert torch.equal(a, b)
 
 
-def test_another_k_is_found_and_equals_a_fit_without_memory(tmp_path, n_fits, aligned):
+def test_fits_that_differ_in_k_share_an_entry_and_equal_fits_without_memory(
+    tmp_path, n_fits, aligned
+):
     for k, symmetric, redundancy in [
         (64, "auto", "avoid"),
         (16, "auto", None),
@@ -93,7 +88,7 @@ def test_another_k_is_found_and_equals_a_fit_without_memory(tmp_path, n_fits, al
         {"estimator__randomized": True},
     ],
 )
-def test_whatever_else_changes_is_new_work(tmp_path, n_fits, aligned, change):
+def test_other_parameters_have_other_entries(tmp_path, n_fits, aligned, change):
     selector(tmp_path).fit(*aligned)
     changed = selector(tmp_path).set_params(**change).fit(*aligned)
     assert n_fits() == 2
@@ -101,7 +96,7 @@ def test_whatever_else_changes_is_new_work(tmp_path, n_fits, aligned, change):
     assert_same(changed, plain)
 
 
-def test_rounds_are_found_one_by_one(tmp_path, n_fits, aligned):
+def test_each_round_has_its_own_entry(tmp_path, n_fits, aligned):
     for k, n_rounds, n_trained in [(64, 3, 3), (16, 3, 3), (100, 3, 3), (10, 3, 3)]:
         found = selector(tmp_path, k=k, step=[234, 128]).fit(*aligned)
         assert len(found.n_landmarks_in_rounds_) == n_rounds
@@ -110,7 +105,7 @@ def test_rounds_are_found_one_by_one(tmp_path, n_fits, aligned):
     assert_same(found, plain.set_params(k=10, step=[234, 128]).fit(*aligned))
 
 
-def test_data_are_told_by_every_number_and_label(tmp_path, n_fits, aligned):
+def test_entries_depend_on_the_content_of_the_data(tmp_path, n_fits, aligned):
     X, y = aligned
     selector(tmp_path).fit(X, y)
     touched = X.copy()
@@ -124,7 +119,7 @@ def test_data_are_told_by_every_number_and_label(tmp_path, n_fits, aligned):
     assert n_fits() == 3
     selector(tmp_path).fit(X[::-1], y[::-1])
     assert n_fits() == 4
-    # Not what holds the numbers, but the numbers.
+    # Memory maps and lists of the same numbers share the entry.
     mapped = np.memmap(tmp_path / "X", dtype=np.float32, mode="w+", shape=X.shape)
     mapped[:] = X
     selector(tmp_path).fit(mapped, y)
@@ -140,18 +135,18 @@ def test_a_search_over_k_trains_once_a_fold_in_two_processes(tmp_path, n_fits, a
             pipe, grid, cv=StratifiedKFold(3), n_jobs=2, refit=False, error_score="raise"
         ).fit(*aligned)
 
-    remembered = search(tmp_path / "memory")
-    # Both processes may begin with the same fold.
+    cached = search(tmp_path / "memory")
+    # Both processes may start with the same fold.
     assert 3 <= n_fits() <= 6
     n_before = n_fits()
     plain = search(None)
     assert n_fits() == n_before + 12
     np.testing.assert_array_equal(
-        remembered.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"]
+        cached.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"]
     )
 
 
-def test_another_process_finds_it(tmp_path, aligned):
+def test_another_process_loads_the_entry(tmp_path, aligned):
     np.savez(tmp_path / "data.npz", X=aligned[0], y=aligned[1])
     code = f"""
     import numpy as np
@@ -178,7 +173,7 @@ def test_another_process_finds_it(tmp_path, aligned):
     assert printed[0] == printed[1]
 
 
-def test_a_damaged_entry_is_done_again(tmp_path, n_fits, aligned, caplog):
+def test_a_truncated_entry_is_computed_again(tmp_path, n_fits, aligned, caplog):
     first = selector(tmp_path).fit(*aligned)
     (entry,) = (tmp_path / "memory").rglob("output.pkl")
     entry.write_bytes(entry.read_bytes()[:1000])
@@ -188,14 +183,14 @@ def test_a_damaged_entry_is_done_again(tmp_path, n_fits, aligned, caplog):
     assert_same(first, again)
 
 
-def test_warnings_of_the_integral_come_again(tmp_path, n_fits, aligned):
+def test_convergence_warnings_are_repeated(tmp_path, n_fits, aligned):
     for _ in range(2):
         with pytest.warns(ConvergenceWarning, match="of 420 pairs"):
             selector(tmp_path, n_steps=1, tol=1e-9).fit(*aligned)
     assert n_fits() == 1
 
 
-def test_without_random_state_each_fit_is_another_and_one_is_told(tmp_path, n_fits, aligned):
+def test_without_random_state_nothing_is_cached_and_a_warning_says_so(tmp_path, n_fits, aligned):
     for _ in range(2):
         with pytest.warns(UserWarning, match="random_state"):
             selector(tmp_path, random_state=None).fit(*aligned)
@@ -203,54 +198,14 @@ def test_without_random_state_each_fit_is_another_and_one_is_told(tmp_path, n_fi
     assert n_fits() == 2
 
 
-def test_a_network_with_a_seed_of_its_own_needs_no_other(tmp_path, n_fits, aligned):
+def test_a_network_with_a_seed_is_cached_whatever_the_seed_of_the_selector(
+    tmp_path, n_fits, aligned
+):
     seeded = Counted(max_epochs=2, hidden_size=8, random_state=3)
     for _ in range(2):
         selector(tmp_path, seeded, random_state=None).fit(*aligned)
     selector(tmp_path, seeded, random_state=7).fit(*aligned)
     assert n_fits() == 1
-
-
-def test_other_code_of_the_estimator_is_new_work(tmp_path, aligned, monkeypatch):
-    # As if the files had been there before Python was.
-    monkeypatch.setattr(_memory, "_STARTED", np.inf)
-    folder = tmp_path / "code"
-    folder.mkdir()
-    monkeypatch.syspath_prepend(folder)
-    code = (
-        "from sklearn_temo import TEMOClassifier\n\n\nclass Own(TEMOClassifier):\n    factor = {}\n"
-    )
-    code += "    def fit(self, X, y):\n        return super().fit(self.factor * X, y)\n"
-    scores = []
-    for i, factor in enumerate((1, 3)):
-        (folder / "own_network.py").write_text(code.format(factor))
-        os.utime(folder / "own_network.py", (i, i))
-        sys.modules.pop("own_network", None)
-        from own_network import Own
-
-        own = Own(max_epochs=2, hidden_size=8)
-        scores.append(selector(tmp_path, own).fit(*aligned).landmark_scores_)
-    assert np.any(scores[0] != scores[1])
-
-
-def test_code_that_is_changed_while_python_runs_is_not_remembered(tmp_path, aligned, monkeypatch):
-    monkeypatch.syspath_prepend(tmp_path)
-    file = tmp_path / "edited_network.py"
-    file.write_text("from sklearn_temo import TEMOClassifier\n\n\nclass Own(TEMOClassifier): ...\n")
-    os.utime(file, (1, 1))
-    from edited_network import Own
-
-    own = Own(max_epochs=1, hidden_size=8)
-    monkeypatch.setattr(_memory, "_STARTED", os.stat(file).st_ctime)
-    selector(tmp_path, own).fit(*aligned)
-    # Another file in its place, which was written long ago.
-    other = tmp_path / "other.py"
-    while not other.exists() or other.stat().st_ctime <= _memory._STARTED:
-        other.write_text(file.read_text())
-    os.utime(other, (1, 1))
-    other.replace(file)
-    with pytest.warns(UserWarning, match=r"edited_network.py was changed"):
-        selector(tmp_path, own).fit(*aligned)
 
 
 class Net(torch.nn.Module):
@@ -275,7 +230,7 @@ def skorch_net(module):
     )
 
 
-def test_a_skorch_net_is_remembered(tmp_path, aligned, monkeypatch):
+def test_a_skorch_net_is_cached(tmp_path, aligned, monkeypatch):
     monkeypatch.setattr(Net, "n_forwards", 0)
     codes = np.unique(aligned[1], return_inverse=True)[1]
     first = selector(tmp_path, skorch_net(Net), k=8).fit(aligned[0], codes)
@@ -283,7 +238,6 @@ def test_a_skorch_net_is_remembered(tmp_path, aligned, monkeypatch):
     again = selector(tmp_path, skorch_net(Net), k=16).fit(aligned[0], codes)
     assert Net.n_forwards == n_before > 0
     np.testing.assert_array_equal(first.landmark_scores_, again.landmark_scores_)
-    # The landmarks of a smaller k are the first of those of a larger one.
     chosen = first.ranking_ <= 8
     np.testing.assert_array_equal(again.ranking_[chosen], first.ranking_[chosen])
 
@@ -295,8 +249,8 @@ class Interrupted(Net):
         return super().forward(x)
 
 
-def test_a_skorch_net_that_was_interrupted_is_not_remembered(tmp_path, aligned, monkeypatch):
-    """Skorch itself goes on as if it had been told to stop early."""
+def test_an_interrupted_skorch_net_is_not_cached(tmp_path, aligned, monkeypatch):
+    """skorch itself treats Ctrl-C as a request to stop early."""
     X, y = aligned[0], np.unique(aligned[1], return_inverse=True)[1]
     monkeypatch.setattr(Net, "n_forwards", 0)
     net = skorch_net(Interrupted).set_params(max_epochs=9, batch_size=50)
@@ -307,39 +261,13 @@ def test_a_skorch_net_that_was_interrupted_is_not_remembered(tmp_path, aligned, 
     assert len(found.estimator_.history) == 9
 
 
-def test_an_entry_that_is_something_else_is_done_again(tmp_path, n_fits, aligned):
-    first = selector(tmp_path).fit(*aligned)
-    (entry,) = (tmp_path / "memory").rglob("output.pkl")
-    joblib.dump({"x": 1}, entry)
-    for _ in range(2):
-        assert_same(selector(tmp_path).fit(*aligned), first)
-    assert n_fits() == 2
-
-
-def test_a_memory_that_cannot_be_used_is_named(tmp_path, aligned):
-    file = tmp_path / "file"
-    file.write_text("")
-    with pytest.raises(OSError, match=r"memory=.*file.* cannot be used .* folder"):
-        selector(tmp_path, memory=file).fit(*aligned)
-
-
-def test_a_tilde_is_the_home_of_the_user(tmp_path, n_fits, aligned, monkeypatch):
+def test_a_tilde_is_the_home_directory(tmp_path, n_fits, aligned, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    selector(tmp_path, memory="~/kept").fit(*aligned)
-    assert n_fits() == len(list((tmp_path / "kept").rglob("output.pkl"))) == 1
+    selector(tmp_path, memory="~/cache").fit(*aligned)
+    assert n_fits() == len(list((tmp_path / "cache").rglob("output.pkl"))) == 1
 
 
-def test_errors_of_the_work_stay_what_they_are(tmp_path, aligned):
-    with pytest.raises(FileNotFoundError, match=r"^the net's own$"):
-        selector(tmp_path, Failing()).fit(*aligned)
-
-
-class Failing(TEMOClassifier):
-    def fit(self, X, y):
-        raise FileNotFoundError("the net's own")
-
-
-def test_messages_hold_no_data(tmp_path, aligned):
+def test_warnings_contain_no_data(tmp_path, aligned):
     own = skorch_net(Net).set_params(callbacks=[("named", lambda: 1)])
     with pytest.warns(UserWarning, match="memory is not used") as caught, suppress(Exception):
         selector(tmp_path, own).fit(aligned[0], np.unique(aligned[1], return_inverse=True)[1])
@@ -347,13 +275,13 @@ def test_messages_hold_no_data(tmp_path, aligned):
     assert caught[0].filename == __file__
 
 
-def test_a_module_that_was_made_before_is_not_remembered(tmp_path, aligned):
+def test_an_initialised_module_is_not_cached(tmp_path, aligned):
     codes = np.unique(aligned[1], return_inverse=True)[1]
-    with pytest.warns(UserWarning, match="pass the module's class"):
+    with pytest.warns(UserWarning, match="pass a class of torch modules"):
         selector(tmp_path, skorch_net(Net()), k=8).fit(aligned[0], codes)
 
 
-def test_what_cannot_be_told_apart_is_not_remembered(tmp_path, aligned):
+def test_a_local_class_is_not_cached(tmp_path, aligned):
     class Local(TEMOClassifier):
         pass
 
@@ -370,19 +298,19 @@ def test_a_joblib_memory_may_be_passed(tmp_path, n_fits, aligned):
         selector(tmp_path, memory=3).fit(*aligned)
 
 
-def test_nothing_is_written_without_a_place(tmp_path, aligned, monkeypatch):
+def test_without_memory_nothing_is_written(tmp_path, aligned, monkeypatch):
     monkeypatch.chdir(tmp_path)
     temo = TEMOClassifier(max_epochs=1, hidden_size=8)
     selector(tmp_path, temo, memory=None).fit(*aligned)
     assert not list(tmp_path.iterdir())
 
 
-def test_the_pipeline_passes_it_on(tmp_path):
+def test_the_pipeline_passes_memory_to_the_selector(tmp_path):
     assert make_temo_pipeline(memory=tmp_path).named_steps["select"].memory == tmp_path
 
 
 class Interrupt:
-    """Callback that raises when the first block of the attribution is done."""
+    """Callback that raises KeyboardInterrupt after the first block of the attribution."""
 
     max_propagation_depth = None
 
@@ -409,29 +337,19 @@ def _frames():
         frame = frame.f_back
 
 
-def test_an_interrupt_leaves_nothing_half_done(tmp_path, n_fits, aligned):
+def test_an_interrupt_restores_the_module_and_caches_nothing(tmp_path, n_fits, aligned):
     X, y = aligned
     interrupted = selector(tmp_path).set_callbacks(callback := Interrupt())
     with pytest.raises(KeyboardInterrupt) as caught:
         interrupted.fit(X, y)
-    # The traceback still holds every frame: the module is itself again all the same.
+    # The traceback still holds all frames.
     assert caught.tb is not None
     assert all(p.requires_grad for p in callback.module.parameters())
-    assert not hasattr(interrupted, "n_features_in_")
     assert not interrupted.__sklearn_is_fitted__()
     assert not list((tmp_path / "memory").rglob("output.pkl"))
 
-    fitted = selector(tmp_path).fit(X, y)
-    before = pickle.dumps(fitted.landmark_scores_)
-    fitted.set_callbacks(Interrupt())
-    with pytest.raises(KeyboardInterrupt):
-        fitted.fit(X[:, : 4 * 300 * 3], y)
-    assert fitted.n_features_in_ == X.shape[1]
-    assert pickle.dumps(fitted.landmark_scores_) == before
-    assert fitted.transform(X).shape[1] == 64 * 4 * 3
 
-
-def test_blocks_are_reported(tmp_path, n_fits, aligned, make_task_recorder, capsys):
+def test_callbacks_and_verbose_report_blocks(tmp_path, n_fits, aligned, make_task_recorder, capsys):
     recorder = make_task_recorder()
     selector(tmp_path, batch_size=80, n_steps=8, verbose=1).set_callbacks(recorder).fit(*aligned)
     # 84 clips in blocks of 80 / 8, five baselines.
@@ -439,13 +357,9 @@ def test_blocks_are_reported(tmp_path, n_fits, aligned, make_task_recorder, caps
     assert "420 of 420 pairs" in capsys.readouterr().out
 
 
-def test_a_memory_without_a_name_is_refused_before_anything_is_done(
-    tmp_path, n_fits, aligned, monkeypatch
-):
+def test_an_empty_path_is_an_error_before_training(tmp_path, n_fits, aligned, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match='memory="" names no folder: pass None'):
         selector(tmp_path).set_params(memory="").fit(*aligned)
-    with pytest.raises(ValueError, match='memory="" names no folder: pass None'):
-        FaceLandmarkTransformer(memory="").transform([np.zeros((2, 8, 8, 3), dtype=np.uint8)])
     assert n_fits() == 0
     assert [path.name for path in tmp_path.iterdir()] == ["fits"]

@@ -1,21 +1,13 @@
 """Integrated Gradients of whole data sets against several baselines."""
 
-from __future__ import annotations
+import lazy_loader as lazy
 
-from importlib import import_module
-from typing import Any
-
-_HOMES = {
-    "integrated_gradients": "._integrated_gradients",
-    "landmark_relevance": "._relevance",
-    "LandmarkRelevance": "._relevance",
-    "make_baselines": "._baselines",
-}
-
-__all__ = list(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name], __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# Imported at first use, since torch takes seconds to import.
+__getattr__, __dir__, __all__ = lazy.attach(
+    __name__,
+    submod_attrs={
+        "_baselines": ["make_baselines"],
+        "_integrated_gradients": ["integrated_gradients"],
+        "_relevance": ["LandmarkRelevance", "landmark_relevance"],
+    },
+)

@@ -1,23 +1,26 @@
-"""Where the paths of the integral begin."""
+"""Baseline selection."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import pairwise_distances
 from sklearn.utils import check_random_state, check_X_y
+from sklearn.utils.validation import _check_sample_weight
 
 KINDS = ("typical", "mean", "zero", "random")
 
 
 def make_baselines(
     X: Any,
-    y: ArrayLike,
+    y: Any,
     *,
     kind: str = "typical",
     n_baselines: int = 5,
+    sample_weight: ArrayLike | None = None,
     random_state: int | np.random.RandomState | None = None,
 ) -> NDArray:
     """Choose baselines from samples.
@@ -27,55 +30,83 @@ def make_baselines(
     X : array-like of shape (n_samples, n_features)
         Samples.
     y : array-like of shape (n_samples,)
-        Their classes.
+        Class of each sample.
     kind : {"typical", "mean", "zero", "random"}, default="typical"
-        - "typical": medoids of the classes in turn, in the order of the classes: the sample of a
-          class that is nearest to all others of it; in a further round, the one that most reduces
-          what is left of the distances.
-        - "random": samples, drawn without replacement.
-        - "mean": the mean of all samples, one baseline.
-        - "zero": zeros, one baseline.
+        - "typical": medoids of each class, one class after the other in sorted order. The first
+          medoid of a class is the sample with the smallest sum of distances to the samples of its
+          class; each further one is the sample that reduces most the sum of the distances to the
+          nearest medoid (the BUILD step of k-medoids [1]_).
+        - "random": samples drawn without replacement, with probabilities proportional to
+          `sample_weight`.
+        - "mean": the mean of all samples, a single baseline.
+        - "zero": zeros, a single baseline.
     n_baselines : int, default=5
-        How many, at most the number of samples; "mean" and "zero" are always one.
+        Number of baselines, at most the number of samples. Ignored by "mean" and "zero".
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the samples in distances, means and random draws. A sample of weight 0 is left
+        out. None gives all samples the weight 1.
     random_state : int, RandomState instance or None, default=None
-        Of "random".
+        Used by "random".
 
     Returns
     -------
     ndarray of shape (n_baselines, n_features)
+        Baselines, in the dtype of `X` if that is float32 or float64.
+
+    References
+    ----------
+    .. [1] Kaufman, L., Rousseeuw, P. J. (1990). Finding Groups in Data. Wiley.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_temo.attribution import make_baselines
+    >>> X = np.array([[0.0], [1.0], [5.0], [7.0], [8.0], [12.0]])
+    >>> make_baselines(X, [0, 0, 0, 1, 1, 1], n_baselines=2)
+    array([[1.],
+           [8.]])
     """
     X, y = check_X_y(X, y, dtype=[np.float32, np.float64])
     if n_baselines < 1:
         raise ValueError(f"n_baselines must be at least 1, got {n_baselines}.")
+    weight = None
+    if sample_weight is not None:
+        weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+        used = weight > 0
+        X, y, weight = X[used], y[used], weight[used]
+    n_baselines = min(n_baselines, len(X))
+    if kind == "typical":
+        return X[_typical_samples(X, y, weight, n_baselines)]
+    if kind == "random":
+        p = None if weight is None else weight / weight.sum(dtype=np.float64)
+        rng = check_random_state(random_state)
+        return X[rng.choice(len(X), n_baselines, replace=False, p=p)]
+    if kind == "mean":
+        # Summed in double precision: rounding errors of long float32 sums are large.
+        double = None if weight is None else weight.astype(np.float64)
+        return np.average(X.astype(np.float64), axis=0, weights=double)[None].astype(X.dtype)
     if kind == "zero":
         return np.zeros((1, X.shape[1]), dtype=X.dtype)
-    if kind == "mean":
-        return X.mean(axis=0, keepdims=True, dtype=np.float64).astype(X.dtype)
-    n_baselines = min(n_baselines, len(X))
-    if kind == "random":
-        rng = check_random_state(random_state)
-        return X[rng.choice(len(X), n_baselines, replace=False)]
-    if kind == "typical":
-        return X[_typical_samples(X, y, n_baselines)]
     raise ValueError(f"kind must be one of {KINDS}, got {kind!r}.")
 
 
-def _typical_samples(X, y, n_baselines):
-    """Indices of the classes' medoids, one class after the other."""
-    queues = [_medoids(X, np.flatnonzero(y == c), n_baselines) for c in np.unique(y)]
+def _typical_samples(X: NDArray, y: NDArray, weight: NDArray | None, n_baselines: int) -> list[int]:
+    """Indices of the medoids of the classes, one class after the other."""
+    queues = [_medoids(X, np.flatnonzero(y == c), weight) for c in np.unique(y)]
     chosen: list[int] = []
     while len(chosen) < n_baselines:
         chosen += [medoid for queue in queues if (medoid := next(queue, None)) is not None]
     return chosen[:n_baselines]
 
 
-def _medoids(X, members, n_most):
-    """The greedy start of k-medoids (PAM's BUILD), one sample after the other."""
+def _medoids(X: NDArray, members: NDArray, weight: NDArray | None) -> Iterator[int]:
+    """Medoids of some samples, in the order in which the BUILD step of k-medoids adds them."""
     distance = pairwise_distances(X[members])
     nearest = np.full(len(members), np.inf)
     free = np.ones(len(members), dtype=bool)
-    for _ in range(min(n_most, len(members))):
-        cost = np.minimum(distance, nearest[:, None]).sum(axis=0)
+    while free.any():
+        left = np.minimum(distance, nearest[:, None])
+        cost = (left if weight is None else weight[members, None] * left).sum(axis=0)
         cost[~free] = np.inf
         best = int(cost.argmin())
         free[best] = False

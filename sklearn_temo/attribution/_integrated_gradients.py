@@ -2,16 +2,87 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import mmap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from numbers import Integral, Real
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import nn
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_scalar
+from torch import Tensor, nn
 
-from ._blocks import as_rows, attribution_blocks, dtype_of
-from ._gaps import warn_of_gaps
-from ._progress import reported
+from .._progress import Progress
+from .._warnings import warn_user
+from ._path import SplitNetwork, device_of, frozen
+
+# Attributions are made in pieces of 2 MB of float32: they stay in the cache of a core, and malloc
+# reuses their memory, where larger arrays come fresh from the system, page by page.
+_PIECE_SIZE = 2**19
+# A difference of outputs below this share of the outputs themselves is taken for zero.
+_SMALL_DIFFERENCE = 0.01
+
+
+@dataclass(frozen=True)
+class IntegrationSettings:
+    """Settings of the numerical integral; see :func:`integrated_gradients`."""
+
+    n_steps: int | Literal["auto"] = "auto"
+    tol: float = 1e-3
+    batch_size: int = 1024
+    device: str | torch.device | None = None
+    verbose: int = 0
+
+    def __post_init__(self) -> None:
+        if self.n_steps != "auto":
+            check_scalar(self.n_steps, "n_steps", Integral, min_val=1)
+        check_scalar(self.tol, "tol", Real, min_val=0, include_boundaries="neither")
+        check_scalar(self.batch_size, "batch_size", Integral, min_val=1)
+
+    @property
+    def first_steps(self) -> int:
+        """Nodes that every path begins with."""
+        return 8 if self.n_steps == "auto" else int(self.n_steps)
+
+    @property
+    def most_steps(self) -> int:
+        """Largest number of nodes of a path."""
+        return 256 if self.n_steps == "auto" else int(self.n_steps)
+
+    @property
+    def block_size(self) -> int:
+        """Samples that are attributed at once."""
+        return max(1, self.batch_size // self.first_steps)
+
+
+@dataclass(frozen=True)
+class AttributionBlock:
+    """Attributions of some samples against one baseline.
+
+    Parameters
+    ----------
+    baseline : int
+        Index of the baseline.
+    samples : slice
+        Rows of `X`.
+    gap : Tensor of shape (n_samples_of_block,)
+        Relative completeness gap.
+    n_evaluations : int
+        Number of gradients that were computed.
+    pieces : iterator of (slice, Tensor of shape (n_samples_of_piece, n_features))
+        Attributions and the rows of `X` they belong to. Computed when they are asked for: once, and
+        before the next block.
+    """
+
+    baseline: int
+    samples: slice
+    gap: Tensor
+    n_evaluations: int
+    pieces: Iterator[tuple[slice, Tensor]]
 
 
 def integrated_gradients(
@@ -37,50 +108,54 @@ def integrated_gradients(
     Parameters
     ----------
     module : torch.nn.Module
-        Rows to logits, ``(n, n_features) -> (n, n_classes)``; or ``(n,)`` or ``(n, 1)`` for the
-        logit of the second of two classes. Where it begins with affine maps and says so by a
-        method ``affine_front()`` (see :ref:`affine_front`), or is an ``nn.Sequential``, the
-        integral is taken behind them, which is exact and far cheaper.
+        Network that maps rows to logits, ``(n, n_features) -> (n, n_classes)``. An output of shape
+        ``(n,)`` or ``(n, 1)`` is the logit of the second of two classes. If the network has a
+        method ``affine_front()`` (see :ref:`affine_front`) or is an ``nn.Sequential``, the integral
+        is computed behind the affine maps that it begins with, which is exact and much cheaper.
     X : array-like of shape (n_samples, n_features)
         Samples.
     baselines : array-like of shape (n_baselines, n_features)
-        Where the paths begin.
+        Start points of the paths.
     target : array-like of int of shape (n_samples,) or int
-        The class whose logit is explained, for each sample: the number of an output.
+        Index of the output whose logit is explained, for each sample or for all.
     n_steps : int or "auto", default="auto"
-        Gauss-Legendre nodes of the integral. "auto" begins with 8 and doubles them, up to 256, for
-        those pairs of sample and baseline whose gap exceeds `tol`; the best of the tried is kept.
+        Gauss-Legendre nodes of the integral. "auto" starts with 8 and doubles them, up to 256, for
+        the pairs of sample and baseline whose completeness gap exceeds `tol`, and keeps the result
+        with the smallest gap.
     tol : float, default=1e-3
-        Largest relative completeness gap that "auto" is content with, and that is not warned of.
+        Largest relative completeness gap that is accepted.
     batch_size : int, default=1024
-        Points of paths evaluated at once; it bounds the memory.
+        Points on paths that are evaluated at once; it bounds the memory.
     device : str or torch.device, default=None
-        Where to compute; None for where the module is. The module is moved there, and back.
+        Device to compute on. The module is moved there and back. None for the device it is on.
     average : bool, default=False
-        Return the mean over the baselines, which takes the memory of one.
+        Return the mean over the baselines, which takes the memory of a single one.
     verbose : int, default=0
-        Print how far the work is, about once a second.
+        If positive, print the progress about once a second.
 
     Returns
     -------
     attributions : ndarray of shape (n_baselines, n_samples, n_features)
-        In the module's dtype; of shape (n_samples, n_features) with `average`.
+        In the module's dtype; of shape (n_samples, n_features) with ``average=True``.
     gap : ndarray of shape (n_baselines, n_samples)
-        How far the attributions of a pair are from their exact sum,
+        Relative completeness gap of each pair,
         ``|sum_i IG_i - (F(x) - F(b))| / max(|F(x) - F(b)|, 0.01 (|F(x)| + |F(b)|))``.
 
     Raises
     ------
     ValueError
-        If shapes do not fit, a target is not the number of an output, or a number is not finite.
-    TypeError
-        If the network's output is not one tensor, or it computes in half precision.
+        If shapes do not match, a target is not the index of an output, the network does not return
+        one tensor of logits, or `X` or `baselines` contain NaN or infinity.
 
     Warns
     -----
     ConvergenceWarning
-        If the gap of a pair stays above `tol`. Where a network has kinks (ReLU, max pooling) or
-        jumps, it falls slowly or not at all.
+        If the gap of a pair stays above `tol`. It decreases slowly or not at all where a network
+        has kinks (ReLU, max pooling) or jumps.
+
+    See Also
+    --------
+    landmark_relevance : The same, aggregated to one relevance for each class and landmark.
 
     References
     ----------
@@ -98,29 +173,255 @@ def integrated_gradients(
     >>> attributions.shape, gap.shape
     ((1, 4, 3), (1, 4))
     """
-    X = as_rows(X, "X")
-    baselines = as_rows(baselines, "baselines")
-    dtype = torch.empty(0, dtype=dtype_of(module)).numpy().dtype
+    settings = IntegrationSettings(n_steps, tol, batch_size, device, verbose)
+    X, baselines, target = check_inputs(X, baselines, target)
+    dtype = torch.empty(0, dtype=_dtype_of(module)).numpy().dtype
     attributions = np.zeros(X.shape if average else (len(baselines), *X.shape), dtype=dtype)
     gap = np.empty((len(baselines), len(X)), dtype=dtype)
-    blocks = attribution_blocks(
-        module,
-        X,
-        baselines,
-        target,
-        n_steps=n_steps,
-        tol=tol,
-        batch_size=batch_size,
-        device=device,
-    )
-    for block in reported(blocks, gap.size, verbose):
-        for samples, piece in block.pieces:
-            if average:
-                attributions[samples] += piece.div_(len(baselines)).cpu().numpy()
-            else:
-                attributions[block.baseline, samples] = piece.cpu().numpy()
-        gap[block.baseline, block.samples] = block.gap.cpu().numpy()
-    n_unconverged = int((gap > tol).sum())
-    if n_unconverged:
-        warn_of_gaps(n_unconverged, gap.size, float(gap.max()), tol, n_steps, stacklevel=3)
+    with frozen(module, device):
+        for block in attribution_blocks(module, X, baselines, target, settings):
+            for samples, piece in block.pieces:
+                if average:
+                    attributions[samples] += piece.div_(len(baselines)).cpu().numpy()
+                else:
+                    attributions[block.baseline, samples] = piece.cpu().numpy()
+            gap[block.baseline, block.samples] = block.gap.cpu().numpy()
+    warn_of_gaps(int((gap > tol).sum()), gap.size, float(gap.max(initial=0)), tol, n_steps)
     return attributions, gap
+
+
+def check_inputs(
+    X: ArrayLike, baselines: ArrayLike, target: ArrayLike
+) -> tuple[NDArray, NDArray, NDArray[np.int64]]:
+    """Validate; returns X without a copy if it is an array, and a target for each row."""
+    X, baselines, target = _as_rows(X, "X"), _as_rows(baselines, "baselines"), np.asarray(target)
+    if baselines.shape[1] != X.shape[1] or not len(baselines):
+        raise ValueError(
+            f"baselines must have shape (n_baselines, {X.shape[1]}), at least one row and the "
+            f"columns of X; got {baselines.shape}."
+        )
+    if not np.isfinite(baselines).all():
+        raise ValueError("baselines contain NaN or infinity.")
+    if target.dtype.kind not in "iub" or target.shape not in ((), (len(X),)):
+        raise ValueError(
+            f"target must be one int or {len(X)} ints, indices of outputs, one for each row of X; "
+            f"got shape {target.shape} and dtype {target.dtype}."
+        )
+    return X, baselines, np.broadcast_to(target.astype(np.int64), (len(X),)).copy()
+
+
+def _as_rows(X: Any, name: str) -> NDArray:
+    rows = X.detach().cpu().numpy() if isinstance(X, Tensor) else np.asanyarray(X)
+    if rows.ndim != 2 or rows.dtype.kind not in "fiub":
+        raise ValueError(
+            f"{name} must be a 2-D array of numbers, one row for each sample; got shape "
+            f"{rows.shape} and dtype {rows.dtype}. A network that takes another shape can begin "
+            "with nn.Unflatten."
+        )
+    return rows
+
+
+def _dtype_of(module: nn.Module) -> torch.dtype:
+    """Precision that a module computes in; float32 if it has no parameters."""
+    dtypes = (p.dtype for p in module.parameters() if p.dtype.is_floating_point)
+    return next(dtypes, torch.float32)
+
+
+def warn_of_gaps(n_unconverged, n_pairs, worst, tol, n_steps):
+    """Warn when attributions did not converge."""
+    if n_unconverged:
+        tried = "auto (up to 256 nodes)" if n_steps == "auto" else n_steps
+        warn_user(
+            f"{n_unconverged} of {n_pairs} pairs of sample and baseline have a relative "
+            f"completeness gap above tol={tol:g} (largest: {worst:.2g}) with n_steps={tried}: pass "
+            "a larger n_steps or tol. More nodes help little for a network with kinks (ReLU, max "
+            "pooling) or jumps.",
+            ConvergenceWarning,
+        )
+
+
+def attribution_blocks(
+    module: nn.Module,
+    X: NDArray,
+    baselines: NDArray,
+    target: NDArray[np.int64],
+    settings: IntegrationSettings,
+    *,
+    n_classes: int | None = None,
+    columnwise: bool = False,
+) -> Iterator[AttributionBlock]:
+    """Attribute block by block, in memory that does not grow with the number of samples.
+
+    `module` must be frozen. `n_classes` is the number of classes that the network must have, None
+    for any. With `columnwise`, attributions are those of the output of the network's columnwise map
+    where it has one: fewer columns, whose sums over a landmark are the same.
+    """
+    device = device_of(module, settings.device)
+    as_tensor: dict[str, Any] = {"dtype": _dtype_of(module), "device": device}
+    split = network = SplitNetwork.of(module)
+    b = torch.tensor(baselines, **as_tensor)
+    first_baseline = b[0]
+    to_columns = split.columnwise if columnwise else None
+    if to_columns is not None:
+        network = replace(split, columnwise=None)
+        with torch.no_grad():
+            b = to_columns(b)
+        columns = b.new_empty(min(settings.block_size, len(X)), b.shape[1])
+    hidden_b = network.hidden(b)
+    _check_outputs(network.body, hidden_b[:1], target, n_classes)
+    to_input = network.transpose(b[0])
+    n_pairs = len(X) * len(b)
+    progress = Progress("attribution", n_pairs, "pairs of sample and baseline", settings.verbose)
+    for start in range(0, len(X), settings.block_size):
+        x = _as_tensor(X[start : start + settings.block_size], as_tensor)
+        # The sum is finite if all numbers are, and takes no memory.
+        if not torch.isfinite(x.sum()) and not (good := torch.isfinite(x).all(dim=1)).all():
+            row = start + int((~good).nonzero()[0])
+            raise ValueError(f"X contains NaN or infinity, first in row {row}.")
+        if not start:
+            split.check(module, first_baseline, x[0])
+        samples = slice(start, start + len(x))
+        t = torch.as_tensor(target[samples], device=device)
+        pieces = _pieces(len(x), max(1, _PIECE_SIZE // b.shape[1]))
+        if to_columns is not None:
+            with torch.no_grad():
+                for piece in pieces:
+                    columns[piece] = to_columns(x[piece])
+            x = columns[: len(x)]
+        hidden_x = torch.cat([network.hidden(x[piece]) for piece in pieces])
+        for i in range(len(b)):
+            gradient, gap, n_evaluations = _integrate(
+                network.body, hidden_x, hidden_b[i], t, settings
+            )
+            attributed = (
+                (
+                    slice(start + piece.start, start + piece.stop),
+                    (x[piece] - b[i]).mul_(to_input(gradient[piece])),
+                )
+                for piece in pieces
+            )
+            yield AttributionBlock(i, samples, gap, n_evaluations, attributed)
+            progress.advance(len(x))
+        _release_pages(X)
+
+
+def _check_outputs(
+    body: Callable[[Tensor], Any], point: Tensor, target: NDArray[np.int64], n_classes: int | None
+) -> None:
+    """Raise if the network does not return logits of the classes of `target`."""
+    with torch.no_grad():
+        output = body(point.clone())
+    shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+    if len(shape) not in (1, 2) or shape[0] != 1:
+        raise ValueError(
+            "the network must return its logits as one tensor of shape (n_rows, n_classes), "
+            f"(n_rows, 1) or (n_rows,), but returned {shape} for one row: flatten its output and "
+            "do not squeeze the rows."
+        )
+    n_outputs = output.numel()
+    n_found = max(2, n_outputs)
+    wrong_number = n_classes is not None and n_found != n_classes
+    if wrong_number or (len(target) and not 0 <= target.min() <= target.max() < n_found):
+        raise ValueError(
+            f"the network has {n_outputs} outputs, but there are {n_classes or 'other'} classes, "
+            f"with targets from {target.min()} to {target.max()}: it must return one logit for "
+            "each class, in the order of classes_ (or one for two classes)."
+        )
+
+
+def _as_tensor(rows: NDArray, as_tensor: dict[str, Any]) -> Tensor:
+    """Tensor of rows, without a copy where possible; not to be written to."""
+    rows = np.ascontiguousarray(rows)
+    # as_tensor warns of arrays that are read-only.
+    return (torch.as_tensor if rows.flags.writeable else torch.tensor)(rows, **as_tensor)
+
+
+def _pieces(n_rows: int, n_most: int) -> list[slice]:
+    """Slices of nearly equal length, at most `n_most`."""
+    size = -(-n_rows // -(-n_rows // n_most))
+    return [slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
+
+
+def _release_pages(rows: NDArray) -> None:
+    """Release the pages of a memory map that were read; the file still holds their content."""
+    # Not those of a copy-on-write map, whose changes exist nowhere else.
+    if isinstance(rows, np.memmap) and rows.mode in ("r", "r+") and hasattr(mmap, "MADV_DONTNEED"):
+        mapping: Any = rows
+        mapping._mmap.madvise(mmap.MADV_DONTNEED)
+
+
+@cache
+def _gauss_legendre(n_steps: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Nodes and weights of Gauss-Legendre quadrature on [0, 1]; the weights sum to 1."""
+    nodes, weights = np.polynomial.legendre.leggauss(n_steps)
+    return (nodes + 1) / 2, weights / 2
+
+
+def _integrate(
+    body: Callable[[Tensor], Tensor],
+    ends: Tensor,
+    start: Tensor,
+    target: Tensor,
+    settings: IntegrationSettings,
+) -> tuple[Tensor, Tensor, int]:
+    """Mean gradients along straight paths from `start`, with as many nodes as each path needs.
+
+    Returns the gradients, shaped like `ends`; the relative completeness gap of each path, infinite
+    where it is not a number; and the number of gradients that were computed.
+    """
+    direction = ends - start
+    with torch.no_grad():
+        # Copies, since layers may work in place.
+        at_ends = _target_logits(body(ends.clone()), target)
+        at_start = body(start[None].clone()).reshape(1, -1).expand(len(target), -1)
+        at_start = _target_logits(at_start, target)
+    exact = at_ends - at_start
+    size = torch.maximum(exact.abs(), _SMALL_DIFFERENCE * (at_ends.abs() + at_start.abs()))
+    size = size.clamp_min(torch.finfo(size.dtype).tiny)
+
+    def gradients(paths, n_steps):
+        n_paths = max(1, settings.batch_size // n_steps)
+        parts = zip(direction[paths].split(n_paths), target[paths].split(n_paths), strict=True)
+        found = [_mean_gradient(body, start, d, t, n_steps) for d, t in parts]
+        gradient = found[0] if len(found) == 1 else torch.cat(found)
+        total = (gradient * direction[paths]).flatten(1).sum(dim=1)
+        gap = (total - exact[paths]).abs() / size[paths]
+        return gradient, gap.nan_to_num(torch.inf, torch.inf)
+
+    n_steps = settings.first_steps
+    best, best_gap = gradients(slice(None), n_steps)
+    n_evaluations = len(ends) * n_steps
+    paths = torch.nonzero(best_gap > settings.tol)[:, 0]
+    while len(paths) and (n_steps := 2 * n_steps) <= settings.most_steps:
+        gradient, gap = gradients(paths, n_steps)
+        n_evaluations += len(paths) * n_steps
+        # On a path with a kink more nodes can be worse.
+        better = gap < best_gap[paths]
+        best[paths[better]] = gradient[better]
+        best_gap[paths[better]] = gap[better]
+        paths = paths[best_gap[paths] > settings.tol]
+    best[best_gap.isinf()] = torch.nan
+    return best, best_gap, n_evaluations
+
+
+def _mean_gradient(body, start, direction, target, n_steps):
+    """Gradient of the target logits, averaged over the nodes of straight paths."""
+    nodes, weights = (torch.as_tensor(v).to(direction) for v in _gauss_legendre(n_steps))
+    nodes = nodes.view(n_steps, *[1] * direction.ndim)
+    points = (start + nodes * direction).flatten(0, 1).requires_grad_()
+    with torch.enable_grad():
+        logits = _target_logits(body(points.clone()), target.repeat(n_steps))
+        if not logits.requires_grad:
+            raise ValueError(
+                "the network's output has no gradient with respect to its input: compute it with "
+                "torch from the given rows, without no_grad, inference_mode or detach."
+            )
+        gradient = torch.autograd.grad(logits.sum(), points)[0]
+    return torch.tensordot(weights, gradient.unflatten(0, (n_steps, len(direction))), dims=1)
+
+
+def _target_logits(output: Tensor, target: Tensor) -> Tensor:
+    """Logit of each row's class; a single output is the logit of the second of two classes."""
+    if output.ndim == 1 or output.shape[1] == 1:
+        return torch.where(target == 1, 1, -1) * output.reshape(-1)
+    return output.gather(1, target[:, None])[:, 0]

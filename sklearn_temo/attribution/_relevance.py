@@ -1,21 +1,25 @@
-"""Attributions of a data set, aggregated to one relevance per class and landmark."""
+"""Attributions of a data set, aggregated to one relevance for each class and landmark."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import _check_sample_weight
 from torch import Tensor, nn
 
 from ..layout import LandmarkLayout
-from ._blocks import AttributionBlock, as_rows, attribution_blocks
-from ._gaps import warn_of_gaps
-from ._progress import reported
+from ._integrated_gradients import (
+    IntegrationSettings,
+    attribution_blocks,
+    check_inputs,
+    warn_of_gaps,
+)
+from ._path import frozen
 
 
 @dataclass(frozen=True)
@@ -25,17 +29,17 @@ class LandmarkRelevance:
     Parameters
     ----------
     per_class : ndarray of shape (n_classes, n_landmarks)
-        How far each landmark moves the logit of a class: the absolute value of its attribution,
-        which is summed over its frames and coordinates, averaged over the samples of the class
-        and the baselines. NaN for a class without samples.
+        Effect of each landmark on the logit of a class: the absolute value of its attribution,
+        which is summed over frames and coordinates, averaged over the baselines and, weighted, over
+        the samples of the class. NaN for a class without samples.
     completeness_gap : float
-        Largest relative completeness gap of all pairs.
+        Largest relative completeness gap of all pairs of sample and baseline.
     n_gradient_evaluations : int
-        Gradients of the network that were computed.
+        Number of gradients of the network that were computed.
     n_pairs : int
-        Pairs of sample and baseline.
+        Number of pairs of sample and baseline.
     n_unconverged : int
-        Of these, the ones whose gap is above the tolerance.
+        Number of pairs whose gap is above the tolerance.
     """
 
     per_class: NDArray[np.float64]
@@ -44,28 +48,12 @@ class LandmarkRelevance:
     n_pairs: int
     n_unconverged: int
 
-    def warn(self, tol: float, n_steps: int | Literal["auto"], stacklevel: int) -> None:
-        """Warn where pairs miss the tolerance.
-
-        Parameters
-        ----------
-        tol : float
-        n_steps : int or "auto"
-            With which it came to this.
-        stacklevel : int
-            Of :func:`warnings.warn`.
-        """
-        if self.n_unconverged:
-            warn_of_gaps(
-                self.n_unconverged, self.n_pairs, self.completeness_gap, tol, n_steps, stacklevel
-            )
-
     @property
     def overall(self) -> NDArray[np.float64]:
-        """Relevance with equal weight of the classes, ndarray of shape (n_landmarks,).
+        """Mean relevance over the classes, ndarray of shape (n_landmarks,).
 
-        Each class's relevance is first divided by its sum over the landmarks, so that a class
-        whose logits are large does not outweigh the others.
+        The relevance of each class is first divided by its sum over the landmarks, so that a class
+        with large logits does not dominate.
         """
         present = self.per_class[~np.isnan(self.per_class).any(axis=1)]
         if not len(present):
@@ -81,6 +69,7 @@ def landmark_relevance(
     target: ArrayLike,
     layout: LandmarkLayout,
     *,
+    sample_weight: ArrayLike | None = None,
     n_classes: int | None = None,
     n_steps: int | Literal["auto"] = "auto",
     tol: float = 1e-3,
@@ -90,136 +79,123 @@ def landmark_relevance(
 ) -> LandmarkRelevance:
     """Relevance of each landmark for each class, over a whole data set.
 
-    Computes what :func:`integrated_gradients` returns, block by block, and keeps only the sums.
+    Computes what :func:`integrated_gradients` returns, block by block, and stores only sums.
 
     Parameters
     ----------
-    module, X, baselines, n_steps, tol, batch_size, device, verbose
-        As in :func:`integrated_gradients`. `X` may be a ``np.memmap``.
+    module : torch.nn.Module
+        Network that maps rows to logits, as in :func:`integrated_gradients`.
+    X : array-like of shape (n_samples, n_features)
+        Samples. A ``np.memmap`` is read block by block.
+    baselines : array-like of shape (n_baselines, n_features)
+        Start points of the paths.
     target : array-like of int of shape (n_samples,)
-        Class of each sample; the logit of this class is explained.
+        Class of each sample: the index of the output whose logit is explained.
     layout : LandmarkLayout
-        Which columns belong to which landmark.
+        Layout of the columns of `X`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the samples in the mean of their class; None for equal weights.
     n_classes : int, default=None
-        Number of classes, which the network's outputs must agree with; None for the largest
-        target plus one.
+        Number of classes that the network must have; None for the largest target plus one, and a
+        network of any number of classes.
+    n_steps : int or "auto", default="auto"
+        Gauss-Legendre nodes of the integral, as in :func:`integrated_gradients`.
+    tol : float, default=1e-3
+        Largest relative completeness gap that is accepted.
+    batch_size : int, default=1024
+        Points on paths that are evaluated at once; it bounds the memory.
+    device : str or torch.device, default=None
+        Device to compute on; None for the device that the module is on.
+    verbose : int, default=0
+        If positive, print the progress about once a second.
 
     Returns
     -------
     LandmarkRelevance
+        Relevance, and how exact it is.
+
+    Raises
+    ------
+    ValueError
+        As :func:`integrated_gradients`; or if `X` has no rows or not the columns of `layout`.
 
     Warns
     -----
     ConvergenceWarning
-        If a pair of sample and baseline stays above `tol`.
+        If the completeness gap of a pair of sample and baseline stays above `tol`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from torch import nn
+    >>> from sklearn_temo import LandmarkLayout
+    >>> from sklearn_temo.attribution import landmark_relevance
+    >>> layout = LandmarkLayout(n_frames=2, n_landmarks=3, n_coords=1)
+    >>> relevance = landmark_relevance(
+    ...     nn.Linear(6, 2), np.ones((4, 6)), np.zeros((1, 6)), [0, 1, 0, 1], layout
+    ... )
+    >>> relevance.per_class.shape, relevance.overall.shape
+    ((2, 3), (3,))
     """
-    sums = RelevanceSums(X, baselines, target, layout, n_classes)
-    blocks = sums.blocks(module, n_steps=n_steps, tol=tol, batch_size=batch_size, device=device)
-    for _ in reported(blocks, sums.n_pairs, verbose):
-        pass
-    relevance = sums.relevance()
-    relevance.warn(tol, n_steps, stacklevel=4)
+    settings = IntegrationSettings(n_steps, tol, batch_size, device, verbose)
+    relevance = aggregate_relevance(
+        module, X, baselines, target, layout, settings, sample_weight, n_classes
+    )
+    worst = relevance.completeness_gap
+    warn_of_gaps(relevance.n_unconverged, relevance.n_pairs, worst, tol, n_steps)
     return relevance
 
 
-class RelevanceSums:
-    """Relevance of landmarks, summed up block by block.
-
-    Parameters
-    ----------
-    X, baselines, target, layout, n_classes
-        As in :func:`landmark_relevance`.
-    """
-
-    def __init__(
-        self,
-        X: ArrayLike,
-        baselines: ArrayLike,
-        target: ArrayLike,
-        layout: LandmarkLayout,
-        n_classes: int | None,
-    ) -> None:
-        self.X, self.baselines = as_rows(X, "X"), as_rows(baselines, "baselines")
-        if not len(self.X):
-            raise ValueError("X has no rows, of which relevance could be taken.")
-        self.target = np.asarray(target)
-        if self.target.shape != (len(self.X),) or self.target.dtype.kind not in "iu":
-            raise ValueError(
-                f"target must be {len(self.X)} ints, one for each row of X; got shape "
-                f"{self.target.shape} and dtype {self.target.dtype}."
-            )
-        if layout.n_features != self.X.shape[1]:
-            raise ValueError(
-                f"layout is one of {layout.n_features} columns, X has {self.X.shape[1]}: pass the "
-                "layout of X."
-            )
-        self.layout = layout
-        self.n_logits = n_classes
-        self.n_pairs = len(self.X) * len(self.baselines)
-        self._sums = np.zeros((n_classes or int(self.target.max()) + 1, layout.n_landmarks))
-        self._n_evaluations = self._n_unconverged = 0
-        self._worst = 0.0
-
-    def blocks(
-        self, module: nn.Module, *, tol: float, **options: Any
-    ) -> Iterator[AttributionBlock]:
-        """Attribute block by block, and add each to the sums.
-
-        Parameters
-        ----------
-        module : torch.nn.Module
-        tol : float
-        **options
-            As in :func:`integrated_gradients`.
-
-        Yields
-        ------
-        AttributionBlock
-            Already added.
-        """
-        blocks = attribution_blocks(
-            module,
-            self.X,
-            self.baselines,
-            self.target,
-            tol=tol,
-            n_logits=self.n_logits,
-            columnwise=True,
-            **options,
+def aggregate_relevance(
+    module: nn.Module,
+    X: ArrayLike,
+    baselines: ArrayLike,
+    target: ArrayLike,
+    layout: LandmarkLayout,
+    settings: IntegrationSettings,
+    sample_weight: ArrayLike | None,
+    n_classes: int | None,
+    on_block: Callable[[], None] = lambda: None,
+) -> LandmarkRelevance:
+    """:func:`landmark_relevance` without its warning; `on_block` is called after each block."""
+    X, baselines, target = check_inputs(X, baselines, target)
+    if not len(X) or layout.n_features != X.shape[1]:
+        raise ValueError(
+            f"X must have at least one row and the {layout.n_features} columns of layout; got "
+            f"shape {X.shape}."
         )
-        # Closed at once when the work is cut short, so that the module is then as it was before.
-        sums = torch.from_numpy(self._sums)
-        with closing(blocks):
-            for block in blocks:
-                for samples, piece in block.pieces:
-                    classes = torch.tensor(self.target[samples], dtype=torch.int64)
-                    # A hundred times faster than np.add.at.
-                    sums.index_add_(0, classes, self._shares(piece))
-                self._n_evaluations += block.n_evaluations
-                self._n_unconverged += int((block.gap > tol).sum())
-                self._worst = max(self._worst, float(block.gap.max()))
-                yield block
+    weight = None
+    if sample_weight is not None:
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    sums = np.zeros((n_classes or int(target.max()) + 1, layout.n_landmarks))
+    worst, n_evaluations, n_unconverged = 0.0, 0, 0
+    with frozen(module, settings.device):
+        for block in attribution_blocks(
+            module, X, baselines, target, settings, n_classes=n_classes, columnwise=True
+        ):
+            for samples, piece in block.pieces:
+                shares = _landmark_shares(piece, layout)
+                if weight is not None:
+                    shares *= torch.from_numpy(weight[samples, None])
+                # A hundred times faster than np.add.at.
+                classes = torch.from_numpy(target[samples])
+                torch.from_numpy(sums).index_add_(0, classes, shares)
+            n_evaluations += block.n_evaluations
+            n_unconverged += int((block.gap > settings.tol).sum())
+            worst = max(worst, float(block.gap.max()))
+            on_block()
+    total = np.bincount(target, weight, minlength=len(sums))[:, None] * len(baselines)
+    per_class = np.divide(sums, total, out=np.full_like(sums, np.nan), where=total > 0)
+    n_pairs = len(X) * len(baselines)
+    return LandmarkRelevance(per_class, worst, n_evaluations, n_pairs, n_unconverged)
 
-    def _shares(self, attributions: Tensor) -> Tensor:
-        """How far each landmark moves the logit, Tensor of shape (n_samples, n_landmarks)."""
-        # Columns first summed, then made positive: what a landmark adds to the logit is the sum
-        # over its frames and coordinates, in which the swings of temporal filters cancel.
-        n_columns = self.layout.n_landmarks * self.layout.n_coords
-        # Frames first, which is a sum of contiguous rows.
-        shares = attributions.unflatten(1, (-1, n_columns)).sum(dim=1)
-        shares = shares.unflatten(1, (-1, self.layout.n_coords)).sum(dim=2).abs_()
-        return shares.cpu().double()
 
-    def relevance(self) -> LandmarkRelevance:
-        """The means.
-
-        Returns
-        -------
-        LandmarkRelevance
-        """
-        sums = self._sums
-        n_summed = np.bincount(self.target, minlength=len(sums))[:, None] * len(self.baselines)
-        per_class = np.divide(sums, n_summed, out=np.full_like(sums, np.nan), where=n_summed > 0)
-        return LandmarkRelevance(
-            per_class, self._worst, self._n_evaluations, self.n_pairs, self._n_unconverged
-        )
+def _landmark_shares(attributions: Tensor, layout: LandmarkLayout) -> Tensor:
+    """Absolute attribution of each landmark, Tensor of shape (n_samples, n_landmarks)."""
+    # Summed before the absolute value is taken: the sum over frames and coordinates is what a
+    # landmark adds to the logit; single terms of opposite sign cancel. Frames first, which is a sum
+    # of contiguous rows.
+    n_columns = layout.n_landmarks * layout.n_coords
+    shares = attributions.unflatten(1, (-1, n_columns)).sum(dim=1)
+    shares = shares.unflatten(1, (-1, layout.n_coords)).sum(dim=2).abs_()
+    return shares.cpu().double()

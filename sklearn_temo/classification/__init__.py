@@ -1,15 +1,5 @@
-"""T-EMO: a small temporal network on landmarks, as a scikit-learn classifier."""
+"""Classification of clips with T-EMO, a small temporal network on landmarks."""
 
-from __future__ import annotations
+import lazy_loader as lazy
 
-from typing import Any
-
-__all__ = ["TEMOClassifier"]
-
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from ._temo import TEMOClassifier
-
-        return TEMOClassifier
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy.attach(__name__, submod_attrs={"_temo": ["TEMOClassifier"]})

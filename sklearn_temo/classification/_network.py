@@ -1,27 +1,31 @@
-"""The network of T-EMO: an affine front, then a small body."""
+"""The network of T-EMO, and its reduction of clips to principal components."""
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
+from sklearn.utils.extmath import randomized_svd
 from torch import Tensor, nn
 from torch.nn.functional import gelu, linear
 
+# Frames are sampled down to this number before the principal components are computed.
+_MAX_FRAMES = 8192
+
 
 class TEMONet(nn.Module):
-    """Temporal filters, principal components and embedding, then a nonlinear head.
+    """Temporal filters, principal components, a linear embedding and a nonlinear head.
 
-    The first frame, where :class:`~sklearn_temo.LandmarkAligner` leaves the face itself, stays as
-    it is. The frames after it, which hold what the face does, are summed up by a few temporal
-    filters as long as the clip: cosines of growing frequency. Both are reduced to the principal
-    components of the training clips, which are few, and are not whitened: what landmarks do
-    together stands above the jitter of single ones, and gradient descent that moves every weight at
-    the same pace moves the weights of large movements more. Each component is embedded by a linear
-    map, one for the first frame and one shared by the filters.
+    The first frame, which holds positions after :class:`~sklearn_temo.LandmarkAligner`, is used
+    as it is. The later frames, which hold displacements, are summarised by temporal filters:
+    cosines of increasing frequency over the whole clip. The first frame and the filtered frames
+    are reduced to principal components of the training clips, without whitening, so that joint
+    movements of many landmarks outweigh the noise of single ones. The components are embedded by
+    two linear maps, one for the first frame and one shared by the filtered frames.
 
-    Up to there the network is affine in its input, which integrated gradients make use of: see
-    :meth:`affine_front`.
+    All of this is affine, which makes integrated gradients cheap: see :meth:`affine_front`. The
+    nonlinear head follows.
 
     Parameters
     ----------
@@ -30,31 +34,30 @@ class TEMONet(nn.Module):
     n_classes : int
         Number of logits.
     hidden_size : int
-        Embedding of a (filtered) frame. The first of several frames gets a quarter of it.
+        Size of the embedding of a filtered frame. The first of several frames gets a quarter.
     n_filters : int
-        Temporal filters, at most one a later frame.
+        Number of temporal filters, limited to the number of later frames.
     n_components : int
-        Principal components of a (filtered) frame, at most one a column of it.
+        Number of principal components of a frame, limited to the number of its columns.
     depth_weight : float
-        What the third coordinate is multiplied by.
+        Factor of the third coordinate.
     dropout : float
-        Share of hidden units dropped in training.
+        Share of hidden units that are dropped in training.
     first_frame_dropout : float
-        Share of clips whose first of several frames is dropped in training.
+        Share of clips whose first frame is dropped in training, where there are several frames.
     noise : float
-        Standard deviation of the noise that training adds to the components, whose mean square is
-        1.
+        Standard deviation of the noise that is added to the components in training. Their mean
+        square is 1.
     randomized : bool
-        Leave the embeddings at their random initialisation, and train the rest.
+        Keep the embeddings at their random initial values.
     n_members : int
-        Embeddings and heads that are trained side by side on the same components.
+        Number of embeddings and heads that are trained side by side on the same components.
     """
 
     basis: Tensor
     mean: Tensor
     gain: Tensor
-    first_components: Tensor
-    later_components: Tensor
+    components: Tensor
 
     def __init__(
         self,
@@ -76,41 +79,68 @@ class TEMONet(nn.Module):
         super().__init__()
         self.n_inputs = n_landmarks * n_coords
         self.n_components = min(n_components, self.n_inputs)
-        self.first_frame_dropout = first_frame_dropout
-        self.noise = noise
-        self.generator: torch.Generator | None = None
-        n_later = n_frames - 1
-        n_filters = min(n_filters, n_later)
-        first_size = max(1, hidden_size // 4) if n_later else hidden_size
+        self.n_filters = min(n_filters, n_frames - 1)
         self.n_members = n_members
-        self.register_buffer("basis", _cosines(n_filters, n_later) if n_later else torch.empty(0))
-        self.register_buffer("mean", torch.zeros((1 + n_filters) * self.n_inputs))
-        weights = torch.ones(n_coords)
-        weights[2:3] = depth_weight
-        gain = weights.repeat((1 + n_filters) * n_landmarks)
-        if first_frame_dropout == 1 and n_later:
-            # What is never seen in training must not be seen afterwards.
-            gain[: self.n_inputs] = 0
-        self.register_buffer("gain", gain)
-        components = torch.zeros(self.n_components, self.n_inputs)
-        self.register_buffer("first_components", components)
-        self.register_buffer("later_components", components.clone() if n_later else None)
-        self.first_embedding = nn.Linear(self.n_components, n_members * first_size)
-        self.later_embedding = (
-            nn.Linear(self.n_components, n_members * hidden_size) if n_later else None
+        self.dropout = dropout
+        self.first_frame_dropout = first_frame_dropout if n_frames > 1 else 0
+        self.noise = noise
+        # Generator of the random numbers of training; None for torch's global one.
+        self.generator: torch.Generator | None = None
+        # Parts of a clip: the first frame, and the filtered later ones where there are any.
+        sizes = [max(1, hidden_size // 4), hidden_size] if n_frames > 1 else [hidden_size]
+        n_hidden = sizes[0] + self.n_filters * hidden_size
+        gain = torch.ones(1 + self.n_filters, n_landmarks, n_coords)
+        gain[..., 2:3] = depth_weight
+        if self.first_frame_dropout == 1:
+            # The weights of a frame that is never seen in training stay random.
+            gain[0] = 0
+        self.register_buffer("gain", gain.flatten())
+        self.register_buffer("basis", _cosines(self.n_filters, n_frames - 1))
+        self.register_buffer("mean", torch.zeros(gain.numel()))
+        components = torch.zeros(len(sizes), self.n_components, self.n_inputs)
+        self.register_buffer("components", components)
+        self.embeddings = nn.ModuleList(
+            nn.Linear(self.n_components, n_members * size) for size in sizes
         )
-        self.head = Heads(n_members, first_size + n_filters * hidden_size, n_classes, dropout)
-        if randomized:
-            for embedding in (self.first_embedding, self.later_embedding):
-                if embedding is not None:
-                    embedding.requires_grad_(False)
+        self.embeddings.requires_grad_(not randomized)
+        bound = n_hidden**-0.5
+        self.weight = nn.Parameter(
+            torch.empty(n_classes, n_members, n_hidden).uniform_(-bound, bound)
+        )
+        self.bias = nn.Parameter(torch.empty(n_members, n_classes).uniform_(-bound, bound))
 
-    def draw_from(self, generator: torch.Generator | None) -> None:
-        """Set where the disturbances of training are drawn from; None is torch's own generator."""
-        self.generator = self.head.generator = generator
+    def forward(
+        self,
+        x: Tensor | None = None,
+        *,
+        reduced: Tensor | None = None,
+        sample_weight: Tensor | None = None,
+    ) -> Tensor:
+        """Compute the logits of clips.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_clips, n_frames * n_landmarks * n_coords), default=None
+            Clips.
+        reduced : Tensor of shape (n_clips, n_images, (1 + n_filters) * n_components), default=None
+            Output of :meth:`reduced`, in place of `x`, for each clip and its mirror image.
+            Training uses one of the images at random, evaluation the first one.
+        sample_weight : Tensor of shape (n_clips,), default=None
+            Ignored. skorch passes it with the clips, for the loss.
+
+        Returns
+        -------
+        Tensor of shape (n_clips, n_members, n_classes) in training, else (n_clips, n_classes)
+            Logits of each member in training, else their mean.
+        """
+        if reduced is None:
+            assert x is not None
+            reduced = self.reduced(x)[:, None]
+        reduced = self._augmented(reduced) if self.training else reduced[:, 0]
+        return self._head(self._embedded(reduced))
 
     def filtered(self, x: Tensor) -> Tensor:
-        """The first frame, then the temporal filters of the later ones.
+        """Apply the temporal filters to the frames after the first.
 
         Parameters
         ----------
@@ -121,27 +151,17 @@ class TEMONet(nn.Module):
         Tensor of shape (n_clips, (1 + n_filters) * n_landmarks * n_coords)
         """
         # The filter of a single later frame is 1.
-        if self.later_embedding is None or self.basis.shape[1] == 1:
+        if self.basis.shape[1] <= 1:
             return x
-        later = x[:, self.n_inputs :].unflatten(1, (-1, self.n_inputs))
-        waves = torch.matmul(self.basis, later)
-        return torch.cat([x[:, : self.n_inputs], waves.flatten(1)], dim=1)
+        later = torch.matmul(self.basis, x[:, self.n_inputs :].unflatten(1, (-1, self.n_inputs)))
+        return torch.cat([x[:, : self.n_inputs], later.flatten(1)], dim=1)
 
     def centred(self, x: Tensor) -> Tensor:
-        """What :meth:`filtered` makes of clips, without its mean and times the gain.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n_clips, n_frames * n_landmarks * n_coords)
-
-        Returns
-        -------
-        Tensor of shape (n_clips, (1 + n_filters) * n_landmarks * n_coords)
-        """
+        """Filter, subtract the mean, and scale the coordinates; same shape as :meth:`filtered`."""
         return (self.filtered(x) - self.mean) * self.gain
 
     def reduced(self, x: Tensor) -> Tensor:
-        """Principal components of the first frame and of each filter.
+        """Compute the principal components of the first frame and of each filtered frame.
 
         Parameters
         ----------
@@ -151,145 +171,54 @@ class TEMONet(nn.Module):
         -------
         Tensor of shape (n_clips, (1 + n_filters) * n_components)
         """
-        z = self.centred(x)
-        if self.later_embedding is None:
-            return z @ self.first_components.T
-        first, later = self._split(z, self.n_inputs)
-        waves = later @ self.later_components.T
-        return torch.cat([first @ self.first_components.T, waves.view(len(z), -1)], dim=1)
-
-    def embed(self, reduced: Tensor) -> Tensor:
-        """Hidden units of reduced clips, with the disturbances of training.
-
-        Parameters
-        ----------
-        reduced : Tensor of shape (n_clips, (1 + n_filters) * n_components)
-
-        Returns
-        -------
-        Tensor of shape (n_clips, n_hidden)
-        """
-        if self.training:
-            reduced = self._disturbed(reduced)
-        if self.later_embedding is None:
-            return self.first_embedding(reduced)
-        first, later = self._split(reduced, self.n_components)
-        return self._by_member(self.first_embedding(first), self.later_embedding(later))
-
-    def forward(self, x: Tensor | None = None, *, reduced: Tensor | None = None) -> Tensor:
-        """Logits of clips.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n_clips, n_frames * n_landmarks * n_coords)
-            Clips.
-        reduced : Tensor of shape (n_clips, (1 + n_filters) * n_components)
-            Instead of `x`: what :meth:`reduced` made of it. It is fixed, so training makes it once.
-
-        Returns
-        -------
-        Tensor of shape (n_clips, n_members, n_classes) in training, else (n_clips, n_classes)
-            Of each member; their mean.
-        """
-        if reduced is None:
-            assert x is not None
-            reduced = self.reduced(x)
-        return self.head(self.embed(reduced))
+        parts = zip(self._parts(self.centred(x), self.n_inputs), self.components, strict=True)
+        return torch.cat([(part @ found.T).view(len(x), -1) for part, found in parts], dim=1)
 
     def affine_front(self):
-        """The affine maps that the network begins with, and what follows them.
+        """Split the network into its affine front and its nonlinear body.
 
         Returns
         -------
         columnwise, front, body : callable
-            ``body(front(columnwise(x)))`` equals ``self(x)`` in evaluation mode, where the first
-            two are affine; `columnwise` mixes no landmarks and no coordinates, only frames.
+            ``body(front(columnwise(x)))`` equals ``self(x)`` in evaluation mode. The first two are
+            affine; `columnwise` mixes frames, but no landmarks and no coordinates.
         """
-        # Two linear maps in a row are one, which is smaller than the first of them.
+        # The product of two linear maps is smaller than the first of them.
         with torch.no_grad():
-            first = self.first_embedding.weight @ self.first_components
-            later: Tensor | None = None
-            bias: Tensor = self.first_embedding.bias
-            if self.later_embedding is not None:
-                later = (self.later_embedding.weight @ self.later_components).T
-                n_filters = len(self.basis)
-                bias = self._by_member(bias[None], self.later_embedding.bias.repeat(n_filters, 1))
+            layers = zip(self.embeddings, self.components, strict=True)
+            maps = [(embedding.weight @ found).T for embedding, found in layers]
+            zeros = self.mean.new_zeros(1, (1 + self.n_filters) * self.n_components)
+            bias = self._embedded(zeros)
 
         def front(z: Tensor) -> Tensor:
-            if later is None:
-                return z @ first.T + bias
-            first_frame, waves = self._split(z, self.n_inputs)
-            return self._by_member(first_frame @ first.T, waves @ later) + bias
+            parts = zip(self._parts(z, self.n_inputs), maps, strict=True)
+            return self._by_member([part @ found for part, found in parts]) + bias
 
-        return self.centred, front, self.head
+        return self.centred, front, self._head
 
-    def _by_member(self, first: Tensor, later: Tensor) -> Tensor:
-        """Hidden units of the first frame and of each filter, with those of a member together."""
-        n_clips = len(first)
-        first = first.view(n_clips, self.n_members, -1)
-        later = later.view(n_clips, len(self.basis), self.n_members, -1).transpose(1, 2)
-        return torch.cat([first, later.flatten(2)], dim=2).flatten(1)
-
-    def _split(self, z: Tensor, size: int) -> tuple[Tensor, Tensor]:
-        """The first frame, and the filters as rows of one matrix."""
-        # One split, whose way back is one concatenation.
+    def _parts(self, z: Tensor, size: int) -> list[Tensor]:
+        """The first frames, and the filtered frames of all clips as rows of one matrix."""
         first, later = z.split([size, z.shape[1] - size], dim=1)
-        # As one matrix: of what is not contiguous torch would multiply the pieces one by one.
-        return first, later.reshape(-1, size)
+        # One large matrix: torch multiplies a non-contiguous one clip by clip.
+        return [first, later.reshape(-1, size)][: len(self.embeddings)]
 
-    def _disturbed(self, reduced: Tensor) -> Tensor:
-        """Noise added, and sometimes no first frame."""
-        if self.noise:
-            noise = torch.empty_like(reduced).normal_(generator=self.generator)
-            reduced = reduced + self.noise * noise
-        if self.first_frame_dropout and self.later_embedding is not None:
-            chance = reduced.new_empty(len(reduced), 1).uniform_(generator=self.generator)
-            kept = chance >= self.first_frame_dropout
-            weight = torch.ones_like(reduced)
-            weight[:, : self.n_components] = kept.to(reduced.dtype)
-            reduced = reduced * weight
-        return reduced
+    def _embedded(self, reduced: Tensor) -> Tensor:
+        """Hidden units of principal components."""
+        parts = zip(self._parts(reduced, self.n_components), self.embeddings, strict=True)
+        return self._by_member([embedding(part) for part, embedding in parts])
 
+    def _by_member(self, parts: list[Tensor]) -> Tensor:
+        """Hidden units of the parts of clips, ordered by member."""
+        n_clips = len(parts[0])
+        rows = [part.view(n_clips, -1, part.shape[1]) for part in parts]
+        members = [row.unflatten(2, (self.n_members, -1)).transpose(1, 2) for row in rows]
+        return torch.cat([member.flatten(2) for member in members], dim=2).flatten(1)
 
-class Heads(nn.Module):
-    """The nonlinear ends of the members of an ensemble.
-
-    Parameters
-    ----------
-    n_members : int
-        Each has hidden units of its own.
-    n_hidden : int
-        Units of a member.
-    n_classes : int
-    dropout : float
-        Share of units dropped in training.
-    """
-
-    def __init__(self, n_members: int, n_hidden: int, n_classes: int, dropout: float) -> None:
-        super().__init__()
-        self.dropout = dropout
-        self.generator: torch.Generator | None = None
-        bound = n_hidden**-0.5
-        self.weight = nn.Parameter(
-            torch.empty(n_classes, n_members, n_hidden).uniform_(-bound, bound)
-        )
-        self.bias = nn.Parameter(torch.empty(n_members, n_classes).uniform_(-bound, bound))
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Logits of hidden units.
-
-        Parameters
-        ----------
-        hidden : Tensor of shape (n_clips, n_members * n_hidden)
-
-        Returns
-        -------
-        Tensor of shape (n_clips, n_members, n_classes) in training, else (n_clips, n_classes)
-            Of each member; the mean over the members.
-        """
+    def _head(self, hidden: Tensor) -> Tensor:
+        """Logits of hidden units, of each member in training, else their mean."""
         active = gelu(hidden)
         if not self.training:
-            weight = self.weight.flatten(1) / self.weight.shape[1]
+            weight = self.weight.flatten(1) / self.n_members
             return linear(active, weight, self.bias.mean(dim=0))
         if self.dropout:
             share = 1 - self.dropout
@@ -298,8 +227,59 @@ class Heads(nn.Module):
         active = active.unflatten(1, self.weight.shape[1:])
         return torch.einsum("nmh,cmh->nmc", active, self.weight) + self.bias
 
+    def _augmented(self, reduced: Tensor) -> Tensor:
+        """One of the images of each clip, with noise, and sometimes without its first frame."""
+        n_clips, n_images, _ = reduced.shape
+        chance = reduced.new_empty(2, n_clips, 1).uniform_(generator=self.generator)
+        image = (chance[0, :, 0] * n_images).long()
+        reduced = reduced[torch.arange(n_clips, device=reduced.device), image]
+        if self.noise:
+            noise = torch.empty_like(reduced).normal_(generator=self.generator)
+            reduced = reduced + self.noise * noise
+        if self.first_frame_dropout:
+            first, later = reduced.tensor_split([self.n_components], dim=1)
+            reduced = torch.cat([first * (chance[1] >= self.first_frame_dropout), later], dim=1)
+        return reduced
+
+
+@torch.no_grad()
+def fit_reduction(module: TEMONet, clips: Tensor, sample_weight: Tensor, seed: int) -> None:
+    """Compute the mean and the principal components of a network from its training clips.
+
+    Parameters
+    ----------
+    module : TEMONet
+    clips : Tensor of shape (n_clips, n_features)
+        Clips and their mirror images.
+    sample_weight : Tensor of shape (n_clips,)
+        Weights with a mean of 1.
+    seed : int
+        Seed of the randomized decomposition, and of the choice of frames where there are many.
+    """
+    filtered = module.filtered(clips)
+    module.mean.copy_((filtered * sample_weight[:, None]).mean(dim=0))
+    centred = (filtered - module.mean).mul_(module.gain).mul_(sample_weight[:, None].sqrt())
+    means = (module.mean * module.gain)[None]
+    for components, part, mean in zip(
+        module.components,
+        module._parts(centred, module.n_inputs),
+        module._parts(means, module.n_inputs),
+        strict=True,
+    ):
+        frames = part.cpu().numpy()
+        if len(frames) > _MAX_FRAMES:
+            rng = np.random.default_rng(seed)
+            frames = frames[rng.choice(len(frames), _MAX_FRAMES, replace=False)]
+        components.zero_()
+        # Columns that are constant up to rounding errors have no components.
+        if np.abs(frames).max() > 10 * np.finfo(frames.dtype).eps * float(mean.abs().max()):
+            n_components = min(module.n_components, *frames.shape)
+            found = randomized_svd(frames, n_components, random_state=seed)[2]
+            found /= np.sqrt(np.mean((frames @ found.T) ** 2))
+            components[:n_components] = torch.from_numpy(found).to(components)
+
 
 def _cosines(n_filters: int, n_frames: int) -> Tensor:
-    """The first cosines of the discrete cosine transform, Tensor (n_filters, n_frames)."""
+    """The first cosines of the discrete cosine transform, of shape (n_filters, n_frames)."""
     time = (torch.arange(n_frames) + 0.5) / n_frames
-    return torch.cos(math.pi * torch.arange(n_filters)[:, None] * time) / n_frames
+    return torch.cos(math.pi * torch.arange(n_filters)[:, None] * time) / max(1, n_frames)

@@ -1,70 +1,72 @@
-"""The T-EMO classifier."""
+"""T-EMO classifier of clips of landmarks."""
 
 from __future__ import annotations
 
+from hashlib import sha256
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import torch
-from scipy.special import softmax
+from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.utils import assert_all_finite, check_random_state
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from .._whole import whole_on_failure
 from ..layout import LandmarkLayout
 from ..mirror import Mirror
-from ._prediction import Prediction
-from ._training import EpochReport, build_net, count_held_out, one_cycle, train
+from ._network import fit_reduction
+from ._training import EpochReport, build_net, class_weights, early_stopping, one_cycle, train
+
+# Clips that are predicted at once, which bounds the memory.
+_PREDICTION_BATCH = 128
 
 
 class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
-    """Classify clips of landmarks with a few small temporal networks.
+    """Classify clips of landmarks with an ensemble of small temporal networks.
 
-    A few temporal filters sum up the frames, the result is reduced to principal components,
-    embedded by a linear map, and classified behind one nonlinearity. Made for the small data of
-    this field: several such networks are trained side by side and averaged, and learn from every
-    clip and from its mirror image, with noise, dropout, label smoothing and balanced classes.
+    Temporal filters summarise the frames of a clip. The result is reduced to principal components,
+    embedded by a linear map, and classified by one nonlinear layer. For small data sets, several
+    such networks are trained together and averaged. They learn from every clip and its mirror
+    image, with noise, dropout, label smoothing and balanced classes.
 
     Parameters
     ----------
-    n_frames : int, default=16
-        Frames of a clip. The number of landmarks follows from the number of columns.
+    n_frames : int or None, default=None
+        Frames of a clip. None infers it; see :meth:`LandmarkLayout.infer`. The number of landmarks
+        follows from the number of columns.
     n_coords : int, default=3
         Coordinates of a landmark.
     n_members : int, default=5
-        Small networks that are trained side by side, from different random weights and with
-        different units dropped, on the same batches; the mean of their logits decides. They share
-        the principal components, so that five take little more time than one.
+        Number of networks of the ensemble. They have different initial weights and dropout, but
+        share the batches and the principal components, so that five take little more time than
+        one. The prediction is the mean of their logits.
     hidden_size : int, default=32
         Size of the embedding of a frame, in each member.
     n_filters : int, default=4
-        Temporal filters over the frames after the first: cosines of growing frequency, from the
-        mean on.
+        Temporal filters over the frames after the first: cosines of increasing frequency, of which
+        the first is the mean.
     n_components : int, default=64
-        Principal components of the training clips that a frame is reduced to, and that the filters
-        are.
+        Principal components of the training clips that each frame or filtered frame is reduced to.
     depth_weight : float, default=0.0
-        What the third coordinate counts beside the first two. MediaPipe's depth is an estimate
-        from a flat picture, and says little that x and y don't; pass 1 for landmarks that were
-        measured in space.
+        Factor of the third coordinate. MediaPipe estimates depth from a flat picture, and it adds
+        little to x and y; pass 1 for landmarks that were measured in space.
     dropout : float, default=0.3
-        Share of hidden units dropped in training.
+        Share of hidden units that are dropped in training.
     first_frame_dropout : float, default=0.5
-        Share of clips whose first of several frames is dropped in training: it says who somebody
-        is, more than what they feel.
+        Share of clips whose first frame is dropped in training, where there are several frames. It
+        encodes identity more than expression.
     noise : float, default=0.05
-        Standard deviation of the noise added to the components in training, whose mean square is
-        1.
+        Standard deviation of the noise that is added to the components in training. Their mean
+        square is 1.
     label_smoothing : float, default=0.1
-        Share of the target spread evenly over the classes.
+        Share of the target that is spread evenly over the classes.
     randomized : bool, default=False
-        Leave the embeddings at their random initialisation and train only what follows, as in
-        randomized neural networks.
+        Keep the embeddings at their random initial values and train only the layer after them, as
+        in randomized neural networks.
     lr : float, default=0.005
         Highest learning rate of AdamW; it follows one cycle over the training.
     weight_decay : float, default=0.3
@@ -72,28 +74,29 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     max_epochs : int, default=60
         Passes over the training data.
     batch_size : int, default=32
-        Clips of a batch, in training and prediction.
+        Clips of a training batch.
     class_weight : "balanced", dict or None, default="balanced"
-        Weights of the classes in the loss. A dict maps labels to weights, from 0 on.
+        Weights of the classes in the loss. A dict maps labels to weights of 0 or more.
     mirror : "auto" or bool, default="auto"
         Learn from mirror images too, and predict the mean over a clip and its mirror image. The
-        mirror pairs are found in the mean face of the training data, whatever landmarks were
-        selected. "auto" does without where that is not the picture of a face; True raises then.
+        mirror pairs are found in the mean face of the training data, before or after landmark
+        selection. Where they are not found, "auto" uses no mirror images and True is an error.
     early_stopping : bool, default=False
         Hold out a part of the training data, stop when the loss on it no longer falls, and keep
-        the best weights. The part is drawn at random within the classes: where people give
-        several clips, it does not keep them apart.
+        the best weights. The part is drawn at random within the classes; it does not keep the
+        clips of a subject together.
     validation_fraction : float, default=0.1
-        The share held out for `early_stopping`.
+        Share of the clips that `early_stopping` holds out.
     n_iter_no_change : int, default=10
         Epochs without improvement before `early_stopping` stops.
     callbacks : list of skorch callbacks or None, default=None
-        Passed to the skorch net, as (name, callback) pairs or callbacks.
+        Passed to the skorch net, as callbacks or (name, callback) pairs.
     device : str or torch.device, default="cpu"
-        Where the net lives.
+        Device of the network.
     random_state : int, RandomState instance or None, default=None
-        Of initialisation, batches, noise, dropout and mirroring. On the CPU, two fits with the
-        same int give equal weights, in threads too. The global state of torch is left as it was.
+        Seed of initial weights, batches, noise, dropout and the choice of mirror images. On a CPU,
+        two fits with the same int give equal weights, also in threads and for clips in another
+        order. The global random state of torch does not change.
     verbose : int, default=0
         1 prints skorch's table of epochs.
 
@@ -104,26 +107,26 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     net_ : skorch.NeuralNetClassifier
         The fitted net.
     module_ : torch.nn.Module
-        The network itself: rows in, logits in the order of `classes_` out, of clips as they are.
-        Where there are mirror pairs, :meth:`predict_proba` takes the mean of these and of those of
-        the mirror images. It follows changes to the parameters of the network, but not to its
-        buffers.
+        The network: maps clips to logits, in the order of `classes_`. The predictions of this
+        estimator also average over the mirror images.
     layout_ : LandmarkLayout
-        Frames, landmarks and coordinates of the data.
+        Frames, landmarks and coordinates of the training data.
     mirror_pairs_ : ndarray of int of shape (n_landmarks,) or None
-        The mirror partner of each landmark; None where no mirror was found or wanted.
+        Mirror partner of each landmark. None where no mirror images are used.
+    n_iter_ : int
+        Number of epochs of training, with those of :meth:`partial_fit`.
     n_features_in_ : int
-        Columns seen in :meth:`fit`.
+        Number of columns seen in :meth:`fit`.
 
     See Also
     --------
-    IGLandmarkSelector : Asks a fitted network which landmarks mattered.
-    FaceMirror : The same mirroring for other classifiers.
+    IGLandmarkSelector : Selects the landmarks that matter to a fitted network.
+    FaceMirror : Adds mirror images for other classifiers.
 
     Notes
     -----
-    The architecture is a reconstruction: of the paper [1]_ only the abstract, the keywords and
-    summaries by others were at hand.
+    The architecture is a reconstruction: only the abstract and the keywords of the paper [1]_, and
+    summaries by others, were available.
 
     References
     ----------
@@ -135,14 +138,14 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     >>> from sklearn_temo import LandmarkAligner, TEMOClassifier
     >>> from sklearn_temo.datasets import make_expression_clips
     >>> clips = make_expression_clips(n_clips=42, n_frames=4, random_state=0)
-    >>> X = LandmarkAligner(n_frames=4).fit_transform(clips.data)
-    >>> temo = TEMOClassifier(n_frames=4, max_epochs=5, random_state=0).fit(X, clips.target)
+    >>> X = LandmarkAligner().fit_transform(clips.data)
+    >>> temo = TEMOClassifier(max_epochs=5, random_state=0).fit(X, clips.target)
     >>> temo.predict_proba(X).shape
     (42, 7)
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
-        "n_frames": [Interval(Integral, 1, None, closed="left")],
+        "n_frames": [Interval(Integral, 1, None, closed="left"), None],
         "n_coords": [Interval(Integral, 1, None, closed="left")],
         "n_members": [Interval(Integral, 1, None, closed="left")],
         "hidden_size": [Interval(Integral, 1, None, closed="left")],
@@ -172,7 +175,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        n_frames=16,
+        n_frames=None,
         n_coords=3,
         n_members=5,
         hidden_size=32,
@@ -225,121 +228,163 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.verbose = verbose
 
     @with_callbacks
-    def fit(self, X, y):
+    def fit(self, X, y, sample_weight=None):
         """Train a new network.
 
         Parameters
         ----------
-        X : array-like of shape (n_clips, n_frames * n_landmarks * n_coords)
-            Clips.
+        X : array-like of shape (n_clips, n_features)
+            Clips, with ``n_features = n_frames * n_landmarks * n_coords``.
         y : array-like of shape (n_clips,)
             Labels of any type.
+        sample_weight : array-like of shape (n_clips,), default=None
+            Weights of the clips. Whole numbers repeat the clips that many times. Other weights are
+            divided by their mean, and apply to the loss, the balance of the classes and the
+            principal components. A weight of 0 leaves a clip out.
 
         Returns
         -------
         self : TEMOClassifier
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the layout of `X` is unknown, `y` has fewer than two classes, ``mirror=True`` and no
+            mirror pairs are found, or the loss is not finite.
         """
         self._validate_params()
-        with whole_on_failure(self):
-            return self._fit(X, y)
-
-    def _fit(self, X, y):
-        X, y = self._validate_training_data(X, y, reset=True)
+        rows, labels, weight = self._training_data(X, y, sample_weight, reset=True)
         progress = self._init_callback_context(max_subtasks=self.max_epochs)
         progress.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        self.classes_, targets = np.unique(y, return_inverse=True)
-        seed = self._prepare(X)
-        self.__dict__.pop("_partial_seed", None)
-        n_learnt = len(X) - count_held_out(self, targets)
-        passing = [
-            ("schedule", one_cycle(self.lr, self.max_epochs, n_learnt, self.batch_size)),
-            ("progress", EpochReport(self, progress)),
-        ]
-        net = build_net(self, targets, seed, passing)
-        train(net, X, targets, self._mirror, self.max_epochs, seed + 1, reduce=True)
-        # Neither the progress of this fit nor its finished cycle of learning rates belong to
-        # what comes later: pickles, and more training.
+        # An interrupted fit must not leave the network of an earlier one with new classes.
+        self.__dict__.pop("net_", None)
+        self.classes_, targets = np.unique(labels, return_inverse=True)
+        self._seed = check_random_state(self.random_state).randint(2**31)
+        passing = [("progress", EpochReport(self, progress))]
+        n_held_out, split = 0, None
+        if self.early_stopping:
+            n_held_out, split, stopping = early_stopping(
+                targets, self.validation_fraction, self.n_iter_no_change, self._seed
+            )
+            passing.append(("early_stopping", stopping))
+        schedule = one_cycle(self.lr, self.max_epochs, len(rows) - n_held_out, self.batch_size)
+        passing.append(("schedule", schedule))
+        net = self._new_net(X, rows, targets, weight, passing, split)
+        self._train(net, rows, targets, weight, self.max_epochs)
+        # These callbacks belong to this fit, not to later training or pickles.
         net.callbacks = self.callbacks
         net.callbacks_ = [pair for pair in net.callbacks_ if pair not in passing]
-        self._set_net(net)
+        self.net_ = net
         progress.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
-    def partial_fit(self, X, y, classes=None):
-        """Train for one more epoch, at the constant learning rate `lr`; not with `early_stopping`.
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train for one more epoch, at the constant learning rate `lr`.
+
+        The first call fixes the principal components, the weights of the classes and the mirror
+        pairs, so it should have clips of all classes. After it only `lr` can be changed.
 
         Parameters
         ----------
-        X : array-like of shape (n_clips, n_frames * n_landmarks * n_coords)
+        X : array-like of shape (n_clips, n_features)
             Clips.
         y : array-like of shape (n_clips,)
             Labels.
         classes : array-like of shape (n_classes,), default=None
-            All labels that will ever come; needed in the first call only. The first call also
-            fixes the principal components, the weights of the classes and the mirror pairs: let it
-            hold clips of all kinds. Of parameters that are set after it only `lr` has an effect.
+            All labels of this and later calls; required in the first call.
+        sample_weight : array-like of shape (n_clips,), default=None
+            Weights of the clips, as in :meth:`fit`.
 
         Returns
         -------
         self : TEMOClassifier
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If ``early_stopping=True``, `classes` is missing or differs from the first call, or `y`
+            has other labels.
         """
         self._validate_params()
         if self.early_stopping:
-            raise ValueError("partial_fit does not go with early_stopping=True, which is for fit.")
-        with whole_on_failure(self):
-            return self._partial_fit(X, y, classes)
-
-    def _partial_fit(self, X, y, classes):
+            raise ValueError("partial_fit does not support early_stopping=True; use fit.")
         first = not hasattr(self, "net_")
         if first and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
-        X, y = self._validate_training_data(X, y, reset=first)
+        rows, labels, weight = self._training_data(X, y, sample_weight, reset=first)
         if first:
             self.classes_ = np.unique(classes)
+            self._seed = check_random_state(self.random_state).randint(2**31)
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(
                 f"classes={np.unique(classes)!r} is not the same as on the first call to "
                 f"partial_fit: {self.classes_!r}."
             )
-        unknown = np.setdiff1d(y, self.classes_)
+        unknown = np.setdiff1d(labels, self.classes_)
         if unknown.size:
             raise ValueError(f"y has labels {unknown!r} that are not in classes {self.classes_!r}.")
-        targets = np.searchsorted(self.classes_, y)
-        if first:
-            self._partial_seed = self._prepare(X)
-            net = build_net(self, targets, self._partial_seed)
-        else:
-            net = self.net_
-        if not hasattr(self, "_partial_seed"):
-            self._partial_seed = check_random_state(self.random_state).randint(2**31)
-        self._partial_seed += 1
-        for group in net.optimizer_.param_groups:
-            group["lr"] = self.lr
-        train(net, X, targets, self._mirror, 1, self._partial_seed, reduce=first)
-        self._set_net(net)
+        targets = np.searchsorted(self.classes_, labels)
+        net = self._new_net(X, rows, targets, weight) if first else self.net_
+        net.set_params(lr=self.lr)
+        self._train(net, rows, targets, weight, 1)
+        self.net_ = net
         return self
 
-    def predict_proba(self, X):
-        """Probabilities of the classes.
+    def decision_function(self, X):
+        """Compute the logits, averaged over members and mirror images.
 
         Parameters
         ----------
-        X : array-like of shape (n_clips, n_frames * n_landmarks * n_coords)
+        X : array-like of shape (n_clips, n_features)
+            Clips.
+
+        Returns
+        -------
+        ndarray of shape (n_clips,) or (n_clips, n_classes)
+            Logits in the order of `classes_`. With two classes, the logit of the second minus that
+            of the first.
+        """
+        logits = self._logits(X)
+        return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
+
+    def predict_proba(self, X):
+        """Compute the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_clips, n_features)
             Clips.
 
         Returns
         -------
         ndarray of shape (n_clips, n_classes)
-            In the order of `classes_`.
+            Probabilities in the order of `classes_`: the softmax of the logits.
         """
         return softmax(self._logits(X), axis=1)
 
-    def predict(self, X):
-        """The most probable classes.
+    def predict_log_proba(self, X):
+        """Compute the logarithm of the probabilities of the classes.
 
         Parameters
         ----------
-        X : array-like of shape (n_clips, n_frames * n_landmarks * n_coords)
+        X : array-like of shape (n_clips, n_features)
+            Clips.
+
+        Returns
+        -------
+        ndarray of shape (n_clips, n_classes)
+            Logarithms in the order of `classes_`.
+        """
+        return log_softmax(self._logits(X), axis=1)
+
+    def predict(self, X):
+        """Predict the most probable classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_clips, n_features)
             Clips.
 
         Returns
@@ -347,73 +392,116 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ndarray of shape (n_clips,)
             Labels.
         """
-        best = self._logits(X).argmax(axis=1)
-        return self.classes_[best]
+        return self.classes_[self._logits(X).argmax(axis=1)]
 
     @property
     def module_(self):
-        """The trained network: rows in, logits of clips as they are out."""
+        """The trained network, from clips to logits."""
         check_is_fitted(self, "net_")
         return self.net_.module_
 
     @property
     def mirror_pairs_(self):
-        """The mirror partner of each landmark, or None."""
-        check_is_fitted(self, "layout_")
+        """Mirror partner of each landmark, or None."""
+        check_is_fitted(self, "net_")
         return None if self._mirror is None else self._mirror.pairs
 
-    def _validate_training_data(self, X, y, *, reset):
-        # In order, since torch takes no negative strides.
-        X, y = validate_data(self, X, y, dtype=np.float32, order="C", reset=reset)
-        check_classification_targets(y)
-        return X, column_or_1d(y)
-
-    def _set_net(self, net):
-        self.net_ = net
-        self._prediction = Prediction.of(net.module_, self._mirror)
-
-    def _logits(self, X):
-        """Logits of clips, ndarray of shape (n_clips, n_classes)."""
+    @property
+    def n_iter_(self):
+        """Number of epochs of training."""
         check_is_fitted(self, "net_")
-        # For one clip the checks are most of the time, and such an array passes them.
-        is_ready = type(X) is np.ndarray and X.dtype == np.float32 and X.ndim == 2 and len(X) > 0
-        X = validate_data(
-            self,
-            X,
-            reset=False,
-            skip_check_array=is_ready,
-            dtype=np.float32,
-            ensure_all_finite=False,
-        )
-        prediction = self.__dict__.get("_prediction")
-        if prediction is None or not prediction.is_of(self.net_.module_):
-            self._set_net(self.net_)
-        logits = self._prediction.of_clips(X)
-        # What is not finite shows in the few logits, cheaper than in the many columns.
-        if not np.isfinite(logits.sum()):
-            assert_all_finite(X, input_name="X", estimator_name=type(self).__name__)
-        return logits
+        return len(self.net_.history)
 
-    def __getstate__(self):
-        # Made again from the network when it is wanted.
-        return {name: v for name, v in super().__getstate__().items() if name != "_prediction"}
+    def _training_data(self, X, y, sample_weight, *, reset):
+        """Validated clips in an order of their own, their labels, and weights of mean 1."""
+        X, y = validate_data(self, X, y, dtype=np.float32, reset=reset)
+        check_classification_targets(y)
+        y = column_or_1d(y)
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        # In this order the same clips give the same network, and so do repeated clips.
+        keys = [(y[i], sha256(X[i].tobytes()).digest(), weight[i], i) for i in range(len(X))]
+        order = np.array([i for _, _, w, i in sorted(keys) if w])
+        weight = weight[order]
+        if np.all(weight % 1 == 0):
+            order = np.repeat(order, weight.astype(int))
+            weight = np.ones(len(order))
+        return X[order], y[order], (weight / weight.mean()).astype(np.float32)
 
-    def _prepare(self, X):
-        """Layout and mirror of the data; returns the seed of the fit."""
+    def _new_net(self, X, rows, targets, weight, callbacks=(), split=None):
+        """Untrained net for the clips `rows`, which were validated from `X`."""
         if len(self.classes_) < 2:
             raise ValueError(
                 f"TEMOClassifier needs samples of at least 2 classes, got one class: "
                 f"{self.classes_[0]!r}."
             )
-        self.layout_ = LandmarkLayout.from_n_features(X.shape[1], self.n_frames, self.n_coords)
-        self._mirror = Mirror.from_clips(X, self.layout_) if self.mirror else None
+        layout = LandmarkLayout.infer(X, n_frames=self.n_frames, n_coords=self.n_coords)
+        self.layout_ = layout
+        self._mirror = Mirror.from_clips(rows, layout) if self.mirror else None
         if self.mirror is True and self._mirror is None:
             raise ValueError(
-                f"mirror=True, but the mean of frame 0 over {X.shape[0]} clips is not a symmetric "
-                f"face of {self.layout_.n_landmarks} landmarks: pass positions in frame 0, not "
+                f"mirror=True, but the mean of frame 0 over {len(rows)} clips is not a symmetric "
+                f"face of {layout.n_landmarks} landmarks. Pass positions in frame 0, not "
                 'standardised, with the mirror partner of each landmark, or mirror="auto".'
             )
-        return check_random_state(self.random_state).randint(2**31)
+        module = {
+            "n_frames": layout.n_frames,
+            "n_landmarks": layout.n_landmarks,
+            "n_coords": layout.n_coords,
+            "n_classes": len(self.classes_),
+            "hidden_size": self.hidden_size,
+            "n_filters": self.n_filters,
+            "n_components": self.n_components,
+            "depth_weight": self.depth_weight,
+            "dropout": self.dropout,
+            "first_frame_dropout": self.first_frame_dropout,
+            "noise": self.noise,
+            "randomized": self.randomized,
+            "n_members": self.n_members,
+        }
+        return build_net(
+            module,
+            self._seed,
+            criterion__weight=class_weights(self.class_weight, self.classes_, targets, weight),
+            criterion__label_smoothing=self.label_smoothing,
+            optimizer__weight_decay=self.weight_decay,
+            lr=self.lr,
+            max_epochs=self.max_epochs,
+            batch_size=self.batch_size,
+            train_split=split,
+            callbacks=[*callbacks, *(self.callbacks or [])],
+            device=self.device,
+            verbose=self.verbose,
+        )
+
+    def _train(self, net, rows, targets, weight, n_epochs):
+        """Train a net on clips and their mirror images, after the reduction if it is new."""
+        images = self._images(rows).to(net.device)
+        weight = torch.from_numpy(weight).to(net.device)
+        if not net.history:
+            clips = images.flatten(0, 1)
+            fit_reduction(net.module_, clips, weight.repeat(len(images)), self._seed)
+        seed = self._seed + 1 + len(net.history)
+        train(net, images, targets, weight, n_epochs, seed)
+
+    def _images(self, X):
+        """Clips and their mirror images, Tensor of shape (n_images, n_clips, n_features)."""
+        images = [X] if self._mirror is None else [X, self._mirror.apply(X)]
+        return torch.from_numpy(np.stack(images))
+
+    def _logits(self, X):
+        """Mean logits of clips and their mirror images, ndarray of shape (n_clips, n_classes)."""
+        check_is_fitted(self, "net_")
+        rows = validate_data(self, X, reset=False, dtype=np.float32)
+        if hasattr(X, "layout"):
+            LandmarkLayout.infer(X, n_frames=self.layout_.n_frames, n_coords=self.layout_.n_coords)
+        module = self.module_.eval()
+        found = []
+        with torch.inference_mode():
+            for start in range(0, len(rows), _PREDICTION_BATCH):
+                images = self._images(rows[start : start + _PREDICTION_BATCH]).to(self.net_.device)
+                logits = module(images.flatten(0, 1)).unflatten(0, images.shape[:2])
+                found.append(logits.double().mean(dim=0).cpu().numpy())
+        return np.concatenate(found)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

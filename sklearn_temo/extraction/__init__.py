@@ -1,11 +1,15 @@
-"""Face landmarks out of clips: what people pass in, decoded, detected and laid out as rows."""
+"""Extraction of face landmarks from clips."""
 
 from __future__ import annotations
 
-from ._clip_landmarks import ClipLandmarks
-from ._report import ExtractionReport, SkippedClip, SkippedClipsWarning
+from ._landmarks import ClipLandmarks
 from ._table import load_landmarks, save_landmarks
-from ._transformer import FaceLandmarkTransformer
+from ._transformer import (
+    ExtractionReport,
+    FaceLandmarkTransformer,
+    SkippedClip,
+    SkippedClipsWarning,
+)
 
 __all__ = [
     "FaceLandmarkTransformer",

@@ -1,4 +1,4 @@
-"""Landmarks of clips as a table on disk, one row per clip and frame."""
+"""Tables of landmarks on disk, one row per clip and frame."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import errno
 import os
 import re
 import zlib
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, BinaryIO
 from uuid import uuid4
 from zipfile import BadZipFile
@@ -18,51 +19,36 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from ._clip_landmarks import ClipLandmarks
-from ._columns import (
-    READ_BACK,
-    check_columns,
-    check_values,
-    coordinate_names,
-    find_clips,
-    make_columns,
-    restore_sources,
-)
+from ..layout import LandmarkLayout
+from ._landmarks import ClipLandmarks
 
-_ENDINGS = (".parquet", ".npz")
-
-# Rows that are in memory as columns at a time: some 20 MB, in a row group of their own.
+# Rows of a row group: about 20 MB, which are in memory as columns at a time.
 _ROWS_AT_A_TIME = 4096
+
+# Columns that are read, besides the coordinates: their kinds in numpy and in words.
+_KINDS = {
+    "source": ("U", "text"),
+    "frame": ("iu", "whole numbers"),
+    "time": ("fiu", "numbers"),
+    "detected": ("b", "true or false"),
+}
+
+# A byte of a file name that is not UTF-8, as it is written in a table.
+_ESCAPED = re.compile(r"\\u(dc[89a-f][0-9a-f])")
 
 
 def check_table_place(path: str | os.PathLike[str]) -> Path:
-    """Look whether a table can be written, before the work that it is for.
+    """Check that a table can be written, before the long work.
 
-    Parameters
-    ----------
-    path : str or path-like
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    ValueError
-        If the ending says no format.
-    OSError
-        If the folder doesn't exist or cannot be written to, or the table is a folder itself.
-    ImportError
-        If the format needs a package that is not installed.
+    Raises ValueError for an unknown file name extension, OSError if the folder does not exist or
+    cannot be written to, and ImportError if the format needs a package that is not installed.
     """
-    from tempfile import TemporaryFile
-
-    path = _checked_ending(path)
+    path = _check_extension(path)
     if path.is_dir():
         raise IsADirectoryError(f"{str(path)!r} is a folder: add the name of a file.")
     if not path.parent.is_dir():
         raise FileNotFoundError(
-            f"{str(path)!r}: there is no folder {str(path.parent)!r}; make it first."
+            f"{str(path)!r}: there is no folder {str(path.parent)!r}; create it first."
         )
     try:
         with TemporaryFile(dir=path.parent):
@@ -79,22 +65,22 @@ def save_landmarks(path: str | os.PathLike[str], clips: Sequence[ClipLandmarks])
 
     The columns are ``source``, ``frame`` (counted from 0 in each clip), ``time`` in seconds,
     ``detected``, ``width`` and ``height`` in pixels, ``fps``, and the coordinates in isotropic
-    pixels: ``p000_x``, ``p000_y``, ``p000_z``, ``p001_x`` and so on, of float32.
+    pixels: ``p000_x``, ``p000_y``, ``p000_z``, ``p001_x`` and so on, as float32.
 
     Parameters
     ----------
     path : str or path-like
         Ends in ``.parquet``, for pandas, polars, R and others, which needs pyarrow; or in ``.npz``,
         a compressed numpy archive in which the coordinates are one array `landmarks` of shape
-        (n_rows, n_landmarks, 3). A file that is there is replaced once the new one is whole.
+        (n_rows, n_landmarks, 3). An existing file is replaced when the new one is complete.
     clips : sequence of ClipLandmarks
-        As :meth:`sklearn_temo.FaceLandmarkTransformer.extract` returns them. They may differ in
-        length. Skipped clips, which have an `error`, are left out.
+        As returned by :meth:`sklearn_temo.FaceLandmarkTransformer.extract`. Their lengths may
+        differ. Skipped clips, which have an `error`, are left out.
 
     Raises
     ------
     ValueError
-        If the path ends otherwise, no clip is left, or their numbers of landmarks differ.
+        If the path has another extension, or no clip is left.
     OSError
         If the file cannot be written.
     ImportError
@@ -102,7 +88,7 @@ def save_landmarks(path: str | os.PathLike[str], clips: Sequence[ClipLandmarks])
 
     See Also
     --------
-    load_landmarks : Reads the table back.
+    load_landmarks : Reads the table.
 
     Examples
     --------
@@ -122,28 +108,22 @@ def save_landmarks(path: str | os.PathLike[str], clips: Sequence[ClipLandmarks])
     good = [clip for clip in clips if clip.error is None]
     if not good:
         raise ValueError(f"{str(path)!r}: none of the {len(clips)} clips has landmarks to save.")
-    n_landmarks = good[0].landmarks.shape[1]
-    for clip in good:
-        if clip.landmarks.shape[1] != n_landmarks:
-            raise ValueError(
-                f"{good[0].source!r} has {n_landmarks} landmarks and {clip.source!r} has "
-                f"{clip.landmarks.shape[1]}: save clips of one mesh in a table."
-            )
     with replacing(path) as file:
         if path.suffix.casefold() == ".npz":
-            np.savez_compressed(file, allow_pickle=False, **make_columns(good))
+            np.savez_compressed(file, allow_pickle=False, **_make_columns(good))
         else:
             _write_parquet(file, good)
 
 
 def load_landmarks(path: str | os.PathLike[str]) -> Bunch:
-    r"""Read a table of landmarks back, as rows for a pipeline.
+    r"""Read a table of landmarks, as rows for a pipeline.
 
     Parameters
     ----------
     path : str or path-like
-        What :func:`save_landmarks` or ``sklearn-temo extract`` wrote. Of a table that was edited,
-        further columns and their order do not matter. Clips may be taken out, frames may not.
+        Written by :func:`save_landmarks` or ``sklearn-temo extract``. If the table was edited,
+        additional columns and the order of columns do not matter. Clips may be removed, single
+        frames may not.
 
     Returns
     -------
@@ -151,23 +131,24 @@ def load_landmarks(path: str | os.PathLike[str]) -> Bunch:
         With
 
         data : ndarray of float32 of shape (n_clips, n_frames * n_landmarks * 3)
-            What :meth:`sklearn_temo.FaceLandmarkTransformer.transform` returned.
+            As returned by :meth:`sklearn_temo.FaceLandmarkTransformer.transform`.
         sources : ndarray of str of shape (n_clips,)
-            The paths of the clips, as they were passed. In the file, a byte of a name that is not
-            UTF-8 is written as ``\udce9``; here it is what opens the clip.
+            The paths of the clips, as they were passed. The table holds a byte of a name that is
+            not UTF-8 as ``\udce9``; here it is restored, so that the path opens the clip.
         times : ndarray of float64 of shape (n_clips, n_frames)
-            When the frames are shown, in seconds.
+            Presentation times of the frames in seconds.
         detected : ndarray of bool of shape (n_clips, n_frames)
-            In which of them a face was found.
+            Whether a face was found in each frame.
         n_frames, n_landmarks : int
-            Of a clip, and of a frame.
+            Number of frames per clip and of landmarks per frame.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no such table, or the clips differ in length: they are no rows of one array.
+        If the file is not such a table, or if the lengths of the clips differ: they are not rows
+        of one array.
     ImportError
         If pyarrow is needed and not installed.
 
@@ -175,18 +156,24 @@ def load_landmarks(path: str | os.PathLike[str]) -> Bunch:
     --------
     save_landmarks : Writes the table.
     """
-    path = _checked_ending(path)
+    path = _check_extension(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{str(path)!r}: no such file, seen from {Path.cwd()}.")
+        raise FileNotFoundError(f"{str(path)!r}: no such file in {Path.cwd()}.")
     read = _read_npz if path.suffix.casefold() == ".npz" else _read_parquet
-    columns = read(path)
-    check_values(path, columns)
-    starts, n_frames = find_clips(path, columns["source"], columns["frame"])
-    landmarks = columns["landmarks"]
+    columns, landmarks = read(path)
+    if not len(landmarks):
+        raise ValueError(f"{str(path)!r} has no rows.")
+    for name, (kinds, words) in _KINDS.items():
+        _check_kind(path, name, columns[name], kinds, words)
+    starts, n_frames = _find_clips(path, columns["source"], columns["frame"])
+    sources = [
+        _ESCAPED.sub(lambda found: chr(int(found[1], 16)), name)
+        for name in columns["source"][starts].tolist()
+    ]
     shape = (len(starts), n_frames)
     return Bunch(
         data=np.ascontiguousarray(landmarks, dtype=np.float32).reshape(len(starts), -1),
-        sources=restore_sources(columns["source"][starts]),
+        sources=np.array(sources, dtype=str),
         times=columns["time"].astype(np.float64).reshape(shape),
         detected=columns["detected"].reshape(shape),
         n_frames=n_frames,
@@ -194,153 +181,166 @@ def load_landmarks(path: str | os.PathLike[str]) -> Bunch:
     )
 
 
-def _checked_ending(path: str | os.PathLike[str]) -> Path:
-    path = Path(os.path.expanduser(path))
-    ending = path.suffix.casefold()
-    if ending not in _ENDINGS:
-        raise ValueError(f"{str(path)!r} must end in {' or '.join(_ENDINGS)}.")
-    if ending == ".parquet":
+def _check_extension(path: str | os.PathLike[str]) -> Path:
+    path = Path(path).expanduser()
+    extension = path.suffix.casefold()
+    if extension not in (".parquet", ".npz"):
+        raise ValueError(f"{str(path)!r} must end in .parquet or .npz.")
+    if extension == ".parquet":
         try:
             import_module("pyarrow.parquet")
         except ImportError as error:
             raise ImportError(
                 f"{str(path)!r}: Parquet needs pyarrow, which is not installed ({error}); "
-                "pip install 'sklearn-temo[parquet]', or let the name end in .npz."
+                "pip install 'sklearn-temo[parquet]', or use the extension .npz."
             ) from error
     return path
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Write a file under another name; it takes its own once it is whole.
+    """Write a file under a temporary name, and rename it when it is complete.
 
-    Parameters
-    ----------
-    path : Path
-
-    Yields
-    ------
-    file : binary file
-
-    Raises
-    ------
-    OSError
-        Naming the file, if it cannot be written; one that was there before stays.
+    Raises OSError with the name of the file if it cannot be written; an existing file stays.
     """
     path = path.resolve()
-    draft = path.with_name(f".{uuid4().hex}.unfinished")
+    unfinished = path.with_name(f".{uuid4().hex}.unfinished")
     try:
-        with open(draft, "xb") as file:
+        with open(unfinished, "xb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except BaseException as error:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            # By its number it stays the kind of OSError that it is.
-            raise OSError(
-                error.errno or errno.EIO,
-                f"{str(path)!r} cannot be written ({error.strerror or error}); make room there, "
-                "or name another place",
-            ) from error
-        raise
+        unfinished.replace(path)
+    except OSError as error:
+        # With its number, the new error has the same type.
+        raise OSError(
+            error.errno or errno.EIO,
+            f"{str(path)!r} cannot be written ({error.strerror or error}); make room there, or "
+            "choose another folder",
+        ) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _make_columns(clips: Sequence[ClipLandmarks]) -> dict[str, NDArray[Any]]:
+    """Columns of a table, in their order; `landmarks`, of shape (n_rows, n_landmarks, 3), last."""
+    lengths = [len(clip.times) for clip in clips]
+    # File names that are not UTF-8 contain surrogates, which cannot be written.
+    sources = [clip.source.encode("utf-8", "backslashreplace").decode() for clip in clips]
+    width, height = np.array([clip.size for clip in clips], dtype=np.int32).T
+    return {
+        "source": np.repeat(np.array(sources), lengths),
+        "frame": np.concatenate([np.arange(n, dtype=np.int32) for n in lengths]),
+        "time": np.concatenate([clip.times for clip in clips]),
+        "detected": np.concatenate([clip.detected for clip in clips]),
+        "width": np.repeat(width, lengths),
+        "height": np.repeat(height, lengths),
+        "fps": np.repeat([float(clip.fps) for clip in clips], lengths),
+        "landmarks": np.concatenate([clip.landmarks for clip in clips]),
+    }
+
+
+def _coordinate_names(n_landmarks: int) -> list[str]:
+    """Columns of the coordinates of a frame, ``p{landmark:03d}_{x|y|z}``."""
+    names = LandmarkLayout(1, n_landmarks, 3).feature_names()
+    return [name.removeprefix("f000_") for name in names]
 
 
 def _write_parquet(file: BinaryIO, clips: Sequence[ClipLandmarks]) -> None:
+    """Write the clips group by group: the columns of all clips would double the memory."""
+    from pyarrow import Table
     from pyarrow.parquet import ParquetWriter
 
-    schema = _arrow_table(clips[:1]).schema
-    # Coordinates hardly ever repeat: a dictionary of them is a detour.
-    with ParquetWriter(file, schema, use_dictionary=["source"]) as writer:
-        for some in _row_groups(clips):
-            writer.write_table(_arrow_table(some), row_group_size=_ROWS_AT_A_TIME)
+    groups = np.cumsum([len(clip.times) for clip in clips]) // _ROWS_AT_A_TIME
+    names = _coordinate_names(clips[0].landmarks.shape[1])
+    writer = None
+    for group in np.unique(groups):
+        columns = _make_columns([clips[i] for i in np.flatnonzero(groups == group).tolist()])
+        landmarks = columns.pop("landmarks")
+        coordinates = landmarks.reshape(len(landmarks), -1).T.copy()
+        table = Table.from_pydict({**columns, **dict(zip(names, coordinates, strict=True))})
+        if writer is None:
+            # Coordinates seldom repeat, so dictionaries of them are of no use.
+            writer = ParquetWriter(file, table.schema, use_dictionary=["source"])
+        writer.write_table(table, row_group_size=_ROWS_AT_A_TIME)
+    assert writer is not None
+    writer.close()
 
 
-def _arrow_table(clips: Sequence[ClipLandmarks]) -> Any:
-    from pyarrow import Table
-
-    columns = make_columns(clips)
-    landmarks = columns.pop("landmarks")
-    by_column = landmarks.reshape(len(landmarks), -1).T.copy()
-    names = coordinate_names(landmarks.shape[1])
-    return Table.from_pydict({**columns, **dict(zip(names, by_column, strict=True))})
-
-
-def _row_groups(clips: Iterable[ClipLandmarks]) -> Generator[list[ClipLandmarks]]:
-    some: list[ClipLandmarks] = []
-    n_rows = 0
-    for clip in clips:
-        if some and n_rows + len(clip.times) > _ROWS_AT_A_TIME:
-            yield some
-            some, n_rows = [], 0
-        some.append(clip)
-        n_rows += len(clip.times)
-    yield some
-
-
-def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
+def _read_npz(path: Path) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
     with _reading(path), np.load(path, allow_pickle=False) as archive:
-        columns = {name: archive[name] for name in READ_BACK if name in archive}
-    check_columns(path, READ_BACK, columns)
-    shape = columns["landmarks"].shape
-    if len(shape) != 3 or shape[2] != 3:
-        raise ValueError(
-            f"{str(path)!r}: the array 'landmarks' has the shape {shape}, expected (n_rows, "
-            "n_landmarks, 3)."
-        )
-    if {columns[name].shape for name in READ_BACK if name != "landmarks"} != {shape[:1]}:
-        raise ValueError(f"{str(path)!r}: its arrays have different numbers of rows.")
-    return columns
+        columns = dict(archive)
+    _check_names(path, [*_KINDS, "landmarks"], columns)
+    return columns, columns.pop("landmarks")
 
 
-def _read_parquet(path: Path) -> dict[str, NDArray[Any]]:
-    from pyarrow import types
+def _read_parquet(path: Path) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
     from pyarrow.parquet import ParquetFile
 
-    with _reading(path):
-        file = ParquetFile(path)
-    with file:
-        schema = file.schema_arrow
-        numbers = [int(name[1:4]) for name in schema.names if re.fullmatch(r"p\d{3}_[xyz]", name)]
-        coordinates = coordinate_names(max(numbers, default=0) + 1)
-        others = [name for name in READ_BACK if name != "landmarks"]
-        check_columns(path, [*others, *coordinates], schema.names)
-        for name in coordinates:
-            found = schema.field(name).type
-            if not (types.is_floating(found) or types.is_integer(found)):
-                raise ValueError(
-                    f"{str(path)!r}: the column {name!r} must hold numbers, but holds {found}."
-                )
-        landmarks = np.empty((file.metadata.num_rows, len(coordinates)), dtype=np.float32)
-        columns: dict[str, list[Any]] = {name: [] for name in others}
-        n_rows = 0
-        with _reading(path):
-            for batch in file.iter_batches(_ROWS_AT_A_TIME, columns=[*others, *coordinates]):
-                for name in others:
-                    columns[name] += batch.column(name).to_pylist()
-                # What pandas writes for NaN is missing, and comes back as NaN.
-                np.stack(
-                    [batch.column(name).to_numpy(zero_copy_only=False) for name in coordinates],
-                    axis=1,
-                    out=landmarks[n_rows : n_rows + len(batch)],
-                    casting="same_kind",
-                )
-                n_rows += len(batch)
-    columns["time"] = [np.nan if time is None else time for time in columns["time"]]
-    return {name: np.array(values) for name, values in columns.items()} | {
-        "landmarks": landmarks.reshape(n_rows, len(coordinates) // 3, 3)
-    }
+    with _reading(path), ParquetFile(path) as file:
+        table = file.read()
+    numbers = [int(name[1:4]) for name in table.column_names if re.fullmatch(r"p\d+_[xyz]", name)]
+    names = _coordinate_names(max(numbers, default=0) + 1)
+    _check_names(path, [*_KINDS, *names], table.column_names)
+    landmarks = np.empty((len(table), len(names)), dtype=np.float32)
+    for number, name in enumerate(names):
+        column = table.column(name).to_numpy()  # missing values become NaN
+        _check_kind(path, name, column, "fiu", "numbers")
+        landmarks[:, number] = column
+    columns = {name: np.array(table.column(name).to_pylist()) for name in _KINDS}
+    columns["time"] = table.column("time").to_numpy()
+    return columns, landmarks.reshape(len(table), len(names) // 3, 3)
 
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
+    """Name the file in the errors that numpy and pyarrow raise for a damaged or other file."""
     try:
         yield
-    # As each library reports what it did not write; those of pyarrow are ValueErrors or OSErrors.
     except (OSError, EOFError, TypeError, ValueError, BadZipFile, zlib.error) as error:
         raise ValueError(
             f"{str(path)!r} cannot be read as a table of landmarks ({type(error).__name__}: "
             f"{error}); write it again."
         ) from error
+
+
+def _check_names(path: Path, expected: Iterable[str], found: Iterable[str]) -> None:
+    missing = sorted(set(expected) - set(found))
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise ValueError(
+            f"{str(path)!r} is not a table of landmarks: the column {missing[0]!r}{more} is "
+            "missing."
+        )
+
+
+def _check_kind(path: Path, name: str, column: NDArray[Any], kinds: str, words: str) -> None:
+    if column.dtype.kind not in kinds:
+        raise ValueError(
+            f"{str(path)!r}: the column {name!r} must hold {words} and no missing values, but "
+            f"holds {column.dtype}."
+        )
+
+
+def _find_clips(
+    path: Path, source: NDArray[np.str_], frame: NDArray[np.integer]
+) -> tuple[NDArray[np.intp], int]:
+    """Find the first row of each clip and the number of frames; a clip starts at frame 0."""
+    is_start = frame == 0
+    continues = (frame[1:] == frame[:-1] + 1) & (source[1:] == source[:-1])
+    stray = np.flatnonzero(~(is_start | np.append(False, continues)))
+    if len(stray):
+        row = stray[0]
+        raise ValueError(
+            f"{str(path)!r}: row {row} is frame {frame[row]} of {str(source[row])!r}, but the row "
+            "before it is not the previous frame; keep all frames of a clip, in their order."
+        )
+    starts = np.flatnonzero(is_start)
+    lengths = np.diff(np.append(starts, len(frame)))
+    others = np.flatnonzero(lengths != lengths[0])
+    if len(others):
+        other = others[0]
+        raise ValueError(
+            f"{str(path)!r}: clips must have equally many frames, but {str(source[0])!r} has "
+            f"{lengths[0]} and {str(source[starts[other]])!r} has {lengths[other]}; extract them "
+            "with a number of frames, or read the table with pandas."
+        )
+    return starts, int(lengths[0])

@@ -1,94 +1,177 @@
-"""The transformer from clips to rows of landmarks."""
+"""The transformer from clips to rows of landmarks, and its report."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.callback import CallbackContext, CallbackSupportMixin
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.callback import CallbackContext, CallbackSupportMixin, with_callbacks
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 
+from .._memory import memory_folder
+from .._progress import Progress
+from .._warnings import warn_user
 from ..layout import LandmarkLayout
-from ..mesh import N_LANDMARKS, N_LANDMARKS_WITH_IRISES
-from ._clip_landmarks import ClipLandmarks, Finish
-from ._clips import BadClip, Clip, check_clips, look_at_clips
-from ._run import ExtractionRun
-from ._sampling import check_window
-from ._store import store_folder
-from ._work import ClipWork
+from ..mesh import N_LANDMARKS, N_LANDMARKS_WITH_IRISES, model_path
+from ._clips import BadClip, Clip, check_clips
+from ._landmarks import ClipLandmarks, ExtractionSettings, Postprocessing
+from ._parallel import extract_clips
+from ._reading import check_window
+
+
+@dataclass(frozen=True)
+class SkippedClip:
+    """A clip that could not be used.
+
+    Attributes
+    ----------
+    index : int
+        Its index in the list of clips.
+    source : str
+        Its name, as in :class:`ClipLandmarks`.
+    reason : str
+        The clip, what was found, what was expected, and what to do.
+    """
+
+    index: int
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ExtractionReport:
+    """Results of a run, clip by clip.
+
+    Attributes
+    ----------
+    n_clips : int
+        Number of clips.
+    n_cached : int
+        Number of clips whose landmarks were read from the cache and could be used.
+    skipped : tuple of SkippedClip
+        Clips that could not be used, in the order of the clips.
+    n_frames_seen : tuple of int of length n_clips
+        Number of frames of each clip in which a face was searched; 0 if the clip could not be
+        read. A clip that is shorter than the sample has fewer frames than the sample.
+    n_frames_with_face : tuple of int of length n_clips
+        Number of these frames in which a face was found. The landmarks of the other frames are
+        not measured.
+    """
+
+    n_clips: int
+    n_cached: int
+    skipped: tuple[SkippedClip, ...]
+    n_frames_seen: tuple[int, ...] = ()
+    n_frames_with_face: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        n_good = self.n_clips - len(self.skipped)
+        lines = [
+            f"{n_good} of {self.n_clips} clips extracted, {self.n_cached} from the cache, a face "
+            f"in {sum(self.n_frames_with_face)} of {sum(self.n_frames_seen)} frames"
+        ]
+        lines += [f"    {clip.reason}" for clip in self.skipped]
+        return "\n".join(lines)
+
+
+class SkippedClipsWarning(UserWarning):
+    """Clips could not be used, and are NaN in the result.
+
+    Attributes
+    ----------
+    report : ExtractionReport
+        Names the clips and the reasons.
+    """
+
+    def __init__(self, report: ExtractionReport) -> None:
+        first = report.skipped[0]
+        super().__init__(
+            f"{len(report.skipped)} of {report.n_clips} clips could not be used and are NaN; the "
+            f"first: {first.reason} The report_ of the transformer lists all."
+        )
+        self.report = report
+
+    def __reduce__(self) -> tuple[type[SkippedClipsWarning], tuple[ExtractionReport]]:
+        return type(self), (self.report,)
 
 
 class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Turn clips of faces into rows of landmarks.
 
-    Each clip is sampled at frames that are evenly spaced in time, and MediaPipe's face mesh is
-    found in each of them by itself; of several faces the largest is taken. The transformer is
+    Each clip is sampled at frames that are evenly spaced in time, and MediaPipe finds the face
+    mesh in each frame independently; the largest of several faces is used. The transformer is
     stateless: `transform` works without `fit`, and nothing is learned from the clips.
 
     Parameters
     ----------
     n_frames : int or None, default=16
-        Frames of a clip, the first and the last among them (1 takes the first). A clip with fewer
-        frames, or a picture, repeats some. None takes all frames: `transform` then needs clips of
-        equal length, :meth:`extract` does not.
+        Number of frames per clip, including the first and the last (1 takes the first). Frames
+        of shorter clips and of pictures are repeated. None takes all frames: `transform` then
+        needs clips of equal length, :meth:`extract` does not.
     n_landmarks : {468, 478}, default=468
-        478 keeps the ten landmarks of the irises.
+        478 includes the ten landmarks of the irises.
     on_missing : {"interpolate", "nan", "raise"}, default="interpolate"
-        What becomes of frames without a face. "interpolate" fills them linearly in time, with the
-        nearest at the ends, and raises where no frame of a clip has a face; "nan" leaves NaN;
-        "raise" raises at the first.
+        How frames without a face are handled. "interpolate" fills them linearly in time, and with
+        the nearest face at the ends; a clip without any face is an error. "nan" leaves NaN.
+        "raise" raises an error at the first such frame.
     sampling : {"uniform", "all"} or tuple of (start, stop), default="uniform"
-        How a clip becomes `n_frames`. "uniform" looks at frames evenly spaced in time, and at no
-        others. A window (start, stop) in seconds does so between its ends; None leaves an end
-        open, and what is negative counts from the end of the clip: ``(-1.0, None)`` is its last
-        second. "all" looks at every frame, and interpolates the landmarks linearly at even times:
-        it takes longer, but bridges frames without a face by the nearest that have one.
+        How `n_frames` are taken from a clip. "uniform" uses frames that are evenly spaced in time.
+        A window (start, stop) in seconds does so between its ends; None leaves an end open, and
+        negative numbers count from the end of the clip: ``(-1.0, None)`` is its last second. "all"
+        uses every frame, and interpolates the landmarks linearly at evenly spaced times: it takes
+        longer, but fills frames without a face from their nearest neighbors.
     on_error : {"raise", "skip-with-nan"}, default="raise"
-        What becomes of a clip that cannot be used. "raise" raises at the first; "skip-with-nan"
-        makes its row NaN, goes on, and warns once in the end, with all of them in `report_`.
+        How clips that cannot be used are handled. "raise" raises the error of the first;
+        "skip-with-nan" makes their rows NaN, and warns once at the end with all of them in
+        `report_`.
     memory : str, path-like or joblib.Memory, default=None
-        A folder in which the landmarks of every clip are kept as soon as they are found, so that
-        no clip is ever done twice, in whatever process and after whatever interruption. Entries go
-        by the content of the files. None writes nothing. Of a Memory its `location` is taken; its
-        `clear` leaves the landmarks alone.
+        Folder in which the landmarks of every clip are cached as soon as they are found: an
+        interrupted run continues where it stopped, and several processes may share the folder.
+        Entries are identified by the content of the files. None writes nothing. Only the
+        `location` of a Memory is used; its `clear` does not remove landmarks.
     n_jobs : int, default=None
-        Processes, as in joblib: None is 1, or what :func:`joblib.parallel_config` says; -1 takes
-        all cores.
+        Number of processes, as in joblib: None means 1 unless in a
+        :func:`joblib.parallel_config` context; -1 uses all processors.
     model_path : str or path-like, default=None
-        A Face Landmarker ``.task`` file. None takes the bundled one.
+        A Face Landmarker ``.task`` file. None uses the bundled model.
     verbose : int, default=0
-        1 prints how far the work is and how long the rest will take, at most once a second; 2 also
-        prints a line for each clip.
+        1 prints the progress and the estimated time left, at most once a second; 2 also prints a
+        line per clip.
 
     Attributes
     ----------
     report_ : ExtractionReport
-        What became of the clips of the last run. Only after one: the transformer needs no `fit`.
+        Results of the last run, clip by clip. Replaced by every call of :meth:`fit_transform`,
+        :meth:`transform` and :meth:`extract`.
 
     See Also
     --------
-    sklearn_temo.LandmarkAligner : The next step; takes out pose, position and size of the head.
+    sklearn_temo.LandmarkAligner : The next step; removes pose, position and size of the head.
 
     Notes
     -----
-    In paths ``~`` is the home folder, as in a shell.
+    A path may begin with ``~``, the home folder.
 
-    MediaPipe normalises x by the width of the picture, y by its height and z by its width. Here
-    they are multiplied back, so that a pixel is as long along every axis and shapes are those of
-    the face, not those of the video format. Videos are turned upright and stretched to square
-    pixels first, as a player shows them.
+    MediaPipe normalizes x by the width of the picture, y by its height and z by its width. These
+    factors are multiplied back, so that all axes have the same unit (a pixel) and shapes do not
+    depend on the video format. Videos are rotated upright and scaled to square pixels first, as a
+    video player does.
 
-    Pictures and landmarks stay on the machine, and nothing is written to disk but to `memory`.
-    MediaPipe itself, however, sends Google statistics of its own performance and use, and has no
-    setting against it; its notice asks for the consent of the users of a program. Where nothing
-    may be sent, run it without access to the network: results are the same.
+    Pictures and landmarks stay on the machine, and nothing is written to disk except to `memory`.
+    MediaPipe itself, however, sends Google statistics about its performance and use, and has no
+    setting to turn this off; its notice asks for the consent of the users of a program. If nothing
+    may be sent, run it without access to the network: the results are the same.
+
+    MediaPipe prints some lines to the standard error when it first starts in a process, and has no
+    setting to turn this off either.
 
     References
     ----------
@@ -143,9 +226,9 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         self.model_path = model_path
         self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @with_callbacks
     def fit(self, X: Any, y: Any = None) -> FaceLandmarkTransformer:
-        """Check the parameters and the clips; no frame is read.
+        """Validate the parameters and the clips; no frame is read.
 
         Parameters
         ----------
@@ -157,18 +240,18 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         Returns
         -------
         FaceLandmarkTransformer
-            Itself.
+            The fitted transformer.
         """
+        self._check(X)
+        self._settings()
         context = self._init_callback_context()
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        self._look_at(X)
-        self._work()
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @with_callbacks
     def fit_transform(self, X: Any, y: Any = None) -> NDArray[np.float32]:
-        """Fit and transform; callbacks are told of every clip.
+        """Fit and transform; callbacks are informed of every clip.
 
         Parameters
         ----------
@@ -180,8 +263,9 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         Returns
         -------
         ndarray of float32 of shape (n_clips, n_frames * n_landmarks * 3)
+            As in :meth:`transform`.
         """
-        clips = self._look_at(X)
+        clips = self._check(X)
         context = self._init_callback_context(max_subtasks=len(clips))
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         rows = self._rows(clips, context)
@@ -189,16 +273,16 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         return rows
 
     def transform(self, X: Any) -> NDArray[np.float32]:
-        """Landmarks of clips as rows.
+        """Extract clips as rows of landmarks.
 
         Parameters
         ----------
         X : list of clips
-            Each a path of a video or an image file, a tuple or a list of paths of images (its
-            frames, in order), or a uint8 RGB array of shape (height, width, 3) or
+            Each clip is a path of a video or an image file, a tuple or list of paths of images
+            (its frames, in order), or a uint8 RGB array of shape (height, width, 3) or
             (n_frames, height, width, 3). Also an array of paths, an object array, or a uint8 array
             of shape (n_clips, n_frames, height, width, 3).
-            What OpenCV reads is BGR: turn it around first, since nothing tells it from RGB.
+            OpenCV reads BGR: reverse the channels first, since BGR cannot be detected.
 
         Returns
         -------
@@ -208,19 +292,18 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         Raises
         ------
         TypeError, ValueError, FileNotFoundError
-            Naming the clip that cannot be used, and why. All that can be seen without decoding is
-            seen before the first clip is read.
+            If a clip cannot be used; the message names the clip and the reason. Everything that
+            is visible without decoding is checked before the first clip is read.
 
         Warns
         -----
         SkippedClipsWarning
-            With ``on_error="skip-with-nan"``, where clips could not be used.
+            With ``on_error="skip-with-nan"``, if clips could not be used.
         """
-        self._validate_params()
-        return self._rows(self._look_at(X))
+        return self._rows(self._check(X))
 
     def extract(self, clips: Any) -> list[ClipLandmarks]:
-        """Landmarks of clips one by one, with the times and sizes of their frames.
+        """Extract the landmarks of each clip, with the times and sizes of its frames.
 
         Parameters
         ----------
@@ -230,15 +313,10 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         Returns
         -------
         list of ClipLandmarks
-            Those of skipped clips have an `error`.
+            Skipped clips have an `error`.
         """
-        self._validate_params()
-        looked_at = self._look_at(clips)
-        found: list[Any] = [None] * len(looked_at)
-        with closing(self._results(looked_at)) as results:
-            for index, result in results:
-                found[index] = result
-        return found
+        found = dict(self._run(self._check(clips)))
+        return [found[index] for index in range(len(found))]
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Names of the columns, ``f{frame:03d}_p{landmark:03d}_{x|y|z}``.
@@ -251,89 +329,110 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         Returns
         -------
         ndarray of str of shape (n_frames * n_landmarks * 3,)
+            In the order of :class:`sklearn_temo.LandmarkLayout`.
         """
         if self.n_frames is None:
             raise ValueError(
-                "the columns have no names with n_frames=None, which leaves their number to the "
-                "clips: pass n_frames."
+                "with n_frames=None the number of columns depends on the clips, so they have no "
+                "names: pass n_frames."
             )
         return LandmarkLayout(self.n_frames, self.n_landmarks, 3).feature_names()
 
-    def _look_at(self, clips: Any) -> list[Clip | BadClip]:
-        return list(check_clips(clips)) if self.on_error == "raise" else look_at_clips(clips)
+    def _check(self, clips: Any) -> list[Clip | BadClip]:
+        """Validate the parameters and the clips."""
+        self._validate_params()
+        return check_clips(clips, skip_bad=self.on_error != "raise")
 
-    def _work(self) -> ClipWork:
-        """What the processes must know; raises where a parameter cannot be used."""
-        model = None if self.model_path is None else Path(self.model_path).expanduser()
-        if model is not None and not model.is_file():
+    def _settings(self) -> ExtractionSettings:
+        path = None if self.model_path is None else Path(self.model_path).expanduser()
+        if path is not None and not path.is_file():
             raise FileNotFoundError(
-                f"model_path={self.model_path!r}: no such file; None takes the bundled model."
+                f"model_path={self.model_path!r}: no such file; None uses the bundled model."
             )
         window = None
         if not isinstance(self.sampling, str):
             check_window(self.sampling)
-            start, stop = self.sampling
-            # Numbers of Python's own, whatever a search over a numpy array passed.
-            window = (
-                None if start is None else float(start),
-                None if stop is None else float(stop),
-            )
-        n_frames = None if self.sampling == "all" or self.n_frames is None else int(self.n_frames)
-        return ClipWork(model, n_frames, window, store_folder(self.memory))
-
-    def _results(
-        self, clips: list[Clip | BadClip], context: CallbackContext | None = None
-    ) -> Generator[tuple[int, ClipLandmarks]]:
-        # What is there from another run says nothing of one that fails.
-        self.__dict__.pop("report_", None)
-        run = ExtractionRun(
-            self._work(),
-            Finish(self.n_frames, self.n_landmarks, self.on_missing, self.sampling == "all"),
-            skips=self.on_error == "skip-with-nan",
-            n_jobs=self.n_jobs,
-            verbose=self.verbose,
+            start, stop = (None if end is None else float(end) for end in self.sampling)
+            window = start, stop
+        return ExtractionSettings(
+            None if self.sampling == "all" or self.n_frames is None else int(self.n_frames),
+            window,
+            hashlib.sha256((path or model_path()).read_bytes()).hexdigest(),
+            path,
         )
-        with closing(run.results(clips, lambda: self._task(context))) as results:
-            yield from results
-        self.report_ = run.report
 
-    @contextmanager
-    def _task(self, context: CallbackContext | None) -> Iterator[None]:
-        """Tell the callbacks of one clip."""
-        if context is None:
-            yield
-            return
-        task = context.subcontext(task_name="extract-clip")
-        task.call_on_fit_task_begin(estimator=self)
-        yield
-        task.call_on_fit_task_end(estimator=self)
+    def _run(
+        self, clips: list[Clip | BadClip], context: CallbackContext | None = None
+    ) -> Iterator[tuple[int, ClipLandmarks]]:
+        """Yield the index and the landmarks of each clip, in any order, and set `report_`."""
+        folder = memory_folder(self.memory)
+        if folder is not None and folder.exists() and not folder.is_dir():
+            raise NotADirectoryError(f"memory={self.memory!r} is a file: pass a folder.")
+        cache = None if folder is None else folder / "face_landmarks"
+        postprocessing = Postprocessing(
+            self.n_frames, self.n_landmarks, self.on_missing, self.sampling == "all"
+        )
+        progress = Progress("FaceLandmarkTransformer", len(clips), "clips", self.verbose)
+        skipped: dict[int, SkippedClip] = {}
+        n_cached, n_seen, n_with_face = 0, [0] * len(clips), [0] * len(clips)
+        for result in extract_clips(clips, self._settings(), cache, self.n_jobs):
+            index, clip, error = result.index, clips[result.index], result.error
+            task = context and context.subcontext(task_name="extract-clip")
+            if task is not None:
+                task.call_on_fit_task_begin(estimator=self)
+            if result.found is not None:
+                n_seen[index] = len(result.found.detected)
+                n_with_face[index] = int(result.found.detected.sum())
+                try:
+                    landmarks = postprocessing.apply(result.found, clip.source)
+                except ValueError as no_face:
+                    error = no_face
+            if error is not None:
+                if isinstance(clip, Clip):
+                    error = clip.labelled(error)
+                if self.on_error == "raise":
+                    raise error
+                landmarks = postprocessing.skipped(clip.source, error)
+                skipped[index] = SkippedClip(index, clip.source, str(error))
+            if task is not None:
+                task.call_on_fit_task_end(estimator=self)
+            n_cached += result.cached and error is None
+            if self.verbose > 1:
+                faces = f"faces in {landmarks.detected.sum()} of {len(landmarks.times)} frames"
+                print(f"{clip.source!r}: {landmarks.error or faces}", flush=True)
+            progress.advance(free=result.cached or result.found is None)
+            yield index, landmarks
+        self.report_ = ExtractionReport(
+            len(clips),
+            n_cached,
+            tuple(skipped[index] for index in sorted(skipped)),
+            tuple(n_seen),
+            tuple(n_with_face),
+        )
+        if skipped:
+            warn_user(SkippedClipsWarning(self.report_))
 
     def _rows(
         self, clips: list[Clip | BadClip], context: CallbackContext | None = None
     ) -> NDArray[np.float32]:
-        """Fill the array that is returned as the clips come, so that they are nowhere twice."""
-        rows: NDArray[np.float32] | None = None
-        with closing(self._results(clips, context)) as results:
-            for index, result in results:
-                if result.error is not None:
-                    continue
-                if rows is None:
-                    first = result
-                    rows = np.full((len(clips), result.landmarks.size), np.nan, dtype=np.float32)
-                if len(result.times) != len(first.times):
-                    raise ValueError(
-                        "with n_frames=None the clips must have equally many frames, but "
-                        f"{first.source!r} has {len(first.times)} and {result.source!r} has "
-                        f"{len(result.times)}: pass n_frames, or use extract."
-                    )
-                rows[index] = result.landmarks.ravel()
-        if rows is None:
-            if self.n_frames is None:
-                raise ValueError(
-                    "with n_frames=None a clip that can be used must say how many frames there "
-                    "are, but none can; pass n_frames, or see report_."
-                )
+        """Extract clips as rows, each of which is written to the result when its clip is done."""
+        rows = None
+        if self.n_frames is not None:
             rows = np.full((len(clips), self.n_frames * self.n_landmarks * 3), np.nan, np.float32)
+        for index, clip in self._run(clips, context):
+            if clip.error is not None:
+                continue
+            if rows is None:
+                rows = np.full((len(clips), clip.landmarks.size), np.nan, np.float32)
+            if clip.landmarks.size != rows.shape[1]:
+                raise ValueError(
+                    "with n_frames=None the clips must have equally many frames, but "
+                    f"{clip.source!r} has {len(clip.times)} and another clip has "
+                    f"{rows.shape[1] // (self.n_landmarks * 3)}: pass n_frames, or use extract."
+                )
+            rows[index] = clip.landmarks.ravel()
+        if rows is None:
+            raise ValueError("with n_frames=None at least one clip must be usable; see report_.")
         return rows
 
     def __sklearn_tags__(self) -> Any:

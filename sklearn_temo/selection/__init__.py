@@ -1,5 +1,6 @@
-"""Landmarks chosen by Integrated Gradients."""
+"""Selection of landmarks by Integrated Gradients."""
 
-from ._ig import IGLandmarkSelector
+import lazy_loader as lazy
 
-__all__ = ["IGLandmarkSelector"]
+# Imported at first use, since torch takes seconds to import.
+__getattr__, __dir__, __all__ = lazy.attach(__name__, submod_attrs={"_ig": ["IGLandmarkSelector"]})

@@ -1,10 +1,9 @@
-"""The selector: train, attribute, keep."""
+"""Landmark selection by Integrated Gradients."""
 
 from __future__ import annotations
 
 import os
-import warnings
-from functools import partial
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -16,130 +15,135 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import (
-    _check_feature_names_in,
+    _check_sample_weight,
     check_is_fitted,
-    column_or_1d,
+    has_fit_parameter,
     validate_data,
 )
 
 from .. import mesh
-from .._whole import whole_on_failure
+from .._warnings import warn_user
 from ..attribution._baselines import KINDS
+from ..attribution._integrated_gradients import warn_of_gaps
+from ..classification._temo import TEMOClassifier
 from ..layout import LandmarkLayout
-from ._memory import remember
-from ._ranking import count_kept
-from ._rounds import reduce_in_rounds, round_sizes
+from ._attribution import Report, RoundSettings, cached_rounds
+from ._ranking import count_kept, rank_landmarks, round_sizes
 
-# From so many landmarks on, keeping mirror partners together was measured to cost nothing; with
-# fewer, one side of the face says nearly what the other does.
-_LEAST_SYMMETRIC = 40
+# With 40 landmarks or more, keeping mirror partners together was measured to cost no accuracy. With
+# fewer, the two sides of the face are too redundant.
+_MIN_SYMMETRIC = 40
 
 
 class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin, BaseEstimator):
-    """Keep the landmarks that a trained network finds relevant, by Integrated Gradients.
+    """Select landmarks by their Integrated Gradients in a trained network.
 
-    A network is trained on the data; then the Integrated Gradients [1]_ of every sample's own
-    class are taken against several typical samples as baselines, and aggregated to one score for
-    each class and landmark. Of the best landmarks, `k` that repeat each other little are kept, with
-    all their columns.
+    A network is trained on the data. The Integrated Gradients [1]_ of the logit of each sample's
+    class are computed against several baselines, and aggregated to a score for each class and
+    landmark. The `k` best landmarks are kept, with all their columns; a redundancy penalty avoids
+    landmarks that move together.
 
     Parameters
     ----------
     estimator : estimator or None, default=None
-        Cloned and fitted. None for a :class:`~sklearn_temo.TEMOClassifier` that is set for
-        attributions: ``n_components=32, noise=0.4``. Any classifier whose fitted attribute
-        ``module_`` is a ``torch.nn.Module`` from rows of `X` to logits, in the order of
-        ``classes_``, will do, among them a skorch ``NeuralNetClassifier`` with
-        ``criterion=torch.nn.CrossEntropyLoss`` (skorch itself wants labels that are integers from
-        0 on). Where it has parameters `n_frames` and `n_coords`, they are set to those given here.
+        Network, cloned and fitted. None for :meth:`default_estimator`. Any classifier is accepted
+        whose fitted attribute ``module_`` is a ``torch.nn.Module`` from rows of `X` to logits in
+        the order of ``classes_``, such as a skorch ``NeuralNetClassifier`` with
+        ``criterion=torch.nn.CrossEntropyLoss`` (skorch needs labels that are integers from 0 on).
+        Its parameters `n_frames` and `n_coords`, if it has them, are set to those of `X`.
     k : int, float or "all", default=128
         Landmarks to keep: a number, a share of them, or all.
     n_baselines : int, default=5
-        Number of baselines, where `baselines` leaves it open.
+        Number of baselines of the kinds "typical" and "random".
     baselines : {"typical", "mean", "zero", "random"} or array-like, default="typical"
-        "typical": medoids of the classes in turn; "random": samples drawn at random; "mean", the
-        mean sample, and "zero" are a single one. Or the baselines themselves, of shape
-        (n_baselines, n_features).
+        Kind of baselines, see :func:`~sklearn_temo.attribution.make_baselines`, or an array of
+        baselines of shape (n_baselines, n_features).
     n_steps : int or "auto", default="auto"
-        Nodes of the integral; "auto" takes as many as `tol` asks for.
+        Nodes of the integral; "auto" takes as many as `tol` needs.
     tol : float, default=1e-3
-        Relative completeness gap that a pair of sample and baseline may have.
+        Largest relative completeness gap of a pair of sample and baseline that is accepted.
     redundancy : "avoid" or None, default="avoid"
-        Neighbours on a face move together: each has a high score where one has, and says the same.
-        "avoid" chooses landmarks one by one: about the first twenty as those that together explain
-        most of the classes and of what all landmarks do, where a high score makes it easier to be
-        chosen; the others by score, which is lowered where a landmark is like one that was chosen.
-        None takes the highest scores as they are.
+        Neighbours on a face move together: their scores are similar, and one of them carries most
+        of the information of all. "avoid" selects greedily: about the first 20 landmarks are those
+        that explain most variance of the classes and of the movements of all landmarks, given
+        their scores; the others have the highest scores, lowered for landmarks that move like a
+        selected one. None takes the highest scores.
     symmetric : "auto" or bool, default="auto"
-        Whether scores are averaged over mirror pairs, and both or none of a pair are kept, which
-        needs a full face mesh (468 or 478 landmarks). "auto" does so on a full mesh from k = 40
-        up.
+        Whether to average scores over mirror pairs and to keep both landmarks of a pair or none.
+        Needs a full face mesh (468 or 478 landmarks). "auto" does so on a full mesh if at least 40
+        landmarks are kept.
     step : int, float, sequence of int or None, default=None
-        Reduce in rounds: train, attribute, drop, and train again on what is left, until `k` are.
-        As in :class:`~sklearn.feature_selection.RFE`, an int is the number of landmarks dropped in
-        a round, and a float the share of all landmarks; a sequence such as ``[234, 128]`` says how
-        many are left after each round, and those above `k` count. None does it in one round. An
-        `estimator` of one's own must then take as many columns as it is given.
+        Landmarks to drop in each of several rounds, of which each trains a new network on the
+        remaining landmarks. As in :class:`~sklearn.feature_selection.RFE`, an int is a number, and
+        a float a share of all landmarks. A sequence such as ``[234, 128]`` gives the numbers of
+        landmarks that are left after the rounds; those up to `k` are ignored. None is a single
+        round. With several rounds, `estimator` must accept any number of landmarks.
     batch_size : int, default=1024
-        Points of integration paths that are evaluated at once; it bounds the memory.
+        Points on integration paths that are evaluated at once; it bounds the memory.
     memory : str, path, object with the joblib.Memory interface or None, default=None
-        Where the trained network and its relevance are kept, to be found again by every fit on
-        the same data that differs in `k`, `redundancy` or `symmetric` only: a search over `k` then
-        trains one network a fold. With `step`, what a round found is kept by itself. Whatever else
-        changes (data, labels, parameters, the code of `estimator`, versions of the libraries)
-        leads to new work. Needs a `random_state`, of the selector or of `estimator`: without, every
-        fit is meant to be another one.
-        What is kept can be as personal as the data; None keeps nothing.
-    n_frames : int, default=16
-        Frames of a clip.
+        Cache of the trained networks and their attributions, a folder or a ``joblib.Memory``. Fits
+        on the same data that differ only in `k`, `redundancy` or `symmetric` share an entry, so
+        that a search over `k` trains one network for each fold; with `step`, each round has an
+        entry of its own. An entry is valid for the same `X`, `y`, `sample_weight`, parameters of
+        `estimator`, parameters of the selector and version of this package. **Clear the cache
+        after changing the code of a network of your own.** Nothing is cached if neither the
+        selector nor `estimator` has a `random_state`. Entries can be as personal as the data. None
+        caches nothing.
+    n_frames : int or None, default=None
+        Frames of a clip. None infers it, see :meth:`LandmarkLayout.infer`.
     n_coords : int, default=3
         Coordinates of a landmark.
     random_state : int, RandomState instance or None, default=None
-        Of the network and of random baselines. A given `estimator` takes it where it has a
-        `random_state` that is None; and torch's own generator is seeded by it during the
-        training, for networks that draw from there, and given back afterwards.
+        Seed of random baselines and of the network: `estimator` gets it if its own `random_state`
+        is None, and torch's global generator is seeded with it during the training and restored
+        afterwards.
     verbose : int, default=0
-        Print how far the attribution is, about once a second.
+        If positive, print the progress of the attribution about once a second.
 
     Attributes
     ----------
     estimator_ : estimator
-        The fitted network; with `step`, that of the last round, for the columns that were left.
+        The fitted network. With `step`, that of the last round, which takes the columns of the
+        landmarks that the round started with.
     classes_ : ndarray of shape (n_classes,)
         Labels.
     baselines_ : ndarray of shape (n_baselines, n_features)
-        Where the integrals of the first round began.
+        Baselines of the first round.
     landmark_scores_ : ndarray of shape (n_landmarks,)
-        Score of each landmark: each class's scores divided by their sum, averaged over the
-        classes. They sum to 1 in each round, and to 0 where nothing moves; with `step`, a
-        landmark's score is that of the last round it took part in.
+        Score of each landmark: the scores of each class divided by their sum, averaged over the
+        classes. With `step`, a landmark's score is that of the last round it took part in. The
+        scores of a round sum to 1, or to 0 if no landmark moves.
     landmark_scores_per_class_ : ndarray of shape (n_classes, n_landmarks)
-        How far each landmark moves the logit of a class: the absolute value of its attribution,
-        summed over its frames and coordinates, averaged over the samples of that class and the
+        Effect of each landmark on the logit of each class: the absolute value of its attribution,
+        which is summed over frames and coordinates, averaged over the samples of the class and the
         baselines.
     ranking_ : ndarray of int of shape (n_landmarks,)
-        1 is the landmark that is chosen first; those that are kept have ranks up to `k`, and those
-        that are not follow in the order in which they would be chosen.
+        Rank of each landmark, 1 for the one that is selected first. Kept landmarks have the ranks
+        up to `k`.
     n_landmarks_in_rounds_ : list of int
-        Landmarks that each round began with.
+        Number of landmarks that each round started with.
     completeness_gap_ : float
-        Largest relative completeness gap of all pairs of sample and baseline, in all rounds.
+        Largest relative completeness gap of all pairs of sample and baseline in all rounds.
     n_gradient_evaluations_ : int
-        Gradients of the network that were computed for the integrals.
+        Number of gradients of the network that were computed for the integrals.
+    layout_ : LandmarkLayout
+        Layout of the columns of `X`.
     n_features_in_ : int
-        Columns seen in :meth:`fit`.
+        Number of columns seen in :meth:`fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns seen in :meth:`fit`, if all are strings.
 
     See Also
     --------
-    sklearn_temo.attribution.landmark_relevance : The computation, for networks without estimator.
+    sklearn_temo.attribution.landmark_relevance : The relevance of landmarks for any torch network.
     LandmarkRelevanceDisplay : Draws the scores on the face.
-    sklearn.feature_selection.SelectFromModel : Selection by weights of a model.
+    sklearn.feature_selection.SelectFromModel : Selection by the weights of a model.
 
     Notes
     -----
-    Selection looks at labels: keep it inside the pipeline that is cross-validated.
+    The selection depends on the labels: keep it inside the pipeline that is cross-validated.
 
-    Under :class:`sklearn.multiclass.OneVsRestClassifier` each class gets landmarks of its own.
+    Inside :class:`sklearn.multiclass.OneVsRestClassifier` each class gets its own landmarks.
 
     References
     ----------
@@ -151,8 +155,8 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
     >>> from sklearn_temo import IGLandmarkSelector, LandmarkAligner, TEMOClassifier
     >>> from sklearn_temo.datasets import make_expression_clips
     >>> clips = make_expression_clips(n_clips=42, n_frames=4, random_state=0)
-    >>> X = LandmarkAligner(n_frames=4).fit_transform(clips.data)
-    >>> selector = IGLandmarkSelector(TEMOClassifier(max_epochs=5), k=64, n_frames=4)
+    >>> X = LandmarkAligner().fit_transform(clips.data)
+    >>> selector = IGLandmarkSelector(TEMOClassifier(max_epochs=5), k=64)
     >>> selector.fit_transform(X, clips.target).shape
     (42, 768)
     >>> selector.get_landmark_support().sum()
@@ -171,7 +175,7 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         "step": "no_validation",
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "memory": [str, os.PathLike, HasMethods(["cache"]), None],
-        "n_frames": [Interval(Integral, 1, None, closed="left")],
+        "n_frames": [Interval(Integral, 1, None, closed="left"), None],
         "n_coords": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -191,7 +195,7 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         step=None,
         batch_size=1024,
         memory=None,
-        n_frames=16,
+        n_frames=None,
         n_coords=3,
         random_state=None,
         verbose=0,
@@ -212,9 +216,28 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         self.random_state = random_state
         self.verbose = verbose
 
+    @staticmethod
+    def default_estimator():
+        """Unfitted network that ``estimator=None`` stands for.
+
+        It has few principal components and much noise: late components are jitter, which would
+        give landmarks that hardly move a part of the scores.
+
+        Returns
+        -------
+        TEMOClassifier
+
+        Examples
+        --------
+        >>> from sklearn_temo import IGLandmarkSelector
+        >>> IGLandmarkSelector.default_estimator()
+        TEMOClassifier(n_components=32, noise=0.4)
+        """
+        return TEMOClassifier(n_components=32, noise=0.4)
+
     @with_callbacks
-    def fit(self, X, y):
-        """Train the network, attribute its decisions, and choose landmarks.
+    def fit(self, X, y, sample_weight=None):
+        """Train the network, attribute its decisions, and select landmarks.
 
         Parameters
         ----------
@@ -222,78 +245,154 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
             Clips.
         y : array-like of shape (n_clips,)
             Labels.
+        sample_weight : array-like of shape (n_clips,), default=None
+            Weights of the clips, in the training of the network, which must accept them, in the
+            baselines, the scores and the redundancy. An integer weight has the effect of
+            repeating the clip, and a weight of 0 that of leaving it out. None for equal weights.
 
         Returns
         -------
         self : IGLandmarkSelector
         """
         self._validate_params()
-        with whole_on_failure(self):
-            return self._fit(X, y)
-
-    def _fit(self, X, y):
+        given = X
         X, y = validate_data(self, X, y, dtype=np.float32)
-        y = column_or_1d(y)
-        layout = LandmarkLayout.from_n_features(X.shape[1], self.n_frames, self.n_coords)
-        n_kept = count_kept(self.k, layout.n_landmarks)
-        sizes = round_sizes(self.step, layout.n_landmarks, n_kept)
+        layout = LandmarkLayout.infer(given, n_frames=self.n_frames, n_coords=self.n_coords)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+            used = sample_weight > 0
+            X, y, sample_weight = X[used], y[used], sample_weight[used]
+        n_landmarks = layout.n_landmarks
+        n_kept = count_kept(self.k, n_landmarks)
+        sizes = round_sizes(self.step, n_landmarks, n_kept)
+        mirror_pairs = [self._mirror_pairs(n_landmarks, n_left) for n_left in sizes]
         baselines = self._check_baselines(X.shape[1])
-        pairs = [self._mirror_pairs(layout.n_landmarks, n_left) for n_left in sizes]
-        estimator, seed = self._make_estimator()
+        estimator = self._make_estimator(layout, sample_weight)
+        seed, is_seeded = self._seed_estimator(estimator)
+        train_and_attribute = cached_rounds(self.memory, estimator, is_seeded=is_seeded)
         progress = self._init_callback_context(max_subtasks=2 * len(sizes))
         progress.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        report = Report(self, progress, self.verbose)
 
-        def gather(left):
-            return self._gather(clone(estimator), X, y, layout, left, baselines, seed, progress)
-
-        found = reduce_in_rounds(
-            layout.n_landmarks,
-            list(zip(sizes, pairs, strict=True)),
-            gather,
-            avoid_repeats=self.redundancy is not None,
-        )
-        if not all((evidence.relevance.overall > 0).any() for evidence in found.rounds):
-            warnings.warn(
-                f"no landmark has a score above 0: {type(estimator).__name__} answers all "
-                f"{len(X)} clips alike, as where none of them moves, or with no number. Which "
-                f"{n_kept} of {layout.n_landmarks} landmarks are kept says nothing.",
-                UserWarning,
-                stacklevel=4,
+        left = np.arange(n_landmarks)
+        scores, per_class = np.zeros(n_landmarks), np.zeros((len(np.unique(y)), n_landmarks))
+        ranking = np.empty(n_landmarks, dtype=np.intp)
+        results = []
+        for n_left, pairs in zip(sizes, mirror_pairs, strict=True):
+            mask = layout.feature_mask(np.isin(np.arange(n_landmarks), left))
+            columns = slice(None) if mask.all() else mask
+            settings = RoundSettings(
+                layout=replace(layout, n_landmarks=len(left)),
+                baselines=baselines if isinstance(baselines, str) else baselines[:, columns],
+                n_baselines=self.n_baselines,
+                n_steps=self.n_steps,
+                tol=self.tol,
+                batch_size=self.batch_size,
+                seed=seed,
             )
-        self.estimator_ = found.rounds[-1].estimator
+            # Contiguous, since the key of a cache entry depends on the memory order.
+            clips = np.ascontiguousarray(X[:, columns])
+            result = train_and_attribute(
+                clone(estimator), clips, y, sample_weight, settings, report
+            )
+            results.append(result)
+            relevance, gap = result.relevance, result.relevance.completeness_gap
+            warn_of_gaps(relevance.n_unconverged, relevance.n_pairs, gap, self.tol, self.n_steps)
+            scores[left], per_class[:, left] = relevance.overall, relevance.per_class
+            partners = None
+            if pairs is not None:
+                scores, per_class = ((v + v[..., pairs]) / 2 for v in (scores, per_class))
+                partners = np.searchsorted(left, pairs[left])
+            components = None if self.redundancy is None else result.components
+            order = left[rank_landmarks(scores[left], n_left, partners, components)]
+            ranking[order] = np.arange(1, len(left) + 1)
+            left = np.sort(order[:n_left])
+
+        relevances = [result.relevance for result in results]
+        if not all((relevance.overall > 0).any() for relevance in relevances):
+            warn_user(
+                f"no landmark has a score above 0: {type(estimator).__name__} gives all {len(X)} "
+                "clips the same output, as when no landmark moves, or NaN. The selection of "
+                f"{n_kept} of {n_landmarks} landmarks is arbitrary."
+            )
+        self.estimator_ = results[-1].estimator
         self.classes_ = self.estimator_.classes_
-        self.baselines_ = found.rounds[0].baselines
-        self.landmark_scores_, self.landmark_scores_per_class_ = found.scores, found.per_class
-        self.ranking_ = found.ranking
-        self.n_landmarks_in_rounds_ = [layout.n_landmarks, *sizes[:-1]]
-        relevances = [evidence.relevance for evidence in found.rounds]
+        self.baselines_ = results[0].baselines
+        self.landmark_scores_, self.landmark_scores_per_class_ = scores, per_class
+        self.ranking_ = ranking
+        self.n_landmarks_in_rounds_ = [n_landmarks, *sizes[:-1]]
         self.completeness_gap_ = max(r.completeness_gap for r in relevances)
         self.n_gradient_evaluations_ = sum(r.n_gradient_evaluations for r in relevances)
-        self._layout = layout
-        self._landmark_support = np.isin(np.arange(layout.n_landmarks), found.kept)
+        self.layout_ = layout
+        self._landmark_support = np.isin(np.arange(n_landmarks), left)
         progress.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
-    def _gather(self, estimator, X, y, layout, left, baselines, seed, progress):
-        """The evidence of one round, for the landmarks that are left."""
-        from ._evidence import Evidence, gather_evidence
+    def transform(self, X):
+        """Keep the columns of the selected landmarks.
 
-        if len(left) < layout.n_landmarks:
-            columns = layout.feature_mask(np.isin(np.arange(layout.n_landmarks), left))
-            X = X[:, columns]
-            baselines = baselines if isinstance(baselines, str) else baselines[:, columns]
-            layout = LandmarkLayout(layout.n_frames, len(left), layout.n_coords)
-        integration = (baselines, self.n_baselines, self.n_steps, self.tol, self.batch_size)
-        # Base arrays, since joblib tells a memory map from an array of the same numbers.
-        depends_on = (np.ascontiguousarray(X), np.asarray(y), layout, seed, *integration)
-        work = partial(gather_evidence, self, estimator, X, y, layout, baselines, seed, progress)
-        memory = self.memory if self._can_be_found_again(seed) else None
-        evidence = remember(memory, work, Evidence, estimator, depends_on)
-        evidence.relevance.warn(self.tol, self.n_steps, stacklevel=9)
-        return evidence
+        Parameters
+        ----------
+        X : array-like of shape (n_clips, n_features_in_)
+            Clips.
+
+        Returns
+        -------
+        ndarray of shape (n_clips, n_frames * n_kept * n_coords)
+            Clips of the selected landmarks. An array has its layout attached (see
+            :class:`LandmarkArray`), so that the next step needs no `n_frames`. A DataFrame or
+            another container if :meth:`set_output` asks for one.
+        """
+        kept = super().transform(X)
+        layout = self.layout_
+        if getattr(X, "layout", None) is not None:
+            # Raises if the attached layout is another one.
+            LandmarkLayout.infer(X, n_frames=layout.n_frames, n_coords=layout.n_coords)
+        if type(kept) is not np.ndarray:
+            return kept
+        return replace(layout, n_landmarks=self._landmark_support.sum()).attach(kept)
+
+    def get_landmark_support(self, indices=False):
+        """Mask or indices of the selected landmarks.
+
+        Parameters
+        ----------
+        indices : bool, default=False
+            Return indices instead of a mask.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_landmarks,), or of int of shape (n_kept,)
+        """
+        check_is_fitted(self)
+        return np.flatnonzero(self._landmark_support) if indices else self._landmark_support.copy()
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the columns of the selected landmarks.
+
+        Parameters
+        ----------
+        input_features : array-like of str of shape (n_features_in_,), default=None
+            Names of all columns. None for those seen in :meth:`fit`, or, if there were none,
+            ``f{frame:03d}_p{landmark:03d}_{x|y|z}``.
+
+        Returns
+        -------
+        ndarray of str of shape (n_frames * n_kept * n_coords,)
+        """
+        check_is_fitted(self)
+        if input_features is None and not hasattr(self, "feature_names_in_"):
+            return self.layout_.feature_names()[self.get_support()]
+        return super().get_feature_names_out(input_features)
+
+    def _get_support_mask(self):
+        check_is_fitted(self)
+        return self.layout_.feature_mask(self.get_landmark_support())
 
     def _check_baselines(self, n_features):
-        """The kind of baselines, or the baselines themselves."""
+        """The kind of baselines, or a valid array of them."""
         if isinstance(self.baselines, str):
             return self.baselines
         baselines = np.asarray(self.baselines, dtype=np.float32)
@@ -304,89 +403,41 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
             )
         return baselines
 
-    def get_landmark_support(self, indices=False):
-        """Which landmarks are kept.
-
-        Parameters
-        ----------
-        indices : bool, default=False
-            Return numbers of landmarks instead of a mask.
-
-        Returns
-        -------
-        ndarray of bool of shape (n_landmarks,), or of int of shape (n_kept,)
-        """
-        check_is_fitted(self)
-        return np.flatnonzero(self._landmark_support) if indices else self._landmark_support.copy()
-
-    def get_feature_names_out(self, input_features=None):
-        """Names of the kept columns.
-
-        Parameters
-        ----------
-        input_features : array-like of str of shape (n_features_in,), default=None
-            Names of all columns; None for those seen in :meth:`fit`, or, where there were none,
-            ``f{frame:03d}_p{landmark:03d}_{x|y|z}``.
-
-        Returns
-        -------
-        ndarray of str of shape (n_kept_columns,)
-        """
-        check_is_fitted(self)
-        if input_features is None and not hasattr(self, "feature_names_in_"):
-            input_features = self._layout.feature_names()
-        return _check_feature_names_in(self, input_features)[self.get_support()]
-
-    def _get_support_mask(self):
-        check_is_fitted(self)
-        return self._layout.feature_mask(self._landmark_support)
-
     def _mirror_pairs(self, n_landmarks, n_kept):
         if self.symmetric == "auto":
-            symmetric = mesh.is_full_mesh(n_landmarks) and n_kept >= _LEAST_SYMMETRIC
+            symmetric = mesh.is_full_mesh(n_landmarks) and n_kept >= _MIN_SYMMETRIC
         else:
             symmetric = self.symmetric
         return mesh.mirror_pairs(n_landmarks) if symmetric else None
 
-    def _make_estimator(self):
-        """The network to train, and the seed of all that it leaves open."""
-        seed = check_random_state(self.random_state).randint(2**31)
-        if self.estimator is None:
-            from ..classification import TEMOClassifier
-
-            # Late components are jitter, by which landmarks that stand still would get a share:
-            # few of them, and noise in which they drown.
-            estimator = TEMOClassifier(n_components=32, noise=0.4)
-        elif isinstance(self.estimator, Pipeline):
+    def _make_estimator(self, layout, sample_weight):
+        """Unfitted network for clips of a layout."""
+        estimator = self.default_estimator() if self.estimator is None else clone(self.estimator)
+        if isinstance(estimator, Pipeline):
             raise TypeError(
                 "estimator must be the network alone, got a Pipeline: put the steps before the "
                 "network before the selector, so that both see the same columns."
             )
-        else:
-            estimator = clone(self.estimator)
-        settings = {"n_frames": self.n_frames, "n_coords": self.n_coords}
+        if sample_weight is not None and not has_fit_parameter(estimator, "sample_weight"):
+            raise TypeError(
+                f"sample_weight was passed, but {type(estimator).__name__}.fit does not accept "
+                "it: pass another estimator, or no sample_weight."
+            )
+        shape = {"n_frames": layout.n_frames, "n_coords": layout.n_coords}
+        own = estimator.get_params(deep=False)
+        return estimator.set_params(**{name: n for name, n in shape.items() if name in own})
+
+    def _seed_estimator(self, estimator):
+        """Seed a network that has no seed; returns the seed, and whether fits are reproducible."""
+        seed = check_random_state(self.random_state).randint(2**31)
         own = estimator.get_params(deep=False)
         if own.get("random_state", seed) is None:
-            settings["random_state"] = seed
-        elif isinstance(own.get("random_state"), Integral) and not self._draws_baselines():
-            # Nothing is left to chance.
-            seed = 0
-        if self.memory is not None and not self._can_be_found_again(seed):
-            warnings.warn(
-                "memory is not used without random_state, since every fit trains another network: "
-                "pass random_state=0, or any int, to the selector.",
-                UserWarning,
-                stacklevel=5,
-            )
-        return estimator.set_params(
-            **{name: v for name, v in settings.items() if name in own}
-        ), seed
-
-    def _can_be_found_again(self, seed):
-        return self.random_state is not None or not seed
-
-    def _draws_baselines(self):
-        return isinstance(self.baselines, str) and self.baselines == "random"
+            estimator.set_params(random_state=seed)
+        draws_baselines = isinstance(self.baselines, str) and self.baselines == "random"
+        if isinstance(own.get("random_state"), Integral) and not draws_baselines:
+            # Nothing depends on the seed.
+            return 0, True
+        return seed, self.random_state is not None
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_landmark_support")

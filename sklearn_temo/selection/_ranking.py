@@ -1,33 +1,38 @@
-"""From scores of landmarks to an order, and to the ones that are kept."""
+"""Ranking of landmarks by score, with a redundancy penalty and mirror pairs kept together."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._redundancy import Courses, order_without_repeats
+from ..layout import LandmarkLayout
+
+# Principal components of the clips, which contain what landmarks do together, and of the movement
+# of a single landmark; the remaining ones are jitter.
+_MAX_COMPONENTS = 64
+_MAX_LANDMARK_COMPONENTS = 3
+# A landmark that moves less than this share of the one that moves most is constant up to rounding.
+_STILL = 1e-6
+# Landmarks that are chosen by explained variance. They explain most of what can be explained.
+_N_EXPLAINING = 20
+# Noise variance of the regression, in units of the mean variance of the weighted landmarks.
+_NOISE = 0.2
+# Weight of the movements of all landmarks, relative to a weight of 1 for the classes.
+_MOVEMENT_WEIGHT = 9
+# Redundancy penalty: scores are multiplied by 1 - similarity**16, but by no less than 0.2. The
+# power is high since neighbours on a face have similarities above 0.9. Without the lower bound,
+# landmarks that never move, and are similar to none, would be chosen before landmarks that move.
+_PENALTY_POWER = 16
+_MIN_FACTOR = 0.2
 
 
 def count_kept(k: int | float | str, n_landmarks: int) -> int:
-    """Number of landmarks to keep.
-
-    Parameters
-    ----------
-    k : int, float or "all"
-        A number, a share of the landmarks (rounded, at least one), or all of them.
-    n_landmarks : int
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    ValueError
-        If `k` asks for none, or for more than there are.
-    """
+    """Number of landmarks that the parameter `k` (a number, a share or "all") stands for."""
     if isinstance(k, str) and k == "all":
         return n_landmarks
     if isinstance(k, Integral) and not isinstance(k, bool) and 1 <= k <= n_landmarks:
@@ -40,58 +45,214 @@ def count_kept(k: int | float | str, n_landmarks: int) -> int:
     )
 
 
-def in_order(
-    scores: NDArray[np.floating],
-    pairs: NDArray[np.intp] | None = None,
-    courses: Courses | None = None,
-) -> list[NDArray[np.intp]]:
-    """Landmarks in the order in which they are chosen.
+def round_sizes(
+    step: int | float | Sequence[int] | None, n_landmarks: int, n_kept: int
+) -> list[int]:
+    """Numbers of landmarks that are left after each round; the last one is `n_kept`."""
+    if step is None:
+        return [n_kept]
+    if isinstance(step, Integral) and not isinstance(step, bool) and int(step) >= 1:
+        return [*range(n_landmarks - int(step), n_kept, -int(step)), n_kept]
+    if isinstance(step, float | np.floating) and 0 < step < 1:
+        return round_sizes(max(1, int(step * n_landmarks)), n_landmarks, n_kept)
+    if isinstance(step, Sequence | np.ndarray) and not isinstance(step, str):
+        sizes = list(step)
+        whole = all(isinstance(n, Integral) and not isinstance(n, bool) for n in sizes)
+        if sizes and whole and sizes == sorted({*sizes}, reverse=True) and sizes[-1] >= 1:
+            return [*(int(n) for n in sizes if n_kept < n < n_landmarks), n_kept]
+    raise ValueError(
+        "step must be None, a positive int (landmarks dropped in each round), a float between 0 "
+        "and 1 (the share of all landmarks dropped in each round), or a decreasing sequence of the "
+        f"numbers of landmarks left after each round, such as [234, 128]; got step={step!r}."
+    )
+
+
+@dataclass(frozen=True)
+class LandmarkComponents:
+    """Movements of landmarks, and classes, in the principal components of clips.
 
     Parameters
     ----------
-    scores : ndarray of shape (n_landmarks,)
-        Not negative. With `pairs`, equal for partners.
-    pairs : ndarray of int of shape (n_landmarks,), default=None
-        The mirror partner of each landmark: both are chosen at once.
-    courses : Courses, default=None
-        What the landmarks do, for an order in which repeats come later; see
-        :func:`order_without_repeats`. None takes the scores as they are.
+    landmarks : ndarray of shape (n_components, n_landmarks, n_landmark_components)
+        Principal components of each landmark's movement, which are orthogonal. The sum of their
+        squares is 1, and 0 for a landmark that never moves.
+    classes : ndarray of shape (n_components, n_classes)
+        Centred class indicators.
+    """
 
-    Returns
-    -------
-    list of ndarray of int
-        Landmarks that are chosen together. Of equal ones those of the lowest number come first.
+    landmarks: NDArray[np.float32]
+    classes: NDArray[np.float32]
+
+    @classmethod
+    def of(
+        cls,
+        columns: NDArray[Any],
+        target: NDArray[np.intp],
+        layout: LandmarkLayout,
+        sample_weight: NDArray[np.floating] | None = None,
+    ) -> LandmarkComponents:
+        """Decompose clips, in which all classes have the same total weight.
+
+        `columns` has shape (n_clips, n_rows * n_landmarks * n_coords), where the rows are frames or
+        other linear functions of the frames.
+        """
+        columns = columns.astype(np.float64)
+        weight = np.ones(len(columns)) if sample_weight is None else sample_weight
+        indicators = np.eye(target.max() + 1)[target]
+        weight = weight / (weight @ indicators)[target]
+        weight /= weight.sum()
+        for values in (columns, indicators):
+            values -= weight @ values
+            values *= np.sqrt(weight)[:, None]
+        # Scaled so that squares neither overflow nor underflow.
+        columns /= max(np.abs(columns).max(), np.finfo(np.float32).tiny)
+        directions = np.linalg.eigh(columns @ columns.T)[1][:, : -_MAX_COMPONENTS - 1 : -1]
+        n_components = directions.shape[1]
+        scores = directions.T @ columns
+        scores = scores.reshape(n_components, -1, layout.n_landmarks, layout.n_coords)
+        of_landmarks = scores.transpose(2, 0, 1, 3).reshape(layout.n_landmarks, n_components, -1)
+        left, sizes, _ = np.linalg.svd(of_landmarks, full_matrices=False)
+        left, sizes = left[..., :_MAX_LANDMARK_COMPONENTS], sizes[:, :_MAX_LANDMARK_COMPONENTS]
+        total = np.sqrt(np.square(sizes).sum(axis=1, keepdims=True))
+        moves = total > _STILL * total.max()
+        sizes = np.divide(sizes, total, out=np.zeros_like(sizes), where=moves)
+        landmarks = (left * sizes[:, None]).transpose(1, 0, 2)
+        # The same memory order as after loading from a cache, so that later sums are equal.
+        return cls(
+            landmarks.astype(np.float32, order="C"),
+            (directions.T @ indicators).astype(np.float32, order="C"),
+        )
+
+    def similarity(self) -> NDArray[np.float64]:
+        """Similarity of the movements of landmarks, ndarray of shape (n_landmarks, n_landmarks).
+
+        The RV coefficient [1]_, a correlation between two sets of variables, from 0 to 1. It does
+        not change when the movements of a landmark are rotated. A landmark that never moves is
+        similar to itself only.
+
+        References
+        ----------
+        .. [1] Robert, P., Escoufier, Y. (1976). A unifying tool for linear multivariate statistical
+           methods: the RV-coefficient. Applied Statistics 25(3), 257-265.
+        """
+        components = self.landmarks.astype(np.float64).transpose(2, 0, 1)
+        # Pairs of components one by one, since all at once would take nine times the memory.
+        joint = np.zeros((components.shape[2], components.shape[2]))
+        for one in components:
+            for other in components:
+                joint += np.square(one.T @ other)
+        own = np.sqrt(joint.diagonal())
+        norm = own[:, None] * own
+        similarity = np.divide(joint, norm, out=np.zeros_like(joint), where=norm > 0)
+        np.fill_diagonal(similarity, 1)
+        # Rounding makes it slightly asymmetric.
+        return np.minimum((similarity + similarity.T) / 2, 1)
+
+
+def rank_landmarks(
+    scores: NDArray[np.floating],
+    n_kept: int,
+    pairs: NDArray[np.intp] | None = None,
+    components: LandmarkComponents | None = None,
+) -> NDArray[np.intp]:
+    """Indices of landmarks in the order in which they are chosen; the first `n_kept` are kept.
+
+    With `pairs`, the mirror partner of each landmark, partners are chosen together and have equal
+    scores. With `components`, the order is that of :func:`greedy_order`, else that of the scores.
+    Equal landmarks are ordered by their index.
     """
     firsts = np.arange(len(scores)) if pairs is None else np.flatnonzero(pairs >= range(len(pairs)))
     groups = [np.array([i]) if pairs is None else np.unique([i, pairs[i]]) for i in firsts]
-    if courses is None:
+    if components is None:
         order = np.argsort(-scores[firsts], kind="stable")
     else:
-        order = order_without_repeats(scores, groups, courses)
-    return [groups[i] for i in order]
-
-
-def keep_first(groups: list[NDArray[np.intp]], n_kept: int) -> NDArray[np.bool_]:
-    """Mask of the landmarks that are chosen first.
-
-    Parameters
-    ----------
-    groups : list of ndarray of int
-        As :func:`in_order` returns them: single landmarks, and pairs, none of which is parted. An
-        odd place is filled with a single landmark.
-    n_kept : int
-        How many to keep.
-
-    Returns
-    -------
-    ndarray of bool of shape (n_landmarks,)
-    """
-    kept = np.zeros(sum(map(len, groups)), dtype=bool)
+        order = greedy_order(scores, groups, components)
+    groups = [groups[i] for i in order]
+    kept = np.zeros(len(scores), dtype=bool)
     for group in groups:
         if kept.sum() + len(group) <= n_kept:
             kept[group] = True
     if kept.sum() < n_kept:
-        # One place is left and every midline landmark is in: the last of them makes way.
+        # One place is left and all single landmarks are kept: a pair replaces the last of them.
         kept[[group for group in groups if len(group) == 1][-1]] = False
         kept[next(group for group in groups if len(group) == 2 and not kept[group].any())] = True
-    return kept
+    ranked = np.concatenate(groups)
+    return np.concatenate([ranked[kept[ranked]], ranked[~kept[ranked]]])
+
+
+def greedy_order(
+    scores: NDArray[np.floating], groups: list[NDArray[np.intp]], components: LandmarkComponents
+) -> NDArray[np.intp]:
+    """Greedy selection with a redundancy penalty; returns indices of `groups`.
+
+    The first groups are those that explain most variance of the classes and of the movements of all
+    landmarks (:func:`_explaining_groups`). Each further one has the highest penalised score: the
+    score times one minus a power of the similarity to the most similar group that was chosen, with
+    a lower bound. The similarity of groups is that of their most similar members.
+    """
+    # NaN where the network yields no numbers.
+    relevance = np.nan_to_num(scores).astype(np.float64)
+    sizes = np.array([len(group) for group in groups])
+    # A single landmark fills both places of its row, but counts once.
+    members = np.array([np.resize(group, sizes.max()) for group in groups])
+    counts = np.arange(sizes.max()) < sizes[:, None]
+    similarity = components.similarity()[members][:, :, members].max(axis=(1, 3))
+    factors = np.maximum(1 - similarity**_PENALTY_POWER, _MIN_FACTOR)
+    order = _explaining_groups(relevance, members, counts, components)
+    factor = factors[order].min(axis=0, initial=1)
+    is_left = np.ones(len(groups), dtype=bool)
+    is_left[order] = False
+    while is_left.any():
+        best = int(np.where(is_left, relevance[members[:, 0]] * factor, -1).argmax())
+        order.append(best)
+        is_left[best] = False
+        np.minimum(factor, factors[best], out=factor)
+    return np.array(order, dtype=np.intp)
+
+
+def _explaining_groups(
+    scores: NDArray[np.float64],
+    members: NDArray[np.intp],
+    counts: NDArray[np.bool_],
+    components: LandmarkComponents,
+) -> list[int]:
+    """Groups that explain most variance of the classes and of the movements of all landmarks.
+
+    The classes and the movements are predicted by ridge regression from the movements of the chosen
+    landmarks, where a landmark's variance is its score: this is the posterior mean of a Gaussian
+    process whose covariance is ``sum of score * movement movement^T`` over the chosen landmarks,
+    plus noise. Each step adds the group that reduces the unexplained variance most. It ends when
+    about twenty landmarks are chosen or nothing is left to explain.
+    """
+    landmarks = components.landmarks.astype(np.float64) * np.sqrt(scores)[:, None]
+    n_components, n_landmarks, n_each = landmarks.shape
+    landmarks /= np.sqrt(np.square(landmarks).sum() / n_landmarks) or 1
+    wanted = _normalised_gram(components.classes.astype(np.float64))
+    wanted += _MOVEMENT_WEIGHT * _normalised_gram(landmarks.reshape(n_components, -1))
+    n_groups, width = members.shape
+    size = width * n_each
+    features = (landmarks[:, members] * counts[..., None]).reshape(n_components, n_groups, size)
+    features = features.transpose(1, 2, 0).copy()
+    # Features of each group, multiplied by the inverse covariance given the chosen groups.
+    whitened = features / _NOISE
+    chosen: list[int] = []
+    is_left = np.ones(n_groups, dtype=bool)
+    while is_left.any() and counts[chosen].sum() < _N_EXPLAINING:
+        covariance = np.eye(size) + whitened @ features.transpose(0, 2, 1)
+        explained = (whitened @ wanted) @ whitened.transpose(0, 2, 1)
+        gain = np.linalg.solve(covariance, explained).trace(axis1=1, axis2=2)
+        best = int(np.where(is_left, gain, -1).argmax())
+        if gain[best] <= 0:
+            # No landmark moves, or none that moves has a score.
+            break
+        chosen.append(best)
+        is_left[best] = False
+        of_best = whitened[best]
+        whitened -= (features @ of_best.T) @ np.linalg.solve(covariance[best], of_best)
+    return chosen
+
+
+def _normalised_gram(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Gram matrix of the rows, divided by its trace."""
+    products = values @ values.T
+    return products / (products.trace() or 1)

@@ -1,0 +1,264 @@
+"""Command line: ``sklearn-temo extract`` and ``sklearn-temo demo``.
+
+exit codes of extract:
+  0    all clips are in the table
+  1    some clips could not be used; the table has the others
+  2    an argument cannot be used; no clip was read
+  3    no clip could be used; no table was written
+  4    stopped by an error, such as a full disk; no table was written
+  130  interrupted by Ctrl-C; no table was written
+
+A run that writes no table leaves an existing one unchanged. Progress, the summary and errors go
+to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from . import __version__
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str or None, default=None
+        Arguments after the name of the program; None takes those of the process.
+
+    Returns
+    -------
+    int
+        Exit code.
+
+    Raises
+    ------
+    SystemExit
+        After ``--help`` and ``--version`` (code 0), or if an argument cannot be used (code 2).
+    """
+    parser = argparse.ArgumentParser(
+        prog="sklearn-temo", description="Find the face landmarks that matter for an emotion."
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    _add_demo(commands)
+    _add_extract(commands)
+    options = parser.parse_args(arguments)
+    return options.run(options)
+
+
+def _add_demo(commands: Any) -> None:
+    text = "run all steps on the embedded clips; prints a table and draws a picture"
+    demo = commands.add_parser("demo", help=text, description=text)
+    demo.set_defaults(run=_demo)
+    text = "folder for the picture, created if missing (default: %(default)s)"
+    demo.add_argument("--output", type=Path, default="demo_output", metavar="DIR", help=text)
+
+
+def _add_extract(commands: Any) -> None:
+    extract = commands.add_parser(
+        "extract",
+        help="write the face landmarks of clips as a table",
+        description="Find the face landmarks in clips and write them as a table, one row per clip "
+        "and\nframe. An existing file is replaced once the new one is complete. Read the table "
+        "with\nsklearn_temo.extraction.load_landmarks.",
+        epilog=(__doc__ or "").partition("\n\n")[2],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    extract.set_defaults(run=_extract, error=extract.error)
+    add = extract.add_argument
+    text = "video and image files, and folders, which are searched at any depth"
+    add("clips", nargs="+", metavar="CLIPS", help=text)
+    text = "the table, .parquet (needs pyarrow) or .npz"
+    add("--out", required=True, metavar="FILE", help=text)
+    text = "frames per clip, evenly spaced in time, or all (default: %(default)s)"
+    add("--n-frames", type=_n_frames, default=16, metavar="N", help=text)
+    text = (
+        "uniform reads only the sampled frames; all reads every frame and interpolates; START:STOP "
+        "samples between two times in seconds. START or STOP may be left out, and negative times "
+        "count from the end: --sampling=-1: (with =) is the last second (default: %(default)s)"
+    )
+    add("--sampling", type=_sampling, default="uniform", metavar="HOW", help=text)
+    text = "478 includes the irises (default: %(default)s)"
+    add("--n-landmarks", type=int, choices=(468, 478), default=468, help=text)
+    text = (
+        "frames without a face are interpolated, become NaN, or make the clip a failure "
+        "(default: %(default)s)"
+    )
+    choices = ("interpolate", "nan", "raise")
+    add("--on-missing", choices=choices, default="interpolate", help=text)
+    add("--n-jobs", type=int, metavar="N", help="processes; -1 takes all cores (default: 1)")
+    text = "folder that caches the landmarks of each clip; created if missing (default: no cache)"
+    add("--memory", metavar="DIR", help=text)
+    add("--model", metavar="FILE", help="a Face Landmarker .task file (default: the bundled one)")
+    text = "a .csv of the clips that could not be used, with the columns source and reason"
+    add("--failures", type=_csv_file, metavar="FILE", help=text)
+    add("--quiet", action="store_true", help="print no progress, only the summary")
+
+
+def _n_frames(text: str) -> int | None:
+    if text != "all" and not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, or all; got {text!r}")
+    return None if text == "all" else int(text)
+
+
+def _sampling(text: str) -> str | tuple[float | None, float | None]:
+    if text in ("uniform", "all"):
+        return text
+    try:
+        start, stop = (float(time) if time else None for time in text.split(":"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected uniform, all or START:STOP in seconds; got {text!r}"
+        ) from None
+    return start, stop
+
+
+def _csv_file(text: str) -> Path:
+    path = Path(text).expanduser()
+    if path.suffix.casefold() != ".csv" or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(
+            f"expected a file that ends in .csv, in an existing folder; got {text!r}"
+        )
+    return path
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from .demo import run_demo
+
+    run_demo(options.output)
+    return 0
+
+
+def _extract(options: argparse.Namespace) -> int:
+    from joblib import effective_n_jobs
+
+    from .extraction import FaceLandmarkTransformer, save_landmarks
+    from .extraction._table import check_table_place
+
+    transformer = FaceLandmarkTransformer(
+        n_frames=options.n_frames,
+        n_landmarks=options.n_landmarks,
+        on_missing=options.on_missing,
+        sampling=options.sampling,
+        on_error="skip-with-nan",
+        memory=options.memory,
+        n_jobs=options.n_jobs,
+        model_path=options.model,
+        verbose=not options.quiet,
+    )
+    try:
+        check_table_place(options.out)
+        effective_n_jobs(options.n_jobs)
+        clips = _find_clips(options.clips)
+        transformer.fit(clips)
+    except (ImportError, OSError, TypeError, ValueError) as error:
+        options.error(_printable(error))
+    remedy = "the same command goes on where it stopped"
+    if options.memory is None:
+        remedy = "with --memory DIR a run goes on where it stopped"
+    try:
+        with _output_on_stderr():
+            found = transformer.extract(clips)
+            if any(clip.error is None for clip in found):
+                save_landmarks(options.out, found)
+    except KeyboardInterrupt:
+        _say(f"interrupted: no table was written; {remedy}")
+        return 130
+    except Exception as error:
+        # Without this Python would exit with 1, which means that a table was written.
+        if not isinstance(error, (OSError, ValueError)):
+            traceback.print_exc()
+        _say(f"stopped: {error}; {remedy}")
+        return 4
+    return _report(transformer.report_, options)
+
+
+def _find_clips(paths: Sequence[str]) -> list[str]:
+    """Files that are named and clips in folders, each absolute path once."""
+    from .datasets._clip_files import CLIP_EXTENSIONS, files_below
+
+    # Links are not resolved: labels may be read from the path, and a link is another path.
+    clips: dict[str, str] = {}
+    n_repeated = 0
+    for path in paths:
+        found = [path]
+        if os.path.isdir(path):
+            files = sorted(files_below(path), key=lambda file: file.parts)
+            found = [str(file) for file in files if file.suffix.casefold() in CLIP_EXTENSIONS]
+        if not found:
+            raise ValueError(
+                f"{path!r}: no clips in this folder; name the files themselves if they are clips "
+                "with an unusual extension."
+            )
+        for clip in found:
+            absolute = os.path.abspath(clip)
+            n_repeated += absolute in clips
+            clips.setdefault(absolute, clip)
+    if n_repeated:
+        _say(f"clips that are named again, and extracted only once: {n_repeated}")
+    return list(clips.values())
+
+
+@contextmanager
+def _output_on_stderr() -> Iterator[None]:
+    """Print progress and warnings on stderr, each warning in one line."""
+    from .extraction import SkippedClipsWarning
+
+    with redirect_stdout(sys.stderr), warnings.catch_warnings():
+        # The summary lists the skipped clips.
+        warnings.simplefilter("ignore", SkippedClipsWarning)
+        warnings.showwarning = lambda message, *_, **__: _say(f"warning: {message}")
+        yield
+
+
+def _report(report: Any, options: argparse.Namespace) -> int:
+    """Print the summary, write the failures, and choose the exit code."""
+    from .extraction._table import replacing
+
+    n_good = report.n_clips - len(report.skipped)
+    cached = f" ({report.n_stored} from the cache)" if options.memory else ""
+    place = f"into {options.out}" if n_good else "and wrote no table"
+    faces = f"{sum(report.n_frames_with_face)} of {sum(report.n_frames_seen)} frames"
+    _say(f"extracted {n_good} of {report.n_clips} clips{cached} {place}, a face in {faces}")
+    failures = [
+        (clip.source, clip.reason.removeprefix(f"clip {clip.index} ({clip.source!r}): "))
+        for clip in report.skipped
+    ]
+    for source, reason in failures:
+        _say(f"{source}: {reason}")
+    if options.failures is not None:
+        table = io.StringIO()
+        csv.writer(table, lineterminator="\n").writerows([("source", "reason"), *failures])
+        try:
+            with replacing(options.failures) as file:
+                file.write(table.getvalue().encode("utf-8", errors="backslashreplace"))
+        except OSError as error:
+            # The landmarks are written, and the lines above list the failures.
+            _say(f"--failures: {error}")
+    if not failures:
+        return 0
+    return 1 if n_good else 3
+
+
+def _say(line: str) -> None:
+    print(_printable(line), file=sys.stderr, flush=True)
+
+
+def _printable(message: object) -> str:
+    r"""Text with line feeds, control characters and undecodable bytes escaped, as ``\n``."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(message))

@@ -1,0 +1,62 @@
+"""Cache of found landmarks on disk, one file per clip."""
+
+from __future__ import annotations
+
+import hashlib
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+
+from ._clips import Clip
+from ._landmarks import ExtractionSettings, FoundLandmarks
+from ._table import replacing
+
+
+class DamagedEntry(Exception):
+    """A file of the cache does not hold what was written."""
+
+
+def find_entry(folder: Path, clip: Clip, settings: ExtractionSettings) -> Path:
+    """File of the cache for a clip, named by a hash of its content and the settings.
+
+    The file need not exist. Raises OSError if the clip cannot be read.
+    """
+    digest = hashlib.sha256(repr(settings).encode())
+    if isinstance(clip.content, np.ndarray):
+        digest.update(repr(clip.content.shape).encode())
+        digest.update(np.ascontiguousarray(clip.content).data)
+    else:
+        is_sequence = isinstance(clip.content, tuple)
+        paths = clip.content if isinstance(clip.content, tuple) else (clip.content,)
+        digest.update(f"{is_sequence} {len(paths)}".encode())
+        for path in paths:
+            with open(path, "rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    name = digest.hexdigest()
+    return folder / name[:2] / f"{name}.npz"
+
+
+def read_entry(entry: Path) -> FoundLandmarks | None:
+    """Read an entry; None if there is none. Raises DamagedEntry."""
+    try:
+        content = entry.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        # The checksums of the zip format reveal changed bytes.
+        with np.load(BytesIO(content), allow_pickle=False) as archive:
+            arrays = dict(archive)
+        return FoundLandmarks(**{**arrays, "fps": arrays["fps"].item()})
+    except Exception as error:  # numpy raises many types for a damaged file
+        raise DamagedEntry(f"{entry}: {error}") from error
+
+
+def write_entry(entry: Path, found: FoundLandmarks) -> None:
+    """Write an entry under a temporary name and rename it.
+
+    A process may be killed at any time, and several processes may write the same entry.
+    """
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(entry) as file:
+        np.savez(file, **vars(found))

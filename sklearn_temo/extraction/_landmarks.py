@@ -1,0 +1,211 @@
+"""Landmarks of the frames of a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..mesh import N_LANDMARKS_WITH_IRISES
+from ._clips import Clip
+from ._landmarker import FaceLandmarker
+from ._reading import Frame, read_clip
+
+_NO_FACE = np.full((N_LANDMARKS_WITH_IRISES, 3), np.nan, dtype=np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class ClipLandmarks:
+    """Landmarks of one clip.
+
+    Attributes
+    ----------
+    landmarks : ndarray of float32 of shape (n_frames, n_landmarks, 3)
+        In isotropic pixels: x to the right, y down, z away from the viewer.
+    detected : ndarray of bool of shape (n_frames,)
+        Whether a face was found in each frame. Landmarks of the other frames are interpolated or
+        NaN.
+    times : ndarray of float64 of shape (n_frames,)
+        Presentation times of the frames in seconds. Arrays of frames and clips of image files
+        have no times; their frames are numbered 0, 1, 2, ...
+    fps : float
+        Mean frame rate of the file; NaN for pictures and arrays.
+    size : tuple of int
+        Width and height of the first frame in pixels.
+    source : str
+        The path as it was passed, or "clip 3" for an array. The name of a clip of image files
+        consists of the first and the last: "S005/001/01.png ... 11.png"; if another clip has the
+        same first and last files, its index is added.
+    error : str or None
+        Why the clip was skipped; its landmarks and times are NaN. None if it was not.
+    """
+
+    landmarks: NDArray[np.float32]
+    detected: NDArray[np.bool_]
+    times: NDArray[np.float64]
+    fps: float
+    size: tuple[int, int]
+    source: str
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class ExtractionSettings:
+    """Everything besides the clip that the found landmarks depend on; part of the cache key.
+
+    Parameters
+    ----------
+    n_frames : int or None
+        Number of frames to sample evenly in time; None for all frames.
+    window : (float or None, float or None) or None
+        Seconds between which frames are sampled.
+    model_digest : str
+        SHA-256 of the model file.
+    model_path : Path or None
+        None for the bundled model, wherever the package is installed. Not part of the key.
+    mediapipe_version : str
+    format_version : int
+        Increased when entries of the cache, or how landmarks are found, change.
+    """
+
+    n_frames: int | None
+    window: tuple[float | None, float | None] | None
+    model_digest: str
+    model_path: Path | None = field(default=None, repr=False)
+    mediapipe_version: str = field(default_factory=lambda: version("mediapipe"))
+    format_version: int = 4
+
+
+@dataclass(frozen=True, eq=False)
+class FoundLandmarks:
+    """Landmarks that MediaPipe found in a clip, before postprocessing.
+
+    Parameters
+    ----------
+    landmarks : ndarray of float32 of shape (n_seen, 478, 3)
+        In isotropic pixels; NaN in frames without a face.
+    times : ndarray of float64 of shape (n_seen,)
+        Seconds.
+    repeats : ndarray of int64 of shape (n_seen,)
+        How many frames of the sample each frame is used for.
+    fps : float
+    size : ndarray of int64 of shape (2,)
+        Width and height of the first frame.
+    """
+
+    landmarks: NDArray[np.float32]
+    times: NDArray[np.float64]
+    repeats: NDArray[np.int64]
+    fps: float
+    size: NDArray[np.int64]
+
+    @property
+    def detected(self) -> NDArray[np.bool_]:
+        """Whether a face was found in each frame, of shape (n_seen,)."""
+        return ~np.isnan(self.landmarks[:, 0, 0])
+
+
+def find_landmarks(
+    clip: Clip, settings: ExtractionSettings, landmarker: FaceLandmarker, n_threads: int
+) -> FoundLandmarks:
+    """Read a clip and find the face in its frames.
+
+    `n_threads` is the number of decoder threads; 0 lets the decoder choose, and decodes the next
+    frame while a face is being found.
+    """
+    footage = read_clip(clip, settings.n_frames, settings.window, n_threads=n_threads)
+    found: list[NDArray[np.float32]] = []
+    times, repeats = [], []
+    for frame in footage.frames if n_threads else _read_ahead(footage.frames):
+        if not found:
+            height, width = frame.pixels.shape[:2]
+        face = landmarker.detect(frame.pixels)
+        found.append(_NO_FACE if face is None else face)
+        times.append(frame.time)
+        repeats.append(frame.repeats)
+    if not found:
+        raise ValueError("has no frames.")
+    return FoundLandmarks(
+        np.stack(found), np.array(times), np.array(repeats), footage.fps, np.array([width, height])
+    )
+
+
+def _read_ahead(frames: Iterator[Frame]) -> Iterator[Frame]:
+    """Decode the next frame in a thread while the current one is in use."""
+    with ThreadPoolExecutor(1) as reader:
+        following = reader.submit(next, frames, None)
+        while (frame := following.result()) is not None:
+            following = reader.submit(next, frames, None)
+            yield frame
+
+
+@dataclass(frozen=True)
+class Postprocessing:
+    """Turns found landmarks into the landmarks of the sample; the parameters of the transformer.
+
+    Parameters
+    ----------
+    n_frames, n_landmarks, on_missing
+        As in :class:`sklearn_temo.FaceLandmarkTransformer`.
+    resample : bool
+        Whether to interpolate all frames of a clip at `n_frames` evenly spaced times.
+    """
+
+    n_frames: int | None
+    n_landmarks: int
+    on_missing: str
+    resample: bool
+
+    def apply(self, found: FoundLandmarks, source: str) -> ClipLandmarks:
+        """Fill frames without a face, and resample or repeat frames.
+
+        Raises ValueError if a face is missing and `on_missing` does not allow it.
+        """
+        landmarks, times = found.landmarks[:, : self.n_landmarks], found.times
+        detected = found.detected
+        if self.on_missing == "raise" and not detected.all():
+            number = int(detected.argmin())
+            raise ValueError(
+                f"no face found in frame {number} of the sample, at {times[number]:.3f} s; pass "
+                'on_missing="interpolate" to fill it, or "nan" to keep it as NaN.'
+            )
+        if self.on_missing == "interpolate" and not detected.all():
+            if not detected.any():
+                raise ValueError(
+                    f"no face found in any of its {len(times)} sampled frames; pass "
+                    'on_missing="nan" to keep it as NaN.'
+                )
+            landmarks = _interpolate(landmarks[detected], times[detected], times)
+        if self.resample and self.n_frames is not None:
+            even = np.linspace(times[0], times[-1], self.n_frames)
+            landmarks = _interpolate(landmarks, times, even)
+            # Both frames that a time lies between must have a face.
+            detected = np.interp(even, times, detected) == 1
+            times = even
+        else:
+            landmarks = np.repeat(landmarks, found.repeats, axis=0)
+            detected, times = np.repeat(detected, found.repeats), np.repeat(times, found.repeats)
+        width, height = found.size.tolist()
+        return ClipLandmarks(landmarks, detected, times, found.fps, (width, height), source)
+
+    def skipped(self, source: str, error: Exception) -> ClipLandmarks:
+        """NaN landmarks of a clip that cannot be used; no frames if `n_frames` is None."""
+        n_frames = self.n_frames or 0
+        landmarks = np.full((n_frames, self.n_landmarks, 3), np.nan, dtype=np.float32)
+        detected, times = np.zeros(n_frames, dtype=bool), np.full(n_frames, np.nan)
+        return ClipLandmarks(landmarks, detected, times, np.nan, (0, 0), source, str(error))
+
+
+def _interpolate(
+    landmarks: NDArray[np.float32], times: NDArray[np.float64], wanted: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Interpolate landmarks of shape (n_frames, n_landmarks, 3) linearly at other times."""
+    position = np.interp(wanted, times, np.arange(len(times)))
+    before, after = np.floor(position).astype(int), np.ceil(position).astype(int)
+    weight = (position - before).astype(np.float32)[:, None, None]
+    return (1 - weight) * landmarks[before] + weight * landmarks[after]

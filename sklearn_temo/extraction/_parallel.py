@@ -1,0 +1,177 @@
+"""Extraction of many clips: in this process, in several processes, or on a Dask cluster."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from joblib import Parallel, delayed, effective_n_jobs
+from joblib.parallel import get_active_backend
+
+from .._warnings import warn_user
+from ..mesh import model_path
+from ._cache import DamagedEntry, find_entry, read_entry, write_entry
+from ._clips import BadClip, Clip
+from ._landmarker import open_landmarker
+from ._landmarks import ExtractionSettings, FoundLandmarks, find_landmarks
+
+# Arguments of extract_clip: index, clip, and its entry of the cache; None without a cache.
+Task = tuple[int, Clip, Path | None]
+
+
+@dataclass(frozen=True, eq=False)
+class ClipResult:
+    """Result of extracting one clip.
+
+    Parameters
+    ----------
+    index : int
+        Of the clip in the list of clips.
+    found : FoundLandmarks or None
+        None if the clip could not be read.
+    error : Exception or None
+        Why not; without the label of the clip.
+    cached : bool
+        Whether the landmarks were read from the cache.
+    """
+
+    index: int
+    found: FoundLandmarks | None
+    error: Exception | None = None
+    cached: bool = False
+
+
+def extract_clips(
+    clips: list[Clip | BadClip],
+    settings: ExtractionSettings,
+    cache_folder: Path | None,
+    n_jobs: int | None,
+) -> Iterator[ClipResult]:
+    """Extract clips; results come in any order, those of cached clips first.
+
+    `n_jobs` and the backend are those of joblib. Raises OSError or ValueError for what is not the
+    fault of a clip: the cache cannot be used, or MediaPipe cannot use the model.
+    """
+    tasks: dict[int, Task] = {}
+    for index, clip in enumerate(clips):
+        entry = found = None
+        if isinstance(clip, BadClip):
+            yield ClipResult(index, None, clip.error)
+            continue
+        if cache_folder is not None:
+            try:
+                entry = find_entry(cache_folder, clip, settings)
+            except OSError as error:
+                yield ClipResult(index, None, _unreadable(error))
+                continue
+            try:
+                found = read_entry(entry)
+            except DamagedEntry as error:
+                warn_user(f"{clip.label}: extracted again, its cache entry is damaged ({error}).")
+        if found is not None:
+            yield ClipResult(index, found, cached=True)
+        else:
+            tasks[index] = index, clip, entry
+    backend, _ = get_active_backend()
+    n_workers = min(effective_n_jobs(n_jobs), len(tasks))
+    extract = partial(extract_clip, settings)
+    if hasattr(backend, "client"):
+        n_workers = backend.effective_n_jobs(-1)
+        # If this is itself a task of the cluster, other tasks may run on its worker meanwhile.
+        with backend.retrieval_context():
+            on_dask = partial(_dask_results, extract, backend.client, 2 * n_workers)
+            yield from _retry_lost(on_dask, tasks, 2 * n_workers)
+    elif n_workers > 1:
+        yield from _retry_lost(partial(_joblib_results, extract, n_jobs), tasks, 2 * n_workers)
+    else:
+        for task in tasks.values():
+            yield extract(*task, n_threads=0)
+
+
+def extract_clip(
+    settings: ExtractionSettings,
+    index: int,
+    clip: Clip,
+    entry: Path | None,
+    n_threads: int = 1,
+) -> ClipResult:
+    """Find the landmarks of a clip, and write them to the cache."""
+    with open_landmarker(settings.model_path or model_path()) as landmarker:
+        try:
+            found = find_landmarks(clip, settings, landmarker, n_threads)
+        except (ValueError, TypeError) as error:
+            # A traceback would keep the frames in memory and the file open.
+            return ClipResult(index, None, error.with_traceback(None))
+        except (OSError, RuntimeError, MemoryError) as error:
+            return ClipResult(index, None, _unreadable(error))
+    if entry is not None:
+        write_entry(entry, found)
+    return ClipResult(index, found)
+
+
+def _unreadable(error: Exception) -> ValueError:
+    return ValueError(f"cannot be read ({type(error).__name__}: {error}).")
+
+
+def _retry_lost(
+    attempt: Callable[[list[Task]], Iterator[ClipResult]],
+    tasks: dict[int, Task],
+    n_at_once: int,
+) -> Iterator[ClipResult]:
+    """Repeat an attempt until each task has a result; a worker that dies loses only its clip.
+
+    The attempt yields no result for clips that were lost with a worker, at most `n_at_once`, nor
+    for clips that it did not start.
+    """
+    while tasks:
+        for result in attempt(list(tasks.values())):
+            del tasks[result.index]
+            yield result
+        for index in list(tasks)[:n_at_once]:
+            lost = ValueError(
+                "the process that read it died, for example because memory ran out or a decoder "
+                "crashed; leave the clip out, convert it, or use fewer processes."
+            )
+            yield from list(attempt([tasks.pop(index)])) or [ClipResult(index, None, lost)]
+
+
+def _joblib_results(
+    extract: Callable[..., ClipResult], n_jobs: int | None, tasks: list[Task]
+) -> Iterator[ClipResult]:
+    # One clip per task. Arrays are sent through pipes: joblib would write large ones to disk.
+    parallel = Parallel(
+        n_jobs=n_jobs, return_as="generator_unordered", batch_size=1, max_nbytes=None
+    )
+    with suppress(BrokenProcessPool):
+        yield from parallel(delayed(extract)(*task) for task in tasks)
+
+
+def _dask_results(
+    extract: Callable[..., ClipResult], client: Any, n_at_once: int, tasks: list[Task]
+) -> Iterator[ClipResult]:
+    """Submit `n_at_once` clips at a time; Dask loses all tasks of a worker that dies too often.
+
+    joblib's own backend for Dask would wait for such a task forever.
+    """
+    from distributed import KilledWorker, as_completed
+
+    waiting = iter(tasks)
+
+    def submit(n: int) -> list[Any]:
+        with warnings.catch_warnings():
+            # Arrays are sent with their task: scattered ones are lost with their worker.
+            warnings.filterwarnings("ignore", message="Sending large graph")
+            return [client.submit(extract, *task, pure=False) for task in islice(waiting, n)]
+
+    completed = as_completed(submit(n_at_once), loop=client.loop)
+    for future in completed:
+        completed.update(submit(1))
+        with suppress(KilledWorker):
+            yield future.result()

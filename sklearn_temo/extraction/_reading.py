@@ -1,0 +1,305 @@
+"""Reading of clips as RGB frames with times."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._clips import Clip, add_label
+from ._video import UnreadableFile, Video, WrongTimeline
+
+# Share of the step between two frames by which containers may round times.
+_ROUNDING = 0.1
+
+# Most containers round times to milliseconds.
+_TICK = 1e-3
+
+# Pillow recognises some other formats by few bytes (TGA) or opens videos (MPEG).
+_IMAGE_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+
+# The pages of other formats (TIFF, the stereo pairs of cameras) are not an animation.
+_ANIMATED_FORMATS = ("GIF", "PNG", "WEBP")
+
+Window = tuple[float | None, float | None]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of a clip.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8 of shape (height, width, 3)
+        RGB, upright, with square pixels.
+    time : float
+        Seconds; the number of the frame in a clip without times.
+    repeats : int
+        How many frames of the sample it fills.
+    """
+
+    pixels: NDArray[np.uint8]
+    time: float
+    repeats: int
+
+
+@dataclass(frozen=True)
+class OpenClip:
+    """A clip being read: frames per second (NaN if it has no rate), and its frames."""
+
+    fps: float
+    frames: Generator[Frame]
+
+
+def check_window(window: Any) -> None:
+    """Validate a window of time.
+
+    Parameters
+    ----------
+    window : (float or None, float or None) or None
+        As in :func:`pick_frames`.
+
+    Raises
+    ------
+    ValueError
+        If it is not a pair of numbers in order.
+    """
+    if window is None:
+        return
+    try:
+        start, stop = (None if end is None else float(end) for end in window)
+    except (TypeError, ValueError):
+        raise ValueError(
+            "sampling must be a pair (start, stop) of seconds, with None for an open end; got "
+            f"{window!r}."
+        ) from None
+    if not all(end is None or np.isfinite(end) for end in (start, stop)):
+        raise ValueError(f"sampling={window!r} must be finite; None leaves an end open.")
+    if start is not None and stop is not None and (start < 0) == (stop < 0) and start >= stop:
+        raise ValueError(f"sampling={window!r} must start before it stops.")
+
+
+def pick_frames(
+    times: ArrayLike, n_frames: int | None, window: Window | None = None
+) -> dict[int, int]:
+    """Choose the frames nearest to evenly spaced times.
+
+    Of two frames that are equally near, the earlier one is chosen.
+
+    Parameters
+    ----------
+    times : array-like of float of shape (n_times,)
+        Times of the frames, ascending; at least one.
+    n_frames : int or None
+        How many frames, evenly spaced in time, with the first and the last; None for all.
+    window : (float or None, float or None) or None, default=None
+        Choose only frames from `start` to `stop`, both inclusive, counted from the first frame,
+        or back from the last frame if negative; None is an open end.
+
+    Returns
+    -------
+    dict of int to int
+        Numbers of the frames, ascending, and how often each one is used.
+
+    Raises
+    ------
+    ValueError
+        If no frame is inside the window.
+
+    Examples
+    --------
+    >>> from sklearn_temo.extraction._reading import pick_frames
+    >>> times = [0.0, 0.5, 1.0, 1.5, 2.0]
+    >>> pick_frames(times, 3)
+    {0: 1, 2: 1, 4: 1}
+    >>> pick_frames(times, 4, window=(-0.5, None))
+    {3: 2, 4: 2}
+    """
+    times = np.asarray(times, dtype=np.float64)
+    start, stop = window or (None, None)
+    step = np.median(np.diff(times)) if len(times) > 1 else np.inf
+    slack = min(_TICK, _ROUNDING * step)
+    first, last = 0, len(times) - 1
+    if start is not None:
+        first = int(np.searchsorted(times, times[0 if start >= 0 else -1] + start - slack))
+    if stop is not None:
+        end = times[0 if stop >= 0 else -1] + stop
+        last = int(np.searchsorted(times, end + slack, side="right")) - 1
+    if first > last:
+        raise ValueError(
+            f"no frame lies inside sampling={window!r}; the clip has {len(times)} frames from 0 to "
+            f"{times[-1] - times[0]:.6g} (seconds, or frames of an array), {step:.6g} apart."
+        )
+    if n_frames is None:
+        return dict.fromkeys(range(first, last + 1), 1)
+    # Without the rounding of containers, a file of constant rate and the array of its frames give
+    # the same sample.
+    even = np.linspace(times[0], times[-1], len(times))
+    if np.abs(times - even).max() <= _ROUNDING * (even[-1] - even[0]) / len(even):
+        times = even
+    wanted = np.linspace(times[first], times[last], n_frames)
+    places = np.interp(wanted, times, np.arange(len(times)))
+    numbers, repeats = np.unique(np.ceil(places - 0.5 - 1e-6).astype(int), return_counts=True)
+    return dict(zip(numbers.tolist(), repeats.tolist(), strict=True))
+
+
+def read_clip(
+    clip: Clip, n_frames: int | None, window: Window | None = None, n_threads: int = 0
+) -> OpenClip:
+    """Open a clip, and read a sample of its frames.
+
+    Parameters
+    ----------
+    clip : Clip
+    n_frames, window
+        As in :func:`pick_frames`. The frames of arrays and of clips of image files are at times
+        0, 1, 2, ...
+    n_threads : int, default=0
+        Threads that decode a video; 0 leaves the choice to FFmpeg.
+
+    Returns
+    -------
+    OpenClip
+        With each frame once. The repeats add up to `n_frames`; a clip of fewer frames repeats some.
+
+    Raises
+    ------
+    ValueError
+        Here or from the frames, if the file cannot be decoded, is damaged, or has no frame inside
+        `window`. The message does not name the clip: see :meth:`Clip.labelled`.
+    """
+    content = clip.content
+    if isinstance(content, tuple):
+        return OpenClip(np.nan, _read_image_files(content, n_frames, window))
+    if not isinstance(content, Path):
+        picks = pick_frames(range(len(content)), n_frames, window)
+        return OpenClip(np.nan, (Frame(content[i], float(i), n) for i, n in picks.items()))
+    image = _open_image(content)
+    if image is None:
+        video = Video(content, n_threads)
+        return OpenClip(video.fps, _read_video(video, n_frames, window))
+    times = _animation_times(image)
+    fps = (len(times) - 1) / times[-1] if len(times) > 1 else np.nan
+    return OpenClip(fps, _read_image(image, times, n_frames, window))
+
+
+def _read_video(video: Video, n_frames: int | None, window: Window | None) -> Generator[Frame]:
+    start, stop = window or (None, None)
+    counts_back = (start or 0) < 0 or (stop or 0) < 0
+    n_read = 0
+    with closing(video):
+        # Usually the packets have the times of the frames. If not, decoding all frames finds them.
+        for find_timeline in (video.packet_timeline, video.decoded_timeline):
+            times, _ = timeline = find_timeline()
+            if not times:
+                continue
+            # A window before the damage contains the same frames as in the undamaged clip.
+            damage = video.damage
+            if damage and (counts_back or stop is None or stop >= damage.start - times[0]):
+                raise ValueError(
+                    f"{damage.message}; copy or download it again. If there is no other copy, "
+                    "`ffmpeg -i clip -c copy new` makes a clip of what can be read, and a window "
+                    "of time (sampling) that ends before that is read."
+                )
+            picks = pick_frames(times, n_frames, window)
+            # The frames from which a window is counted are decoded to verify the timeline.
+            needed = {0, *picks, len(times) - 1 if counts_back else 0}
+            frames: Iterable[Frame] = (
+                Frame(pixels, time, picks[number])
+                for number, time, pixels in video.frames_at(timeline, needed)
+                if number in picks
+            )
+            try:
+                if n_frames is not None or counts_back:
+                    frames = list(frames)
+                # A wrong timeline changes none of the frames that were read already.
+                for frame in islice(frames, n_read, None):
+                    n_read += 1
+                    yield frame
+                return
+            except WrongTimeline:
+                continue
+    raise UnreadableFile("it has no frames")
+
+
+def _open_image(path: Path) -> Any:
+    """Open a file with Pillow; None if its content is not an image, whatever its name is."""
+    from PIL import Image, UnidentifiedImageError
+
+    Image.init()
+    with _pillow_errors(), suppress(UnidentifiedImageError):
+        return Image.open(path, formats=[f for f in _IMAGE_FORMATS if f in Image.OPEN])
+    return None
+
+
+def _animation_times(image: Any) -> list[float]:
+    """Times of the frames of an image in seconds, or their numbers if the file has no times."""
+    times = [0.0]
+    if image.format in _ANIMATED_FORMATS:
+        with _pillow_errors():
+            for number in range(getattr(image, "n_frames", 1) - 1):
+                image.seek(number)
+                times.append(times[-1] + image.info.get("duration", 0) / 1000)
+    return times if times[-1] else [float(number) for number in range(len(times))]
+
+
+def _read_image(
+    image: Any, times: list[float], n_frames: int | None, window: Window | None
+) -> Generator[Frame]:
+    with image:
+        for number, repeats in pick_frames(times, n_frames, window).items():
+            with _pillow_errors():
+                image.seek(number)
+                pixels = _rgb(image)
+            yield Frame(pixels, times[number], repeats)
+
+
+def _read_image_files(
+    paths: tuple[Path, ...], n_frames: int | None, window: Window | None
+) -> Generator[Frame]:
+    size = None
+    for number, repeats in pick_frames(range(len(paths)), n_frames, window).items():
+        try:
+            image = _open_image(paths[number])
+            if image is None:
+                raise UnreadableFile("it is not an image, as frames of a clip of files must be")
+            with image, _pillow_errors():
+                pixels = _rgb(image)
+            size = size or pixels.shape
+            if pixels.shape != size:
+                raise ValueError(
+                    f"is {pixels.shape[1]} x {pixels.shape[0]} pixels large, but the frames before "
+                    f"it are {size[1]} x {size[0]}; all frames of a clip must have one size."
+                )
+        except ValueError as error:
+            raise add_label(f"frame {number} ({str(paths[number])!r})", error) from error
+        yield Frame(pixels, float(number), repeats)
+
+
+@contextmanager
+def _pillow_errors() -> Iterator[None]:
+    """Raise the errors of Pillow, which may be any, as UnreadableFile."""
+    try:
+        yield
+    except Exception as error:
+        raise UnreadableFile(str(error) or type(error).__name__) from error
+
+
+def _rgb(image: Any) -> NDArray[np.uint8]:
+    """Pixels of an image as a viewer shows it: upright, 8 bits per colour, no transparency."""
+    from PIL import Image, ImageOps
+
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):
+        # Pillow clips 16 bits to 8 instead of scaling them.
+        deep = np.clip(np.asarray(image), 0, 65535)
+        image = Image.fromarray((deep >> 8).astype(np.uint8))
+    elif image.mode == "F":
+        raise ValueError("its pixels are floating point numbers")
+    return np.array(image.convert("RGB"))

@@ -1,0 +1,199 @@
+"""Training and attribution of one round of selection, and their cache."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Literal
+
+import joblib
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, clone
+from sklearn.callback import CallbackContext
+from skorch import NeuralNet
+from torch import nn
+
+from .._memory import memory_folder
+from .._warnings import warn_user
+from ..attribution._baselines import make_baselines
+from ..attribution._integrated_gradients import IntegrationSettings
+from ..attribution._path import SplitNetwork, device_of, frozen
+from ..attribution._relevance import LandmarkRelevance, aggregate_relevance
+from ..classification._temo import TEMOClassifier
+from ..classification._training import raise_swallowed_interrupt
+from ..layout import LandmarkLayout
+from ._ranking import LandmarkComponents
+
+# Clips that components are computed from. More of them change little.
+_MAX_CLIPS = 1024
+
+
+@dataclass(frozen=True)
+class RoundSettings:
+    """Settings of a round, which are part of the key of its cache entry.
+
+    `baselines` is the kind of baselines or an array of shape (n_baselines, n_features). `seed` is
+    that of random baselines and of torch during the training.
+    """
+
+    layout: LandmarkLayout
+    baselines: str | NDArray[np.float32]
+    n_baselines: int
+    n_steps: int | Literal["auto"]
+    tol: float
+    batch_size: int
+    seed: int
+    version: str = version("sklearn-temo")
+
+
+@dataclass(frozen=True)
+class RoundResult:
+    """Fitted network, baselines of shape (n_baselines, n_features), relevance and components."""
+
+    estimator: BaseEstimator
+    baselines: NDArray[np.float32]
+    relevance: LandmarkRelevance
+    components: LandmarkComponents
+
+
+@dataclass(frozen=True)
+class Report:
+    """Receivers of the progress of a fit: scikit-learn's callbacks, and standard output."""
+
+    selector: BaseEstimator
+    context: CallbackContext
+    verbose: int
+
+
+def cached_rounds(
+    memory: Any, estimator: BaseEstimator, *, is_seeded: bool
+) -> Callable[..., RoundResult]:
+    """:func:`train_and_attribute`, cached in `memory` if its results can be reproduced.
+
+    An entry is keyed by the content of all arguments of the function except `report`.
+    """
+    if memory is None:
+        return train_and_attribute
+    if not hasattr(memory, "cache"):
+        memory = joblib.Memory(memory_folder(memory), verbose=0)
+    if not is_seeded:
+        problem = "every fit trains another network: pass an int as random_state of the selector"
+    elif not _has_stable_hash(estimator):
+        problem = (
+            f"the parameters of {type(estimator).__name__} cannot be compared with those of other "
+            "fits: define its classes and functions by name in an imported module, and pass a "
+            "class of torch modules instead of an initialised module"
+        )
+    else:
+        return memory.cache(train_and_attribute, ignore=["report"])
+    warn_user(f"memory is not used, since {problem}.")
+    return train_and_attribute
+
+
+def _has_stable_hash(estimator: BaseEstimator) -> bool:
+    """Whether equal estimators have equal hashes, unlike those with an initialised module."""
+    try:
+        return joblib.hash(estimator) == joblib.hash(clone(estimator))
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return False
+
+
+def train_and_attribute(
+    estimator: BaseEstimator,
+    X: NDArray[np.float32],
+    y: NDArray,
+    sample_weight: NDArray[np.float64] | None,
+    settings: RoundSettings,
+    report: Report,
+) -> RoundResult:
+    """Fit a network, and attribute its decisions to landmarks."""
+    _train(estimator, X, y, sample_weight, settings.seed, report)
+    module: Any = getattr(estimator, "module_", None)
+    if not isinstance(module, nn.Module):
+        raise TypeError(
+            f"the fitted {type(estimator).__name__} has no torch network: the selector needs an "
+            "attribute module_, a torch.nn.Module from rows of X to logits in the order of "
+            f"classes_; found {module!r}."
+        )
+    order = np.argsort(estimator.classes_)
+    target = order[np.searchsorted(estimator.classes_, y, sorter=order)]
+    baselines = settings.baselines
+    if isinstance(baselines, str):
+        baselines = make_baselines(
+            X,
+            target,
+            kind=baselines,
+            n_baselines=settings.n_baselines,
+            sample_weight=sample_weight,
+            random_state=settings.seed,
+        )
+    integration = IntegrationSettings(
+        settings.n_steps, settings.tol, settings.batch_size, verbose=report.verbose
+    )
+    n_blocks = -(-len(X) // integration.block_size) * len(baselines)
+    task = report.context.subcontext(task_name="attribute", max_subtasks=n_blocks)
+
+    def on_block() -> None:
+        block = task.subcontext(task_name="block")
+        block.call_on_fit_task_begin(estimator=report.selector)
+        block.call_on_fit_task_end(estimator=report.selector)
+
+    task.call_on_fit_task_begin(estimator=report.selector, X=X, y=y)
+    n_classes, layout = len(estimator.classes_), settings.layout
+    relevance = aggregate_relevance(
+        module, X, baselines, target, layout, integration, sample_weight, n_classes, on_block
+    )
+    task.call_on_fit_task_end(estimator=report.selector, X=X, y=y)
+    components = _components(module, X, target, layout, sample_weight)
+    return RoundResult(estimator, baselines, relevance, components)
+
+
+def _train(
+    estimator: BaseEstimator,
+    X: NDArray[np.float32],
+    y: NDArray,
+    sample_weight: NDArray[np.float64] | None,
+    seed: int,
+    report: Report,
+) -> None:
+    """Fit the network, with torch seeded for networks that use its global generator."""
+    weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+    # TEMOClassifier has generators of its own, so that it can be fitted in threads.
+    is_global = not isinstance(estimator, TEMOClassifier)
+    task = report.context.subcontext(task_name="train")
+    with torch.random.fork_rng(enabled=is_global), task.propagate_callback_context(estimator):
+        if is_global:
+            torch.manual_seed(seed)
+        task.call_on_fit_task_begin(estimator=report.selector, X=X, y=y)
+        estimator.fit(X, y, **weights)
+        if isinstance(estimator, NeuralNet):
+            # skorch returns a partly trained net after Ctrl-C, which must not be cached.
+            raise_swallowed_interrupt(estimator)
+        task.call_on_fit_task_end(estimator=report.selector, X=X, y=y)
+
+
+def _components(
+    module: nn.Module,
+    X: NDArray[np.float32],
+    target: NDArray[np.intp],
+    layout: LandmarkLayout,
+    sample_weight: NDArray[np.float64] | None,
+) -> LandmarkComponents:
+    """Components of landmarks, behind the network's columnwise map where it has one.
+
+    What the network scales down or ignores then counts less or not at all.
+    """
+    rows = np.arange(len(X))
+    if len(rows) > _MAX_CLIPS:
+        rows = np.sort(np.random.default_rng(0).permutation(rows)[:_MAX_CLIPS])
+    columns = np.ascontiguousarray(X[rows])
+    columnwise = SplitNetwork.of(module).columnwise
+    if columnwise is not None:
+        with frozen(module), torch.no_grad():
+            columns = columnwise(torch.tensor(columns, device=device_of(module))).cpu().numpy()
+    weight = None if sample_weight is None else sample_weight[rows]
+    return LandmarkComponents.of(columns, target[rows], layout, weight)
