@@ -1,132 +1,143 @@
-"""What the folds of the claims say: tables, figures and which claims held."""
+"""Tables, figures and verdicts of the benchmark of the claims."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 from sklearn_temo import LandmarkLayout, LandmarkRelevanceDisplay, mesh
-from sklearn_temo.datasets._action_units import EMOTIONS, moving_landmarks
+from sklearn_temo.datasets import make_expression_clips
 
-from .claims_folds import Record
-
-Repeats = list[list[list[Record]]]
-Key = tuple[str, str, int, str]
+from .claims_folds import Result
+from .pipeline_figures import standard_error
 
 
-def write_report(repeats: Repeats, layout: LandmarkLayout, about: str, out: Path) -> str:
-    """Write ``claims.md``, ``claims.svg`` and, of the full mesh, ``faces.png``.
+class Candidate(NamedTuple):
+    """A problem, a selection method, a number of landmarks and a classifier."""
+
+    problem: str
+    method: str
+    k: int
+    classifier: str
+
+
+# Results of each fold of each repeat.
+Repeats = list[list[list[Result]]]
+# Accuracy and balanced accuracy in each repeat, arrays of shape (n_repeats, 2).
+Scores = dict[Candidate, np.ndarray]
+
+
+def write_report(repeats: Repeats, layout: LandmarkLayout, description: str, out: Path) -> str:
+    """Write ``claims.md``, ``claims.svg`` and, for the full face mesh, ``faces.png``.
 
     Parameters
     ----------
-    repeats : list of list of list of Record
-        Of each repeat, of each fold.
+    repeats : list of list of list of Result
+        Results of each fold of each repeat.
     layout : LandmarkLayout
-        Of the clips.
-    about : str
-        What was tried on.
+        Layout of the clips.
+    description : str
+        Number of clips, subjects, classes, repeats and folds.
     out : Path
-        Folder.
+        Folder of the report.
 
     Returns
     -------
     str
-        The text.
+        Text of ``claims.md``.
     """
-    scores = _scores(repeats)
+    scores = _score(repeats)
     n_all = layout.n_landmarks
     text = "\n\n".join(
         [
-            f"Printed by `make bench-claims`: {about}. Means over repeats of the scores of all "
-            "clips of a repeat, +- their standard errors over the repeats. Landmarks and "
-            "hyperparameters were chosen on the training people of each fold; T-EMO has its "
-            "defaults, except where it is called tuned.",
+            f"Output of `make bench-claims`: {description}. Scores are computed over all clips of "
+            "a repeat; the report shows their mean over the repeats +- its standard error. "
+            "Landmarks and hyperparameters are chosen on the training subjects of each fold. T-EMO "
+            "has its default parameters, unless it is called tuned.",
             "## Claims",
             _claims(scores, repeats, n_all),
-            "## Landmarks, ways to choose them, and classifiers",
-            _table_by_k(scores),
-            "## One against the rest",
-            _table_one_vs_rest(scores, n_all),
+            "## Selection methods and classifiers",
+            _all_classes_table(scores),
+            "## One-vs-rest",
+            _one_vs_rest_table(scores, n_all),
             "## Cost",
-            _table_cost(repeats, n_all),
-            "## The chosen landmarks",
-            _table_of_stability(repeats, n_all),
-            *([_table_of_faces(repeats)] if n_all == mesh.N_LANDMARKS else []),
+            _cost_table(repeats, n_all),
+            "## Selected landmarks",
+            _stability_table(repeats, n_all),
+            *([action_unit_table(repeats)] if n_all == mesh.N_LANDMARKS else []),
         ]
     )
     out.mkdir(parents=True, exist_ok=True)
     (out / "claims.md").write_text(text + "\n", encoding="utf-8")
-    _figure(scores, out / "claims.svg")
+    _draw_scores(scores, out / "claims.svg")
     if n_all == mesh.N_LANDMARKS:
-        _figure_of_faces(repeats, out / "faces.png")
+        draw_faces(repeats, out / "faces.png")
     return text
 
 
-def _scores(repeats: Repeats) -> dict[Key, np.ndarray]:
-    """Accuracy and balanced accuracy of each repeat, ndarray of shape (n_repeats, 2)."""
-    found: dict[Key, list[tuple[float, float]]] = {}
+def _all_results(repeats: Repeats) -> list[Result]:
+    return [result for folds in repeats for fold in folds for result in fold]
+
+
+def _candidate(result: Result) -> Candidate:
+    return Candidate(result.problem, result.method, result.k, result.classifier)
+
+
+def _score(repeats: Repeats) -> Scores:
+    """Score each candidate over all clips of each repeat; random selections are averaged."""
+    lists: dict[Candidate, list[tuple[float, float]]] = {}
     for folds in repeats:
-        together: dict[Key, tuple[list[str], list[str]]] = {}
-        for record in (record for fold in folds for record in fold):
-            key = (record.problem, record.method, record.k, record.classifier)
-            truth, labels = together.setdefault(key, ([], []))
-            truth.extend(record.truth)
-            labels.extend(record.found)
-        for key, (truth, labels) in together.items():
-            pair = accuracy_score(truth, labels), balanced_accuracy_score(truth, labels)
-            found.setdefault(key, []).append(pair)
-    scores = {key: np.array(values) for key, values in found.items()}
-    # The draws of random landmarks count as one way to choose.
-    draws: dict[Key, list[np.ndarray]] = {}
-    for (problem, method, k, classifier), values in list(scores.items()):
-        if method.startswith("random "):
-            draws.setdefault((problem, "random", k, classifier), []).append(values)
-            del scores[problem, method, k, classifier]
-    return scores | {key: np.mean(values, axis=0) for key, values in draws.items()}
+        labels: dict[Candidate, tuple[list[str], list[str]]] = {}
+        for result in _all_results([folds]):
+            truth, predicted = labels.setdefault(_candidate(result), ([], []))
+            truth.extend(result.truth)
+            predicted.extend(result.predicted)
+        for candidate, (truth, predicted) in labels.items():
+            pair = accuracy_score(truth, predicted), balanced_accuracy_score(truth, predicted)
+            lists.setdefault(candidate, []).append(pair)
+    scores: Scores = {}
+    random: dict[Candidate, list[np.ndarray]] = {}
+    for candidate, pairs in lists.items():
+        if candidate.method.startswith("random "):
+            random.setdefault(candidate._replace(method="random"), []).append(np.array(pairs))
+        else:
+            scores[candidate] = np.array(pairs)
+    return scores | {candidate: np.mean(values, axis=0) for candidate, values in random.items()}
 
 
-def _error(values: np.ndarray) -> np.ndarray:
-    n = len(values)
-    return (
-        np.std(values, axis=0, ddof=1) / np.sqrt(n) if n > 1 else np.full(values.shape[1:], np.nan)
-    )
-
-
-def _within(error: float, n_digits: int) -> str:
-    """A standard error, which a single repeat does not have."""
+def _format_error(error: float, n_digits: int) -> str:
+    """Format a standard error, which is NaN for a single repeat."""
     return "" if np.isnan(error) else f" +- {error:.{n_digits}f}"
 
 
-def _pair(values: np.ndarray) -> str:
-    (acc, bal), (acc_error, bal_error) = values.mean(axis=0), _error(values)
-    return f"{acc:.3f}{_within(acc_error, 3)} / {bal:.3f}{_within(bal_error, 3)}"
+def _format_scores(values: np.ndarray) -> str:
+    (acc, bal), (acc_error, bal_error) = values.mean(axis=0), standard_error(values)
+    return f"{acc:.3f}{_format_error(acc_error, 3)} / {bal:.3f}{_format_error(bal_error, 3)}"
 
 
-def _difference(one: np.ndarray, other: np.ndarray) -> str:
-    """Points of balanced accuracy, paired over the repeats."""
-    paired = 100 * (one - other)[:, 1:]
-    return f"{paired.mean():+.1f}{_within(_error(paired)[0], 1)} points"
+def _difference(minuend: np.ndarray, subtrahend: np.ndarray) -> str:
+    """Difference of balanced accuracies in points, paired over the repeats."""
+    paired = 100 * (minuend - subtrahend)[:, 1]
+    return f"{paired.mean():+.1f}{_format_error(float(standard_error(paired)), 1)} points"
 
 
-def _difference_over_folds(repeats: Repeats, k: int, other: int) -> str:
-    """Points of accuracy between two numbers of landmarks, T-EMO, paired over all folds."""
+def _accuracy_difference(repeats: Repeats, k: int, other_k: int) -> str:
+    """Difference of T-EMO's accuracies with two numbers of landmarks, paired over the folds."""
 
-    def accuracy(fold: list[Record], k: int) -> float:
-        return next(
-            accuracy_score(record.truth, record.found)
-            for record in fold
-            if (record.problem, record.method, record.k, record.classifier)
-            == ("all", "IG", k, "T-EMO")
-        )
+    def accuracy(fold: list[Result], k: int) -> float:
+        candidate = Candidate("all", "IG", k, "T-EMO")
+        result = next(result for result in fold if _candidate(result) == candidate)
+        return accuracy_score(result.truth, result.predicted)
 
     paired = np.array(
-        [100 * (accuracy(fold, k) - accuracy(fold, other)) for folds in repeats for fold in folds]
+        [100 * (accuracy(fold, k) - accuracy(fold, other_k)) for folds in repeats for fold in folds]
     )
-    return f"{paired.mean():+.1f}{_within(float(_error(paired)), 1)} points"
+    return f"{paired.mean():+.1f}{_format_error(float(standard_error(paired)), 1)} points"
 
 
 def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -135,186 +146,173 @@ def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _table_by_k(scores: dict[Key, np.ndarray]) -> str:
-    rows = sorted(
-        (key for key in scores if key[0] == "all"), key=lambda key: (key[3], key[1], key[2])
-    )
+def _all_classes_table(scores: Scores) -> str:
+    rows = sorted((c.classifier, c.method, c.k, c) for c in scores if c.problem == "all")
     return "Accuracy / balanced accuracy.\n\n" + _table(
-        ("classifier", "landmarks", "k", "all classes"),
-        ((c, method, str(k), _pair(scores[p, method, k, c])) for p, method, k, c in rows),
+        ("classifier", "selection", "k", "all classes"),
+        ((name, method, str(k), _format_scores(scores[c])) for name, method, k, c in rows),
     )
 
 
-def _mean_one_vs_rest(
-    scores: dict[Key, np.ndarray], method: str, k: int, classifier: str
-) -> np.ndarray:
-    chosen = [
+def _mean_one_vs_rest(scores: Scores, method: str, k: int, classifier: str) -> np.ndarray:
+    values = [
         values
-        for (problem, *rest), values in scores.items()
-        if problem != "all" and tuple(rest) == (method, k, classifier)
+        for candidate, values in scores.items()
+        if candidate.problem != "all" and candidate[1:] == (method, k, classifier)
     ]
-    return np.mean(chosen, axis=0)
+    return np.mean(values, axis=0)
 
 
-def _table_one_vs_rest(scores: dict[Key, np.ndarray], n_all: int) -> str:
-    problems = sorted({key[0] for key in scores} - {"all"})
-    ways = list(dict.fromkeys(key[1:] for key in scores if key[0] != "all"))
-    rows = [[problem, *(_pair(scores[problem, *way]) for way in ways)] for problem in problems]
-    rows.append(["mean", *(_pair(_mean_one_vs_rest(scores, *way)) for way in ways)])
-    names = [f"{classifier}, {'all' if k == n_all else k}" for _, k, classifier in ways]
-    return "Accuracy / balanced accuracy; all landmarks, or the selector's.\n\n" + _table(
-        ["", *names], rows
+def _one_vs_rest_table(scores: Scores, n_all: int) -> str:
+    problems = sorted({candidate.problem for candidate in scores} - {"all"})
+    columns = list(dict.fromkeys(c[1:] for c in scores if c.problem != "all"))
+    rows = [
+        [problem, *(_format_scores(scores[Candidate(problem, *column)]) for column in columns)]
+        for problem in problems
+    ]
+    rows.append(["mean", *(_format_scores(_mean_one_vs_rest(scores, *c)) for c in columns)])
+    names = [f"{classifier}, {'all' if k == n_all else k}" for _, k, classifier in columns]
+    return (
+        "Accuracy / balanced accuracy, with all landmarks or with the selected ones.\n\n"
+        + _table(["", *names], rows)
     )
 
 
-def _table_cost(repeats: Repeats, n_all: int) -> str:
-    cost: dict[tuple[str, int], list[tuple[float, float, int]]] = {}
-    for record in _all_records(repeats):
-        if record.problem == "all" and record.method == "IG":
-            figures = record.fit_seconds, record.predict_seconds, record.n_parameters
-            cost.setdefault((record.classifier, record.k), []).append(figures)
-    medians = {key: np.median(values, axis=0) for key, values in cost.items()}
-    base = medians["T-EMO", n_all]
+def _cost_table(repeats: Repeats, n_all: int) -> str:
+    costs: dict[tuple[str, int], list[tuple[float, float, int]]] = {}
+    for result in _all_results(repeats):
+        if result.problem == "all" and result.method == "IG":
+            cost = result.fit_seconds, result.predict_seconds, result.n_parameters
+            costs.setdefault((result.classifier, result.k), []).append(cost)
+    medians = {key: np.median(values, axis=0) for key, values in costs.items()}
+    reference = medians["T-EMO", n_all]
     rows = [
-        (
-            name,
-            str(k),
-            f"{fit / base[0]:.2f}",
-            f"{predict / base[1]:.2f}",
-            f"{n_parameters:.0f}",
+        (name, str(k), f"{fit:.2f}", f"{predict:.2f}", f"{n_parameters:.0f}")
+        for (name, k), (fit, predict, n_parameters) in sorted(
+            (key, values / [*reference[:2], 1]) for key, values in medians.items()
         )
-        for (name, k), (fit, predict, n_parameters) in sorted(medians.items())
     ]
     return (
-        "Medians over the folds, as multiples of T-EMO with all landmarks. Where parameters are "
-        "tuned, the fit is the whole search.\n\n"
+        "Medians over the folds. Times are relative to T-EMO with all landmarks; with tuned "
+        "parameters, the fit is the whole search.\n\n"
         + _table(("classifier", "k", "fit", "prediction of one clip", "parameters"), rows)
     )
 
 
-def _masks(repeats: Repeats, n_all: int) -> dict[tuple[str, int], np.ndarray]:
-    kept: dict[tuple[str, int], list[np.ndarray]] = {}
-    for record in _all_records(repeats):
-        # The draws of random landmarks are the same in all folds of a repeat.
-        is_drawn = record.method.startswith("random")
-        is_first = record.problem == "all" and record.classifier == "linear SVM"
-        if is_first and record.k < n_all and not is_drawn:
-            mask = np.isin(np.arange(n_all), record.kept)
-            kept.setdefault((record.method, record.k), []).append(mask)
-    return {key: np.array(masks) for key, masks in kept.items()}
+def _kept_masks(repeats: Repeats, n_all: int) -> dict[tuple[str, int], np.ndarray]:
+    """Kept landmarks of each fold for each selection method and k below `n_all`."""
+    masks: dict[tuple[str, int], list[np.ndarray]] = {}
+    for result in _all_results(repeats):
+        # Every method has a linear SVM. Random selections are the same in all folds of a repeat.
+        is_first = result.problem == "all" and result.classifier == "linear SVM"
+        if is_first and result.k < n_all and not result.method.startswith("random"):
+            mask = np.isin(np.arange(n_all), result.kept)
+            masks.setdefault((result.method, result.k), []).append(mask)
+    return {key: np.array(values) for key, values in masks.items()}
 
 
 def nogueira_stability(masks: np.ndarray) -> float:
-    """Stability of selected sets, Nogueira, Sechidis and Brown, JMLR 18(174), 2018.
+    """Compute the stability of feature selection (Nogueira, Sechidis, Brown, JMLR 18(174), 2018).
 
     Parameters
     ----------
     masks : ndarray of bool of shape (n_sets, n_landmarks)
+        Kept landmarks of each set.
 
     Returns
     -------
     float
-        1 for equal sets, about 0 for random ones.
+        1 for equal sets, about 0 for random sets.
     """
-    share = masks.mean(axis=0)
+    frequency = masks.mean(axis=0)
     if len(masks) < 2:
         return float("nan")
-    variance = len(masks) / (len(masks) - 1) * share * (1 - share)
-    mean = share.mean()
+    variance = len(masks) / (len(masks) - 1) * frequency * (1 - frequency)
+    mean = frequency.mean()
     return float(1 - variance.mean() / (mean * (1 - mean)))
 
 
-def _table_of_stability(repeats: Repeats, n_all: int) -> str:
+def _stability_table(repeats: Repeats, n_all: int) -> str:
     rows = [
-        (method, str(k), f"{nogueira_stability(masks):.2f}", _regions(masks))
-        for (method, k), masks in sorted(_masks(repeats, n_all).items())
+        (method, str(k), f"{nogueira_stability(masks):.2f}", _format_regions(masks))
+        for (method, k), masks in sorted(_kept_masks(repeats, n_all).items())
     ]
     return (
-        "Nogueira's stability over all folds, and the share of the landmarks of each region that "
-        "is kept, divided by the share of all landmarks that is (1 is chance).\n\n"
-        + _table(("landmarks", "k", "stability", "regions"), rows)
+        "Nogueira's stability over all folds, and the share of the landmarks of a region that is "
+        "kept, relative to the share of all landmarks that is kept (1 is chance), for the four "
+        "regions with the highest values.\n\n"
+        + _table(("selection", "k", "stability", "regions"), rows)
     )
 
 
-def _regions(masks: np.ndarray) -> str:
+def _format_regions(masks: np.ndarray) -> str:
     if masks.shape[1] != mesh.N_LANDMARKS:
         return ""
     regions, share = mesh.regions(), masks.mean(axis=0)
     gain = {region: share[regions == region].mean() / share.mean() for region in set(regions)}
-    # By name where they are equal, so that the same folds give the same text.
+    # Ties are sorted by name, so that the same folds give the same text.
     best = sorted(gain, key=lambda region: (-round(gain[region], 1), region))[:4]
     return ", ".join(f"{region} {gain[region]:.1f}" for region in best if gain[region] >= 0.05)
 
 
-def _all_records(repeats: Repeats) -> Iterator[Record]:
-    return (record for folds in repeats for fold in folds for record in fold)
+@cache
+def _moving_landmarks() -> dict[str, np.ndarray]:
+    """Masks of the landmarks that the action units of each known emotion move."""
+    clips = make_expression_clips(n_clips=14, n_frames=2, random_state=0)
+    return dict(zip(clips.target_names, clips.moving, strict=True))
 
 
-def _agreement(repeats: Repeats) -> dict[str, np.ndarray]:
-    """Share of the landmarks chosen for an emotion that its action units move.
+def action_unit_agreement(repeats: Repeats) -> dict[str, np.ndarray]:
+    """Share of the landmarks selected for an emotion that its action units move.
 
-    Of each emotion that is known: of the first 20, of all that were chosen, and of all landmarks.
+    Parameters
+    ----------
+    repeats : list of list of list of Result
+
+    Returns
+    -------
+    dict of str to ndarray of shape (3,)
+        For each known emotion the share among the first 20 selected landmarks, among all selected
+        landmarks, and among all landmarks.
     """
-    found: dict[str, list[tuple[float, float, float]]] = {}
-    for record in _all_records(repeats):
-        emotion = {"happy": "happiness"}.get(record.problem, record.problem)
-        if record.method == "IG" and emotion in EMOTIONS:
-            moves = moving_landmarks(emotion)
-            kept = moves[list(record.kept)]
-            found.setdefault(record.problem, []).append(
-                (kept[:20].mean(), kept.mean(), moves.mean())
-            )
-    return {emotion: np.mean(shares, axis=0) for emotion, shares in found.items()}
+    shares: dict[str, list[tuple[float, float, float]]] = {}
+    for result in _all_results(repeats):
+        emotion = {"happy": "happiness"}.get(result.problem, result.problem)
+        if result.method == "IG" and emotion in _moving_landmarks():
+            moving = _moving_landmarks()[emotion]
+            kept = moving[list(result.kept)]
+            pair = kept[:20].mean(), kept.mean(), moving.mean()
+            shares.setdefault(result.problem, []).append(pair)
+    return {emotion: np.mean(values, axis=0) for emotion, values in shares.items()}
 
 
-def _table_of_faces(repeats: Repeats) -> str:
-    found = _agreement(repeats)
-    rows = [[emotion, *(f"{share:.2f}" for share in found[emotion])] for emotion in sorted(found)]
-    rows.append(["mean", *(f"{share:.2f}" for share in np.mean([*found.values()], axis=0))])
+def action_unit_table(repeats: Repeats) -> str:
+    """Format :func:`action_unit_agreement` as a table."""
+    shares = action_unit_agreement(repeats)
+    rows = [[emotion, *(f"{share:.2f}" for share in shares[emotion])] for emotion in sorted(shares)]
+    rows.append(["mean", *(f"{share:.2f}" for share in np.mean([*shares.values()], axis=0))])
     return (
-        "Share of the landmarks chosen to tell an emotion from the rest that the emotion's action "
-        "units move (EMFACS, on the canonical face): of the first 20, of all 128, and of all "
-        "landmarks, which is chance.\n\n" + _table(("", "first 20", "128", "all landmarks"), rows)
+        "Share of the landmarks selected for an emotion against the rest that the action units of "
+        "the emotion move (EMFACS, on the canonical face): among the first 20, among all 128, and "
+        "among all landmarks (chance).\n\n" + _table(("", "first 20", "128", "all landmarks"), rows)
     )
 
 
-def _claims(scores: dict[Key, np.ndarray], repeats: Repeats, n_all: int) -> str:
+def _claims(scores: Scores, repeats: Repeats, n_all: int) -> str:
+    """One line for each claim of the paper, and lines with further comparisons."""
+
     def score(method: str, k: int, classifier: str = "T-EMO") -> np.ndarray:
-        return scores["all", method, k, classifier]
+        return scores[Candidate("all", method, k, classifier)]
 
-    def best_svm(suffix: str) -> np.ndarray:
-        svms = (
-            _mean_one_vs_rest(scores, "none", n_all, f"{kernel} SVM{suffix}")
-            for kernel in ("linear", "RBF")
-        )
-        return max(svms, key=lambda values: values.mean(axis=0)[1])
-
-    temo = _mean_one_vs_rest(scores, "none", n_all, "T-EMO")
-    n_most = min(128, n_all)
-
-    def above(suffix: str) -> str:
-        return (
-            f"{_difference(temo, best_svm(suffix))} of balanced accuracy, "
-            f"{100 * (temo - best_svm(suffix)).mean(axis=0)[0]:+.1f} of accuracy"
-        )
-
-    def above_both(suffix: str) -> str:
-        # Landmarks that are not of faces may have no mirror partners.
-        is_mirrored = any(key[3].endswith(", mirrored") for key in scores)
-        mirrored = f", with mirrored clips {above(suffix + ', mirrored')}" if is_mirrored else ""
-        return above(suffix) + mirrored
-
+    most = min(128, n_all)
+    temo = score("IG", n_all)
     lines = [
-        f"T-EMO, all classes, all landmarks: {_pair(score('IG', n_all))}.",
-        f"1. Fewer landmarks give more: k = {n_most} against all, T-EMO "
-        f"{_difference(score('IG', n_most), score('IG', n_all))} of balanced accuracy, "
-        f"{_difference_over_folds(repeats, n_most, n_all)} of accuracy, paired over the folds; "
-        + _verdict(score("IG", n_most) - score("IG", n_all)),
-        f"2. Above SVMs by 8 to 9 points of accuracy: one against the rest, T-EMO {_pair(temo)}; "
-        f"against the better of two SVMs that standardise all columns and tune C "
-        f"{above_both(', standardised')}; "
-        f"against the better one that may also choose the movement in x and y, on one scale, "
-        f"{above_both('')}.",
+        f"T-EMO, all classes, all landmarks: {_format_scores(temo)}.",
+        f"1. Fewer landmarks classify better. T-EMO with k = {most} minus T-EMO with all "
+        f"landmarks: {_difference(score('IG', most), temo)} of balanced accuracy, "
+        f"{_accuracy_difference(repeats, most, n_all)} of accuracy (paired over the folds): "
+        f"{_verdict(score('IG', most) - temo)}.",
+        _svm_claim(scores, n_all),
     ]
     rivals = (
         "linear SVM",
@@ -328,52 +326,85 @@ def _claims(scores: dict[Key, np.ndarray], repeats: Repeats, n_all: int) -> str:
         "RBF SVM, standardised",
     )
     lines += [
-        f"- All classes, all landmarks, T-EMO against {rival}: "
-        f"{_difference(score('IG', n_all), score('IG', n_all, rival))}."
+        f"- All classes, all landmarks, T-EMO minus {rival}: "
+        f"{_difference(temo, score('IG', n_all, rival))}."
         for rival in rivals
-        if ("all", "IG", n_all, rival) in scores
+        if Candidate("all", "IG", n_all, rival) in scores
     ]
-    if ("all", "IG", 20, "T-EMO") in scores:
+    if Candidate("all", "IG", 20, "T-EMO") in scores:
         lines.append(
-            f"- k = 20 against all, T-EMO: {_difference(score('IG', 20), score('IG', n_all))}."
+            f"- All classes, T-EMO with k = 20 minus T-EMO with all landmarks: "
+            f"{_difference(score('IG', 20), temo)}."
         )
     for emotion in ("happiness", "happy", "surprise"):
-        if (emotion, "IG", n_most, "T-EMO") in scores:
-            values = scores[emotion, "IG", n_most, "T-EMO"]
-            held = "held" if values.mean(axis=0)[0] > 0.97 else "did not hold"
-            lines.append(f"3. Above 97 % at k = {n_most}, {emotion}: {_pair(values)}: {held}.")
-    if n_all == mesh.N_LANDMARKS and (agreement := _agreement(repeats)):
+        values = scores.get(Candidate(emotion, "IG", most, "T-EMO"))
+        if values is not None:
+            verdict = "confirmed" if values.mean(axis=0)[0] > 0.97 else "not confirmed"
+            lines.append(
+                f"3. Accuracy above 97 % with k = {most}, {emotion} against the rest: "
+                f"{_format_scores(values)}: {verdict}."
+            )
+    if n_all == mesh.N_LANDMARKS and (agreement := action_unit_agreement(repeats)):
         first, _, chance = np.mean([*agreement.values()], axis=0)
-        above = [emotion for emotion, shares in agreement.items() if shares[0] > shares[2]]
+        above = sorted(emotion for emotion, shares in agreement.items() if shares[0] > shares[2])
         lines.append(
-            "4. The landmarks agree with human intuition: of the first 20 that are chosen to tell "
-            f"an emotion from the rest, {first:.0%} are moved by its action units, by chance "
-            f"{chance:.0%}; more than by chance for {len(above)} of {len(agreement)} emotions "
-            f"({', '.join(sorted(above))})."
+            "4. The landmarks agree with human intuition. The action units of an emotion move "
+            f"{first:.0%} of the first 20 landmarks selected for it against the rest (chance "
+            f"{chance:.0%}); the share is above chance for {len(above)} of {len(agreement)} "
+            f"emotions ({', '.join(above)})."
         )
     for k in (5, 10, 20):
-        for classifier in ("T-EMO", "linear SVM"):
-            if ("all", "random", k, classifier) in scores:
-                against = score("random", k, classifier)
+        for name in ("T-EMO", "linear SVM"):
+            if Candidate("all", "random", k, name) in scores:
+                random = score("random", k, name)
                 lines.append(
-                    f"- k = {k} against random landmarks, {classifier}: "
-                    f"{_difference(score('IG', k, classifier), against)}; in rounds "
-                    f"{_difference(score('IG progressive', k, classifier), against)}."
+                    f"- All classes, k = {k}, {name}, selected minus random landmarks: "
+                    f"{_difference(score('IG', k, name), random)}; selected in rounds minus random "
+                    f"landmarks: {_difference(score('IG progressive', k, name), random)}."
                 )
     return "\n".join(lines)
 
 
+def _svm_claim(scores: Scores, n_all: int) -> str:
+    temo = _mean_one_vs_rest(scores, "none", n_all, "T-EMO")
+
+    def against(variant: str) -> str:
+        svms = [
+            _mean_one_vs_rest(scores, "none", n_all, f"{kernel} SVM{variant}")
+            for kernel in ("linear", "RBF")
+        ]
+        svm = max(svms, key=lambda values: values.mean(axis=0)[1])
+        return (
+            f"{_difference(temo, svm)} of balanced accuracy, "
+            f"{100 * (temo - svm).mean(axis=0)[0]:+.1f} of accuracy"
+        )
+
+    def with_mirror_images(variant: str) -> str:
+        # Only landmarks with mirror pairs have these candidates.
+        is_mirrored = any(c.classifier.endswith(", mirrored") for c in scores)
+        return f"; with mirror images {against(variant + ', mirrored')}" if is_mirrored else ""
+
+    return (
+        "2. T-EMO is 8 to 9 points of accuracy above SVMs. One-vs-rest, all landmarks, T-EMO: "
+        f"{_format_scores(temo)}. T-EMO minus the better of two SVMs with standardised columns and "
+        f"tuned C: {against(', standardised')}{with_mirror_images(', standardised')}. T-EMO minus "
+        "the better of two SVMs whose search includes the displacement in x and y with one common "
+        f"scale: {against('')}{with_mirror_images('')}."
+    )
+
+
 def _verdict(difference: np.ndarray) -> str:
-    mean, error = difference[:, 1].mean(), _error(difference)[1]
+    """Compare the mean difference of balanced accuracies with twice its standard error."""
+    mean, error = difference[:, 1].mean(), standard_error(difference)[1]
     if np.isnan(error):
-        return "one repeat does not tell."
+        return "not tested with one repeat"
     if mean > 2 * error:
-        return "held."
-    return "not told from chance." if mean > -2 * error else "did not hold."
+        return "confirmed"
+    return "no significant difference" if mean > -2 * error else "contradicted"
 
 
-def _pyplot() -> Any:
-    """Pyplot, without a screen, and with the same bytes for the same figure."""
+def _import_pyplot() -> Any:
+    """Import pyplot with a backend that needs no screen, and with reproducible files."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -383,14 +414,21 @@ def _pyplot() -> Any:
     return plt
 
 
-def _figure_of_faces(repeats: Repeats, file: Path) -> None:
-    """How often each landmark was among the first 20 that tell an emotion from the rest."""
-    plt = _pyplot()
+def draw_faces(repeats: Repeats, file: Path) -> None:
+    """Draw how often each landmark is among the first 20 selected for an emotion.
+
+    Parameters
+    ----------
+    repeats : list of list of list of Result
+    file : Path
+        Picture to write.
+    """
+    plt = _import_pyplot()
     counts: dict[str, np.ndarray] = {}
-    for record in _all_records(repeats):
-        if record.problem != "all" and record.method == "IG":
-            of_problem = counts.setdefault(record.problem, np.zeros(mesh.N_LANDMARKS))
-            of_problem[list(record.kept[:20])] += 1
+    for result in _all_results(repeats):
+        if result.problem != "all" and result.method == "IG":
+            count = counts.setdefault(result.problem, np.zeros(mesh.N_LANDMARKS))
+            count[list(result.kept[:20])] += 1
     names = sorted(counts)
     display = LandmarkRelevanceDisplay.from_scores(
         np.array([counts[name] for name in names]), class_names=names
@@ -399,22 +437,22 @@ def _figure_of_faces(repeats: Repeats, file: Path) -> None:
     plt.close(display.figure_)
 
 
-def _figure(scores: dict[Key, np.ndarray], file: Path) -> None:
-    plt = _pyplot()
+def _draw_scores(scores: Scores, file: Path) -> None:
+    """Draw balanced accuracy against k for each selection method."""
+    plt = _import_pyplot()
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), sharey=True, layout="constrained")
     for ax, classifier in zip(axes, ("linear SVM", "T-EMO"), strict=True):
-        methods = dict.fromkeys(
-            key[1] for key in scores if key[0] == "all" and key[3] == classifier
-        )
-        for method in methods:
-            ks = sorted(
-                key[2] for key in scores if key[:2] == ("all", method) and key[3] == classifier
-            )
-            series: list[np.ndarray] = [scores["all", method, k, classifier] for k in ks]
+        ks_of: dict[str, list[int]] = {}
+        for candidate in scores:
+            if candidate.problem == "all" and candidate.classifier == classifier:
+                ks_of.setdefault(candidate.method, []).append(candidate.k)
+        for method, ks in ks_of.items():
+            ks.sort()
+            values = [scores[Candidate("all", method, k, classifier)] for k in ks]
             ax.errorbar(
                 ks,
-                [v.mean(axis=0)[1] for v in series],
-                [_error(v)[1] for v in series],
+                [v.mean(axis=0)[1] for v in values],
+                [standard_error(v)[1] for v in values],
                 label=method,
                 marker="o",
                 markersize=3,

@@ -1,7 +1,7 @@
-"""Print the figures by which the pipeline is judged: ``make figures``.
+"""Accuracy of the pipeline, and recall of moving landmarks: ``make figures``.
 
-T-EMO beside SVMs on real faces of people it has not seen (CK+, where the file is at hand), and
-selection and accuracy on synthetic clips whose truth is known.
+T-EMO is compared with SVMs on new subjects of CK+ (if the file is available). Selection and
+accuracy are measured on synthetic clips, whose moving landmarks are known.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict, cross_val_score
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
@@ -29,115 +28,104 @@ CKPLUS = Path(
 
 
 def ckplus() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Landmarks of CK+ (neutral and apex), emotions and people."""
+    """Load landmarks of CK+ (a neutral and an apex frame per clip), emotions and subjects."""
     with np.load(CKPLUS) as data:
         return data["X"].reshape(len(data["X"]), -1), data["y"], data["subject"]
 
 
-def _later_frames(X: np.ndarray) -> np.ndarray:
-    """Without the first frame of two."""
+def _second_frame(X: np.ndarray) -> np.ndarray:
     return X[:, X.shape[1] // 2 :]
 
 
-def contestants() -> dict[str, Any]:
-    """T-EMO and SVMs, each behind the same alignment.
-
-    The SVMs get what the pipeline gives to T-EMO and, as the harder rival, the displacement alone.
-    """
-    displacement = FunctionTransformer(_later_frames)
-    svms = {"linear SVM": SVC(kernel="linear"), "RBF SVM": SVC()}
-    found: dict[str, Any] = {"T-EMO": TEMOClassifier(n_frames=2, random_state=0)}
-    for name, svm in svms.items():
-        found[name] = make_pipeline(StandardScaler(), svm)
-        found[f"{name}, displacement"] = make_pipeline(displacement, StandardScaler(), svm)
-    return found
+def candidates() -> dict[str, Any]:
+    """Make T-EMO and SVMs, with all columns or with those of the displacement only."""
+    displacement = FunctionTransformer(_second_frame)
+    classifiers: dict[str, Any] = {"T-EMO": TEMOClassifier(random_state=0)}
+    for name, svm in {"linear SVM": SVC(kernel="linear"), "RBF SVM": SVC()}.items():
+        classifiers[name] = make_pipeline(StandardScaler(), svm)
+        classifiers[f"{name}, displacement"] = make_pipeline(displacement, StandardScaler(), svm)
+    return classifiers
 
 
 def compare_on_ckplus(n_repeats: int) -> dict[str, np.ndarray]:
-    """Accuracy and balanced accuracy over people never seen.
+    """Compute accuracy and balanced accuracy on CK+ with 10 folds split by subject.
 
     Parameters
     ----------
     n_repeats : int
-        Times that the people are dealt to 10 folds anew.
+        Repeats of the cross-validation, each with other folds.
 
     Returns
     -------
     dict of str to ndarray of shape (n_repeats, 2)
-        Of all clips of a repeat together.
+        Scores over all clips of each repeat.
     """
-    X, y, subject = ckplus()
-    scores: dict[str, Any] = {name: [] for name in contestants()}
+    X, y, subjects = ckplus()
+    scores: dict[str, Any] = {name: [] for name in candidates()}
     for repeat in range(n_repeats):
         folds = StratifiedGroupKFold(10, shuffle=True, random_state=200 + repeat)
-        for name, classifier in contestants().items():
-            pipe = make_pipeline(LandmarkAligner(n_frames=2), classifier)
-            found = cross_val_predict(pipe, X, y, groups=subject, cv=folds)
-            scores[name].append([accuracy_score(y, found), balanced_accuracy_score(y, found)])
+        for name, classifier in candidates().items():
+            pipe = make_pipeline(LandmarkAligner(), classifier)
+            predicted = cross_val_predict(pipe, X, y, groups=subjects, cv=folds)
+            pair = accuracy_score(y, predicted), balanced_accuracy_score(y, predicted)
+            scores[name].append(pair)
     return {name: np.array(values) for name, values in scores.items()}
 
 
-def recall_of_truth(random_state: int) -> tuple[int, float, float, float, float, str]:
-    """How many truly moving landmarks come first by score, and in the selector's own order.
+def recall_of_moving(random_state: int) -> tuple[int, float, float, float, float, str]:
+    """Compute how many moving landmarks of synthetic clips have high scores or are selected.
 
     Returns
     -------
-    n_true : int
-        Landmarks that truly move, of 468.
+    n_moving : int
+        Number of moving landmarks.
     at_n, at_twice_n : float
-        Share of them among the best `n_true`, and twice as many.
+        Share of the moving landmarks among the `n_moving` and the ``2 * n_moving`` landmarks with
+        the highest scores.
     bottom : float
-        Share of truly moving ones among the `n_true` last; by chance ``n_true / 468``.
+        Share of the moving landmarks among the `n_moving` landmarks with the lowest scores; chance
+        is ``n_moving / 468``.
     quarter : float
-        Share of truly moving ones among the first quarter as many that the selector chooses.
+        Share of moving landmarks among ``n_moving // 4`` selected landmarks.
     regions : str
-        How many regions of the face with moving landmarks have one among these, of how many.
+        Number of regions of the face with moving landmarks, and with selected moving landmarks.
     """
     clips = make_expression_clips(random_state=random_state)
     X = LandmarkAligner().fit_transform(clips.data)
-    truth = clips.moving.any(axis=0)
-    n_true = int(truth.sum())
-    selector = IGLandmarkSelector(k=n_true, random_state=0).fit(X, clips.target)
-    by_score = truth[np.argsort(-selector.landmark_scores_, kind="stable")]
-    shares = (by_score[:n_true], by_score[: 2 * n_true], by_score[-n_true:])
-    first = selector.set_params(k=n_true // 4).fit(X, clips.target).get_landmark_support()
-    moving, chosen = (set(mesh.regions()[mask]) for mask in (truth, truth & first))
-    regions = f"{len(chosen)} of {len(moving)}"
-    return (
-        n_true,
-        *(float(part.sum() / n_true) for part in shares),
-        float(truth[first].mean()),
-        regions,
-    )
+    moving = clips.moving.any(axis=0)
+    n_moving = int(moving.sum())
+    selector = IGLandmarkSelector(k=n_moving, random_state=0).fit(X, clips.target)
+    by_score = moving[np.argsort(-selector.landmark_scores_, kind="stable")]
+    parts = by_score[:n_moving], by_score[: 2 * n_moving], by_score[-n_moving:]
+    shares = (float(part.sum() / n_moving) for part in parts)
+    kept = selector.set_params(k=n_moving // 4).fit(X, clips.target).get_landmark_support()
+    n_selected, n_regions = (len(set(mesh.regions()[mask])) for mask in (moving & kept, moving))
+    return n_moving, *shares, float(moving[kept].mean()), f"{n_selected} of {n_regions}"
 
 
 def accuracy_by_k(ks: tuple[int, ...], random_state: int) -> dict[int, np.ndarray]:
-    """T-EMO's accuracy in each of five folds of synthetic people, behind the selector."""
+    """Compute the accuracy of selector and T-EMO in each of five folds of synthetic subjects."""
     clips = make_expression_clips(random_state=random_state)
     X = LandmarkAligner().fit_transform(clips.data)
     folds = StratifiedGroupKFold(5, shuffle=True, random_state=0)
     scores: dict[int, Any] = {k: [] for k in ks}
     for train, test in folds.split(X, clips.target, clips.groups):
         for k in ks:
-            pipe = Pipeline(
-                [
-                    ("select", IGLandmarkSelector(k=k, random_state=0)),
-                    ("classify", TEMOClassifier(random_state=0)),
-                ]
-            )
-            pipe = clone(pipe).fit(X[train], clips.target[train])
+            pipe = make_pipeline(
+                IGLandmarkSelector(k=k, random_state=0), TEMOClassifier(random_state=0)
+            ).fit(X[train], clips.target[train])
             scores[k].append(pipe.score(X[test], clips.target[test]))
     return {k: np.array(values) for k, values in scores.items()}
 
 
 def accuracy_by_filters(n_filters: int, random_state: int) -> dict[str, np.ndarray]:
-    """What the temporal filters are worth, in each of five folds of synthetic people.
+    """Compute the accuracy of T-EMO with some number of temporal filters.
 
     Returns
     -------
     dict of str to ndarray of shape (5,)
-        Accuracy in telling emotions, and in telling clips that run forwards from the same clips
-        backwards, whose means over time are equal.
+        Accuracy in each of five folds of synthetic subjects for two tasks: emotions, and clips
+        against the same clips played backwards, whose means over time are equal.
     """
     clips = make_expression_clips(random_state=random_state)
     X = LandmarkAligner().fit_transform(clips.data)
@@ -157,29 +145,31 @@ def accuracy_by_filters(n_filters: int, random_state: int) -> dict[str, np.ndarr
 
 
 def standard_error(values: np.ndarray) -> np.ndarray:
-    """Of the mean over the first axis."""
+    """Compute the standard error of the mean over the first axis; NaN for a single value."""
+    if len(values) < 2:
+        return np.full(values.shape[1:], np.nan)
     return np.std(values, axis=0, ddof=1) / np.sqrt(len(values))
 
 
 def main() -> None:
-    """Print all of it."""
+    """Print all figures."""
     if CKPLUS.is_file():
         n_repeats = 3
-        print(f"CK+: 231 clips, 81 people, 7 emotions, {n_repeats} x 10 folds by person")
+        print(f"CK+: 231 clips, 81 subjects, 7 emotions, {n_repeats} x 10 folds split by subject")
         print(f"{'':<26}accuracy          balanced accuracy")
         for name, values in compare_on_ckplus(n_repeats).items():
             (acc, bal), (acc_error, bal_error) = values.mean(axis=0), standard_error(values)
             print(f"{name:<26}{acc:.3f} +- {acc_error:.3f}    {bal:.3f} +- {bal_error:.3f}")
     else:
-        print(f"CK+: no file {CKPLUS.name}; set SKLEARN_TEMO_CKPLUS to its path to include it")
-    print("\nSynthetic clips: 300 clips, 30 people, 7 emotions, 16 frames")
+        print(f"CK+: no {CKPLUS.name}; set SKLEARN_TEMO_CKPLUS to its path to include it")
+    print("\nSynthetic clips: 300 clips, 30 subjects, 7 emotions, 16 frames")
     for random_state in range(1, 4):
-        n_true, at_n, at_twice_n, bottom, quarter, regions = recall_of_truth(random_state)
+        n, at_n, at_twice_n, bottom, quarter, regions = recall_of_moving(random_state)
         print(
-            f"seed {random_state}: by score, recall of {n_true} moving landmarks at k={n_true}: "
-            f"{at_n:.3f}, at k={min(468, 2 * n_true)}: {at_twice_n:.3f}; among the last {n_true}: "
-            f"{bottom:.3f} (chance {n_true / 468:.3f}); of the first {n_true // 4} that the "
-            f"selector chooses {quarter:.3f} move, in {regions} moving regions"
+            f"seed {random_state}: recall of {n} moving landmarks by score at k={n}: {at_n:.3f}, "
+            f"at k={min(468, 2 * n)}: {at_twice_n:.3f}, among the {n} lowest: {bottom:.3f} "
+            f"(chance {n / 468:.3f}); of {n // 4} selected landmarks {quarter:.3f} move, in "
+            f"{regions} moving regions"
         )
     for k, values in accuracy_by_k((128, 468), random_state=1).items():
         print(f"T-EMO at k={k}: accuracy {values.mean():.3f} +- {standard_error(values):.3f}")

@@ -1,4 +1,4 @@
-"""What the benchmarks share: works timed in turns, the rows of their tables, peak memory."""
+"""Timing, memory and output of the benchmarks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def seconds(works: dict[str, Callable[[], Any]], n_rounds: int = 3) -> dict[str, float]:
-    """Median time of each work, done in turns after one round that does not count."""
+    """Measure the median time of each function, called in turns after one warm-up round."""
     times: dict[str, list[float]] = {name: [] for name in works}
     for i in range(n_rounds + 1):
         for name, work in works.items():
@@ -22,14 +22,14 @@ def seconds(works: dict[str, Callable[[], Any]], n_rounds: int = 3) -> dict[str,
 
 
 def row(what: str, figure: str, target: str = "") -> None:
-    """Print a row of the table."""
+    """Print a row of the table: the quantity, its value and its target."""
     print(f"| {what} | {figure} | {target} |", flush=True)
 
 
 def peak_megabytes() -> float:
-    """Peak resident memory of this process, mapped files included, as Linux tells it.
+    """Read the peak resident memory of this process, mapped files included (Linux only).
 
-    Not ``ru_maxrss``, which a process inherits from the one that started it.
+    ``ru_maxrss`` is not used because a process inherits it from its parent.
     """
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(next(line for line in status.splitlines() if "VmHWM" in line).split()[1]) / 1024

@@ -2,24 +2,24 @@
 How many landmarks: a grid search over k
 ========================================
 
-How many landmarks to keep is a question like any other parameter: ask the data, over people who
-were not in the training. The search runs over ``k`` and over the classifier that follows,
-in an ordinary :class:`~sklearn.model_selection.GridSearchCV`.
+The number of landmarks to keep is a hyperparameter. This example searches it together with the
+classifier, in an ordinary :class:`~sklearn.model_selection.GridSearchCV` whose folds are split by
+subject.
 """
 
 # %%
-# Clips and people
-# ----------------
-# Made clips of 30 people, so that the example runs in about a minute. An accuracy measured on them
-# says nothing about real faces: what carries over is the way of measuring. The clips are weak and
-# the heads move, or every candidate would be right every time.
+# Clips and subjects
+# ------------------
+# The clips are synthetic, with 30 subjects, so that the example runs in less than a minute. The
+# accuracy on them says nothing about real faces; the procedure is the same for real clips.
+# Expressions are weak and heads move, because otherwise every candidate would classify all clips
+# correctly.
 
 from sklearn_temo.datasets import make_expression_clips
 
-n_frames = 4
 clips = make_expression_clips(
     n_clips=210,
-    n_frames=n_frames,
+    n_frames=4,
     n_subjects=30,
     intensity=(0.1, 0.5),
     noise=1.0,
@@ -29,12 +29,12 @@ clips = make_expression_clips(
 # %%
 # Candidates
 # ----------
-# Beside T-EMO there are two SVMs. They need standardised columns, so a small pipeline takes the
-# place of the last step. The network that ranks the landmarks is small and its epochs few, for
-# speed. ``C`` is the same for every ``k``: in earnest, put it into the grid too.
+# T-EMO is compared with two SVMs, which need standardised columns. ``C`` is fixed here; in a real
+# study, add it to the grid. The network of the selector is trained for a few epochs only, for
+# speed.
 #
-# Classifiers with the same ``k`` use the same selection. With ``memory``, scikit-learn's pipeline
-# computes it once and keeps it in the folder that is named; here one that vanishes at the end.
+# Classifiers with the same ``k`` share the same selection. With ``memory``, the selector trains its
+# network once per fold and caches it in the given folder; here a temporary folder.
 
 from tempfile import TemporaryDirectory
 
@@ -46,26 +46,25 @@ from sklearn.svm import SVC
 from sklearn_temo import TEMOClassifier, make_temo_pipeline
 
 classifiers = {
-    "T-EMO": TEMOClassifier(n_frames=n_frames, random_state=0),
+    "T-EMO": TEMOClassifier(random_state=0),
     "linear SVM": make_pipeline(StandardScaler(), SVC(kernel="linear", C=0.01)),
     "RBF SVM": make_pipeline(StandardScaler(), SVC(C=10)),
 }
-pipe = make_temo_pipeline(landmarks="passthrough", n_frames=n_frames, random_state=0)
-for_attributions = {"n_components": 32, "noise": 0.4}
-pipe.set_params(select__estimator=TEMOClassifier(**for_attributions, max_epochs=20, random_state=0))
 ks = [16, 32, 64, 128, 468]
 
 # %%
 # The search
 # ----------
-# ``groups`` keeps the people apart: nobody is in the training and in the test of one fold.
-# Balanced accuracy counts each emotion alike. Selection is a step of the pipeline, so it never
-# sees the labels of the test fold.
+# ``groups`` keeps subjects apart: no subject is in both the training and the test set of a fold.
+# Balanced accuracy gives every emotion the same weight. Because the selector is a step of the
+# pipeline, it never uses the test fold.
 
 with TemporaryDirectory() as folder:
+    pipe = make_temo_pipeline(landmarks="passthrough", memory=folder, random_state=0)
+    pipe.set_params(select__estimator__max_epochs=20)
     search = GridSearchCV(
-        pipe.set_params(memory=folder),
-        {"select__k": ks, "classify": list(classifiers.values())},
+        pipe,
+        {"classify": list(classifiers.values()), "select__k": ks},
         cv=StratifiedGroupKFold(n_splits=3, shuffle=True, random_state=0),
         scoring="balanced_accuracy",
         refit=False,
@@ -75,32 +74,24 @@ with TemporaryDirectory() as folder:
 # %%
 # Balanced accuracy against k
 # ---------------------------
-# A point is the mean over the folds, its bar the standard deviation between them. Differences that
-# are small against the bars are not differences.
+# Points are means over the folds, error bars their standard deviations. Differences that are small
+# compared with the error bars are not meaningful.
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-results = search.cv_results_
+# The grid varies k fastest: one row of results per classifier.
+shape = len(classifiers), len(ks)
+means = search.cv_results_["mean_test_score"].reshape(shape)
+deviations = search.cv_results_["std_test_score"].reshape(shape)
+
 fig, ax = plt.subplots(figsize=(7, 4.2), layout="constrained")
-styles = zip(classifiers.items(), ("o-", "s--", "^-."), (0.96, 1.0, 1.04), strict=True)
-for (name, classifier), style, shift in styles:
-    rows = [
-        next(
-            i
-            for i, params in enumerate(results["params"])
-            if params["select__k"] == k and params["classify"] is classifier
-        )
-        for k in ks
-    ]
-    ax.errorbar(
-        shift * np.array(ks),
-        results["mean_test_score"][rows],
-        yerr=results["std_test_score"][rows],
-        fmt=style,
-        capsize=3,
-        label=name,
-    )
+# A small shift keeps the error bars of the classifiers apart.
+styles = [("o-", 0.96), ("s--", 1.0), ("^-.", 1.04)]
+for name, mean, deviation, (style, shift) in zip(
+    classifiers, means, deviations, styles, strict=True
+):
+    ax.errorbar(shift * np.array(ks), mean, yerr=deviation, fmt=style, capsize=3, label=name)
 ax.axhline(1 / len(clips.target_names), color="0.5", linestyle=":", label="chance")
 ax.set_xscale("log", base=2)
 ax.set_xticks(ks, ks)
@@ -108,12 +99,11 @@ ax.minorticks_off()
 ax.set_ylim(0, 1)
 ax.set_xlabel("landmarks kept (k)")
 ax.set_ylabel("balanced accuracy")
-ax.set_title("People never seen in training, 3 folds")
+ax.set_title("Subjects that are not in the training set, 3 folds")
 ax.spines[["top", "right"]].set_visible(False)
 ax.legend(frameon=False, loc="upper left", ncols=2)
 plt.show()
 
 # %%
-# The best ``k`` was chosen on these very folds, so its score is a little too good. To report the
-# accuracy of the whole procedure, put the search itself inside a second cross-validation over
-# people: see :ref:`evaluation`.
+# The best ``k`` is chosen on the same folds, so its score is optimistic. For an unbiased score, use
+# nested cross-validation over subjects: see :ref:`evaluation`.

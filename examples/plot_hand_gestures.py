@@ -1,36 +1,32 @@
 """
-Other landmarks: gestures of a hand
-===================================
+Other landmarks: hand gestures
+==============================
 
-Nothing in the selector and the network knows of faces. Here they are given hands of 21 landmarks,
-in the order of MediaPipe's hand landmarker, that show one of two gestures: *pinch* brings the thumb
-and the index finger together, *fold* bends the other three fingers. The clips are made, so it is
-known which landmarks take part.
+The selector and the classifier accept landmarks of any object, not only of faces. This example
+uses hands of 21 landmarks, in the order of MediaPipe's hand landmarker, that show one of two
+gestures: *pinch* moves the thumb and the index finger towards each other, *fold* bends the other
+three fingers. The clips are synthetic, so the landmarks that take part in the gestures are known.
 """
 
 # %%
-# Made hands
-# ----------
-# A hand is a wrist and five fingers of four joints. Hands differ in size and shape from person to
-# person, they drift, and the tracker jitters.
+# Synthetic hands
+# ---------------
+# A hand has a wrist and five fingers with four joints each. The size and the shape of a hand depend
+# on the subject; the hand drifts during a clip, and every landmark has tracking noise.
 
 import numpy as np
 
 from sklearn_temo import LandmarkLayout
 
 layout = LandmarkLayout(n_frames=8, n_landmarks=21, n_coords=3)
-n_clips, n_people = 120, 12
-fingers = {
-    name: np.arange(first, first + 4)
-    for name, first in zip(
-        ["thumb", "index", "middle", "ring", "little"], range(1, 21, 4), strict=True
-    )
-}
+n_clips, n_subjects = 120, 12
+names = ["thumb", "index", "middle", "ring", "little"]
+fingers = {name: np.arange(1, 5) + 4 * i for i, name in enumerate(names)}
 
 hand = np.zeros((21, 3))
 for angle, joints in zip(np.deg2rad([150, 110, 90, 72, 55]), fingers.values(), strict=True):
-    reach = np.linspace(0.5, 1.0, 4)[:, None]
-    hand[joints, :2] = reach * [np.cos(angle), np.sin(angle)]
+    length = np.linspace(0.5, 1.0, 4)[:, None]
+    hand[joints, :2] = length * [np.cos(angle), np.sin(angle)]
 
 pinch, fold = np.zeros((2, 21, 3))
 bend = np.array([0.0, 0.1, 0.3, 0.5])[:, None]
@@ -38,29 +34,33 @@ pinch[fingers["thumb"]] = bend * [0.5, 0.4, -0.3]
 pinch[fingers["index"]] = bend * [-0.4, -0.6, -0.3]
 for name in ("middle", "ring", "little"):
     fold[fingers[name]] = bend * [0.0, -1.0, -0.8]
+gestures = {"pinch": pinch, "fold": fold}
 
 rng = np.random.default_rng(0)
-people = np.arange(n_clips) % n_people
-gesture = np.array(["pinch", "fold"])[rng.permutation(n_clips) % 2]
-shapes = hand * rng.normal(1, 0.1, (n_people, 1, 1)) + rng.normal(0, 0.03, (n_people, 21, 3))
-course = np.linspace(0, 1, layout.n_frames)[:, None, None]
+subjects = np.arange(n_clips) % n_subjects
+y = np.array(list(gestures))[rng.permutation(n_clips) % 2]
+shapes = hand * rng.normal(1, 0.1, (n_subjects, 1, 1)) + rng.normal(0, 0.03, (n_subjects, 21, 3))
+time = np.linspace(0, 1, layout.n_frames)[:, None, None]
 clips = np.empty((n_clips, *layout.shape))
-for clip, person, name in zip(clips, people, gesture, strict=True):
+for clip, subject, gesture in zip(clips, subjects, y, strict=True):
     strength = rng.uniform(0.3, 1.0)
-    clip[:] = shapes[person] + strength * course * {"pinch": pinch, "fold": fold}[name]
-    clip += course * rng.normal(0, 0.3, 3) + rng.normal(0, 0.02, clip.shape)
+    clip[:] = shapes[subject] + strength * time * gestures[gesture]
+    clip += time * rng.normal(0, 0.3, 3) + rng.normal(0, 0.02, clip.shape)
 
 # %%
-# What the aligner does for faces takes two lines for hands: the wrist, landmark 0, is put in the
-# origin, and what follows the first frame becomes a displacement from it.
+# :class:`~sklearn_temo.LandmarkAligner` is for faces. For hands, two lines do the same: they move
+# the wrist (landmark 0) to the origin and replace all frames after the first by their displacement
+# from it.
 
 clips -= clips[:, :, :1]
 clips[:, 1:] -= clips[:, :1]
 X = layout.flatten(clips).astype(np.float32)
 
 # %%
-# People never seen
-# -----------------
+# Accuracy for subjects that are not in the training set
+# ------------------------------------------------------
+# The number of frames can be inferred for a face mesh only, so the selector needs ``n_frames``. The
+# classifier receives it from the selector.
 
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -68,30 +68,23 @@ from sklearn.pipeline import make_pipeline
 from sklearn_temo import IGLandmarkSelector, TEMOClassifier
 
 selector = IGLandmarkSelector(k=4, n_frames=layout.n_frames, random_state=0)
-pipe = make_pipeline(selector, TEMOClassifier(n_frames=layout.n_frames, random_state=0))
-scores = cross_val_score(pipe, X, gesture, groups=people, cv=StratifiedGroupKFold(4))
+pipe = make_pipeline(selector, TEMOClassifier(random_state=0))
+scores = cross_val_score(pipe, X, y, groups=subjects, cv=StratifiedGroupKFold(4))
 print(f"accuracy with 4 of 21 landmarks: {scores.mean():.2f}")
 
 # %%
-# The landmarks that matter
-# -------------------------
-# The larger a landmark, the higher its score; outlined ones were kept.
+# Relevant landmarks
+# ------------------
+# Other landmarks than those of the face are drawn at the ``positions`` that are passed. The larger
+# and darker a landmark, the higher its relevance; the four kept landmarks have an outline.
 
 import matplotlib.pyplot as plt
 
-selector.fit(X, gesture)
-kept = selector.get_landmark_support()
-scores_of_landmarks = selector.landmark_scores_
+from sklearn_temo import LandmarkRelevanceDisplay
 
-fig, ax = plt.subplots(figsize=(4, 4), layout="constrained")
+selector.fit(X, y)
+fig, ax = plt.subplots(figsize=(5, 4), layout="constrained")
 for joints in fingers.values():
     ax.plot(*hand[np.r_[0, joints], :2].T, color="lightgrey", zorder=0)
-ax.scatter(
-    *hand[:, :2].T,
-    s=10 + 1500 * scores_of_landmarks,
-    c=scores_of_landmarks,
-    edgecolors=np.where(kept, "black", "none"),
-)
-ax.set_aspect("equal")
-ax.axis("off")
+LandmarkRelevanceDisplay.from_estimator(selector, positions=hand[:, :2], per_class=False, ax=ax)
 plt.show()

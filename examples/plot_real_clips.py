@@ -1,18 +1,17 @@
 """
-From real clips to the landmarks that differ
-============================================
+Real clips: from video files to relevant landmarks
+==================================================
 
-Six clips of one actor come with the package, one for each of six emotions. This example takes them
-all the way: from video files to landmarks, through the pipeline, to a picture of the face. It ends
-with what such a picture can and cannot say.
+The package includes six clips of one actor, each with another emotion. This example extracts their
+landmarks, fits the pipeline and draws the relevance of the landmarks on the face. The last section
+explains what such a figure can and cannot show.
 """
 
 # %%
 # Landmarks
 # ---------
-# :meth:`~sklearn_temo.FaceLandmarkTransformer.extract` returns every clip with the times of its
-# frames and with a flag for each frame in which a face was found. With ``n_frames=None`` it reads
-# all frames.
+# :meth:`~sklearn_temo.FaceLandmarkTransformer.extract` returns the landmarks of each clip, the time
+# of each frame, and whether a face was detected in it. ``n_frames=None`` keeps all frames.
 
 from sklearn_temo import FaceLandmarkTransformer
 from sklearn_temo.datasets import load_cremad_sample
@@ -23,27 +22,27 @@ clips = FaceLandmarkTransformer(n_frames=None).extract(sample.data)
 for emotion, clip in zip(sample.target, clips, strict=True):
     print(
         f"{emotion:9}  {len(clip.times)} frames in {clip.times[-1]:.1f} s, "
-        f"a face in {clip.detected.sum()} of them"
+        f"face detected in {clip.detected.sum()} of them"
     )
 
 # %%
 # Short windows
 # -------------
-# Six clips are six rows: too few to train anything. So each clip is cut into windows of half a
-# second that overlap, of 8 frames each. A window takes the label of its clip. To a pipeline, each
-# of them is a clip: one row of ``8 * 468 * 3`` columns.
+# Six clips are too few to train a classifier, so each clip is cut into overlapping windows of 8
+# frames (half a second). A window has the label of its clip and is one row of ``8 * 468 * 3``
+# columns.
 
 import numpy as np
 
 from sklearn_temo import LandmarkLayout
 
-n_frames, step, stride = 8, 2, 3
-layout = LandmarkLayout(n_frames=n_frames, n_landmarks=468, n_coords=3)
+step, stride = 2, 3
+layout = LandmarkLayout(n_frames=8, n_landmarks=468, n_coords=3)
 
 X, y = [], []
 for emotion, clip in zip(sample.target, clips, strict=True):
-    for start in range(0, len(clip.times) - (n_frames - 1) * step, stride):
-        window = clip.landmarks[start : start + n_frames * step : step]
+    for start in range(0, len(clip.times) - (layout.n_frames - 1) * step, stride):
+        window = clip.landmarks[start : start + layout.n_frames * step : step]
         X.append(layout.flatten(window))
         y.append(emotion)
 X, y = np.stack(X), np.array(y)
@@ -53,39 +52,28 @@ print(X.shape)
 # %%
 # The pipeline
 # ------------
-# The landmarks have been extracted already, so the first step is passed by. Alignment removes where
-# the head is, how large it is in the picture and how it is tilted; the selector keeps 64 landmarks.
-# The network that ranks the landmarks gets few epochs, for speed.
+# The landmarks are extracted already, so the first step is ``"passthrough"``. The aligner removes
+# the position, the size and the in-plane rotation of the head; the selector keeps 64 landmarks. The
+# networks of the selector and of the classifier are trained for a few epochs only, for speed.
 
 from sklearn_temo import TEMOClassifier, make_temo_pipeline
 
 pipe = make_temo_pipeline(
-    landmarks="passthrough",
-    k=64,
-    n_frames=n_frames,
-    classifier=TEMOClassifier(max_epochs=20),
-    random_state=0,
+    landmarks="passthrough", k=64, classifier=TEMOClassifier(max_epochs=20), random_state=0
 )
-pipe.set_params(
-    select__estimator=TEMOClassifier(
-        n_components=32,
-        noise=0.4,
-        max_epochs=20,
-        random_state=0,
-    )
-)
+pipe.set_params(select__estimator__max_epochs=20)
 pipe.fit(X, y)
 
-selector = pipe.named_steps["select"]
+selector = pipe["select"]
 print(f"kept {selector.get_landmark_support().sum()} of {len(selector.ranking_)} landmarks")
 print(f"largest completeness gap: {selector.completeness_gap_:.1e}")
 
 # %%
-# No accuracy is printed here, since none would mean anything. Windows of one clip share its light,
-# its head pose and most of their half second: a window held out is nearly one that was seen.
+# This example reports no accuracy. Windows of the same clip have the same light and head pose, and
+# most of their frames in common, so an accuracy on held-out windows would be meaningless.
 #
-# The face, emotion by emotion
-# ----------------------------
+# Relevance for each emotion
+# --------------------------
 
 import matplotlib.pyplot as plt
 
@@ -95,15 +83,14 @@ LandmarkRelevanceDisplay.from_estimator(pipe)
 plt.show()
 
 # %%
-# What this shows, and what it does not
-# -------------------------------------
-# It shows that the steps fit together on real video, and where on this face the network looked to
-# tell these six clips apart.
+# What the figure shows, and what it does not show
+# ------------------------------------------------
+# The figure shows the landmarks by which the network separates these six clips.
 #
-# It does not show which landmarks matter for an emotion. There is one clip for each emotion, so the
-# label is just another name of the clip: had the labels been dealt out to the clips in another
-# order, similar faces would have come out, under other titles. The actor also speaks in all
-# of them, so that the lips move anyway. And what one person does need not be what people do.
+# It does not show the landmarks of an emotion in general. There is one clip for each emotion, so
+# the labels only identify the clips: with permuted labels, similar panels would appear under other
+# titles. The actor also speaks in every clip, so the lips move in all of them. And one actor does
+# not represent other people.
 #
-# To say something about emotions takes many people, several clips of each, and a test on people who
-# were not in the training: see :ref:`evaluation`.
+# Conclusions about emotions need many subjects, several clips of each, and a test on subjects that
+# are not in the training set: see :ref:`evaluation`.

@@ -5,7 +5,7 @@ from benchmarks import attribution
 
 @pytest.fixture
 def small(monkeypatch):
-    """Everything once, and little of it."""
+    """Benchmark with few clips, and one call of each timed function."""
     monkeypatch.setattr(attribution, "N_CLIPS", 56)
     monkeypatch.setattr(attribution, "N_LARGE", 40)
     monkeypatch.setattr(attribution, "CAPTUM_BATCHES", [(8, None)])
@@ -23,7 +23,7 @@ def small(monkeypatch):
 @pytest.mark.parametrize(
     ("part", "n_rows"), [("captum", 6), ("growth", 5), ("memory", 1), ("grid", 2), ("training", 4)]
 )
-def test_the_benchmark_of_attribution_prints_its_rows(part, n_rows, small, capsys):
+def test_attribution_benchmark_prints_its_rows(part, n_rows, small, capsys):
     attribution.main(["--only", part])
     table = capsys.readouterr().out.partition("|---|---|---|")[2]
     rows = [line for line in table.splitlines() if line]

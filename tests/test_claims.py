@@ -1,4 +1,4 @@
-"""What the pipeline promises on real faces and on clips of known truth."""
+"""Accuracy of the pipeline on CK+ and on synthetic clips."""
 
 import pytest
 
@@ -12,10 +12,10 @@ from benchmarks.pipeline_figures import (
 
 @pytest.mark.skipif(
     not CKPLUS.is_file(),
-    reason="the landmarks of CK+ are for research only and not part of the project; set "
+    reason="the landmarks of CK+ are licensed for research only and not part of the project; set "
     "SKLEARN_TEMO_CKPLUS to the path of neutral_apex.npz",
 )
-def test_temo_is_above_svms_on_people_never_seen():
+def test_temo_is_more_accurate_than_svms_on_new_subjects():
     scores = {name: values.mean(axis=0) for name, values in compare_on_ckplus(1).items()}
     temo = scores.pop("T-EMO")
     for name, (accuracy, balanced) in scores.items():
@@ -23,7 +23,7 @@ def test_temo_is_above_svms_on_people_never_seen():
         assert temo[1] > balanced, name
 
 
-def test_128_landmarks_lose_nothing():
+def test_accuracy_with_128_landmarks_is_not_below_that_with_all():
     scores = accuracy_by_k((128, 468), random_state=1)
     fewer, all_landmarks = scores[128], scores[468]
     assert fewer.mean() >= all_landmarks.mean() - standard_error(all_landmarks)

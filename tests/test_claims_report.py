@@ -1,4 +1,4 @@
-"""The benchmark of the claims: people kept apart, and arithmetic."""
+"""Benchmark of the claims: separation of subjects, statistics and text."""
 
 from dataclasses import replace
 
@@ -6,32 +6,28 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from benchmarks.claims import _aligned, _check_people
+from benchmarks.claims import align, check_subjects
 from benchmarks.claims_folds import (
-    Record,
+    Result,
     Split,
-    _classifier,
-    _n_parameters,
-    _one_vs_rest,
-    records_of,
+    count_parameters,
+    evaluate_fold,
+    evaluate_one_vs_rest,
+    make_classifier,
+    select_landmarks,
 )
 from benchmarks.claims_report import (
-    _agreement,
-    _figure_of_faces,
-    _table_of_faces,
+    action_unit_agreement,
+    action_unit_table,
+    draw_faces,
     nogueira_stability,
     write_report,
 )
 from sklearn_temo import LandmarkAligner, LandmarkLayout
 from sklearn_temo.datasets import make_expression_clips
-from sklearn_temo.datasets._action_units import moving_landmarks
-
-WITHOUT_MIRROR = [
-    f"{kernel} SVM{way}" for kernel in ("linear", "RBF") for way in ("", ", standardised")
-]
 
 
-def test_stability_of_equal_sets_is_1_and_of_random_ones_about_0():
+def test_stability_is_1_for_equal_sets_and_about_0_for_random_sets():
     masks = np.zeros((10, 40), dtype=bool)
     masks[:, :8] = True
     assert nogueira_stability(masks) == pytest.approx(1)
@@ -40,8 +36,8 @@ def test_stability_of_equal_sets_is_1_and_of_random_ones_about_0():
     assert abs(nogueira_stability(drawn)) < 0.02
 
 
-def test_stability_by_hand():
-    # Two sets of two of four, one in common: frequencies 1, .5, .5, 0.
+def test_stability_of_two_sets_with_one_common_landmark():
+    # Frequencies 1, .5, .5, 0.
     masks = np.array([[1, 1, 0, 0], [1, 0, 1, 0]], dtype=bool)
     variance = 2 * (0.25 + 0.25) / 4
     assert nogueira_stability(masks) == pytest.approx(1 - variance / 0.25)
@@ -49,7 +45,7 @@ def test_stability_by_hand():
 
 @pytest.fixture(scope="module")
 def tiny():
-    """Faces of which a few landmarks tell two emotions, seen by one fold."""
+    """One fold of symmetric faces of 12 landmarks, two of which separate the emotions."""
     layout = LandmarkLayout(n_frames=2, n_landmarks=12, n_coords=3)
     rng = np.random.default_rng(0)
     half = rng.normal(size=(6, 3))
@@ -60,110 +56,105 @@ def tiny():
     y = np.array(["anger", "happiness", "surprise"])[np.arange(60) % 3]
     clips[y == "happiness", 1, 0] += 1
     clips[y == "surprise", 1, 1] += 1
-    people = np.arange(60) // 6
-    test = np.flatnonzero(people < 2)
-    X = layout.flatten(clips)
-    split = Split(X, y, people, np.flatnonzero(people >= 2), test, layout, 0)
-    return split, records_of(split)
+    subjects = np.arange(60) // 6
+    test = np.flatnonzero(subjects < 2)
+    train = np.flatnonzero(subjects >= 2)
+    split = Split(layout.flatten(clips), y, subjects, train, test, layout, seed=0)
+    return split, evaluate_fold(split)
 
 
-def test_only_training_people_decide(tiny):
-    split, records = tiny
-    disguised = split.X.copy()
-    disguised[split.test] = 0
-    labels = split.y.copy()
-    labels[split.test] = "anger"
-    other = records_of(
-        Split(disguised, labels, split.groups, split.train, split.test, split.layout, 0)
-    )
-    chosen = {(r.method, r.k): r.kept for r in records if r.problem == "all"}
-    assert chosen == {(r.method, r.k): r.kept for r in other if r.problem == "all"}
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_selection_depends_on_training_clips_only(tiny):
+    split, results = tiny
+    X, y = split.X.copy(), split.y.copy()
+    X[split.test] = 0
+    y[split.test] = "anger"
+    other = select_landmarks(replace(split, X=X, y=y))
+    kept = {(r.method, r.kept) for r in results if r.problem == "all"}
+    assert kept == {(method, tuple(landmarks.tolist())) for method, landmarks in other}
 
 
-def test_every_way_is_tried_and_the_report_tells_it(tiny, tmp_path):
-    split, records = tiny
-    assert {r.method for r in records if r.problem == "all"} == {
+def test_all_methods_are_evaluated_and_reported(tiny, tmp_path):
+    split, results = tiny
+    assert {r.method for r in results if r.problem == "all"} == {
         *("IG", "IG by score", "IG progressive", "bottom", "F", "mutual information"),
         *("random 0", "random 1", "random 2"),
     }
-    assert {r.problem for r in records} == {"all", "anger", "happiness", "surprise"}
-    assert all(len(r.kept) == r.k for r in records)
-    text = write_report([[records], [records]], split.layout, "60 clips", tmp_path)
+    assert {r.problem for r in results} == {"all", "anger", "happiness", "surprise"}
+    assert all(len(r.kept) == r.k for r in results)
+    text = write_report([[results], [results]], split.layout, "60 clips", tmp_path)
     assert (tmp_path / "claims.md").read_text() == text + "\n"
     assert (tmp_path / "claims.svg").stat().st_size
-    for line in ("Fewer landmarks", "Above SVMs", "Above 97 %", "k = 5 against random"):
-        assert line in text
-    assert isinstance(records[0], Record)
-    assert "nan" not in write_report(
-        [[records, records]], split.layout, "60 clips", tmp_path / "one"
-    )
+    for claim in ("Fewer landmarks", "above SVMs", "above 97 %", "selected minus random"):
+        assert claim in text
+    one_repeat = write_report([[results, results]], split.layout, "60 clips", tmp_path / "one")
+    assert "nan" not in one_repeat
 
 
-def test_agreement_is_the_share_that_action_units_move():
-    moves = np.flatnonzero(moving_landmarks("happiness"))
-    still = np.flatnonzero(~moving_landmarks("happiness"))
-
-    def record(problem, kept):
-        names = ("happy", "rest")
-        return Record(problem, "IG", len(kept), "T-EMO", tuple(kept), names, names, 1.0, 1.0, 1)
-
-    one = record("happy", [*moves[:20], *still[:20]])
-    other = record("happy", [*still[:20], *moves[:20]])
-    found = _agreement([[[one], [other]], [[record("gesture", still[:20])]]])
-    # Of the first 20 and of all, over both, and by chance; other problems don't count.
-    assert list(found) == ["happy"]
-    np.testing.assert_allclose(found["happy"], [0.5, 0.5, len(moves) / 468])
-    text = _table_of_faces([[[one], [other]]])
-    assert text.endswith(f"| mean | 0.50 | 0.50 | {len(moves) / 468:.2f} |")
+def one_vs_rest_result(emotion, kept):
+    labels = (emotion, "rest")
+    return Result(emotion, "IG", len(kept), "T-EMO", tuple(kept), labels, labels, 1.0, 1.0, 1)
 
 
-def test_logistic_regression_on_turned_columns_is_the_same_model(tiny):
+def test_agreement_is_the_share_of_landmarks_that_action_units_move():
+    clips = make_expression_clips(n_clips=7, n_frames=2, random_state=0)
+    mask = clips.moving[list(clips.target_names).index("happiness")]
+    moving, still = np.flatnonzero(mask), np.flatnonzero(~mask)
+    folds = [
+        [one_vs_rest_result("happy", [*moving[:20], *still[:20]])],
+        [one_vs_rest_result("happy", [*still[:20], *moving[:20]])],
+        [one_vs_rest_result("not an emotion", still[:20])],
+    ]
+    agreement = action_unit_agreement([folds])
+    # Among the first 20, among all kept, and among all landmarks.
+    assert list(agreement) == ["happy"]
+    np.testing.assert_allclose(agreement["happy"], [0.5, 0.5, mask.mean()])
+    assert action_unit_table([folds]).endswith(f"| mean | 0.50 | 0.50 | {mask.mean():.2f} |")
+
+
+def test_logistic_regression_on_principal_components_is_the_same_model(tiny):
     split, _ = tiny
-    search = _classifier("logistic regression", split, split.X.shape[1])
+    search = make_classifier("logistic regression", split, split.layout.n_landmarks)
     search.fit(split.X[split.train], split.y[split.train], groups=split.groups[split.train])
-    turned = search.best_estimator_
-    plain = clone(turned).set_params(turn="passthrough", model__tol=1e-8, model__max_iter=5000)
+    rotated = search.best_estimator_
+    plain = clone(rotated).set_params(rotate="passthrough", model__tol=1e-8, model__max_iter=5000)
     plain.fit(split.X[split.train], split.y[split.train])
     np.testing.assert_allclose(
-        turned.predict_proba(split.X), plain.predict_proba(split.X), atol=5e-3
+        rotated.predict_proba(split.X), plain.predict_proba(split.X), atol=5e-3
     )
-    assert _n_parameters(turned) == _n_parameters(plain.set_params(turn="passthrough"))
+    assert count_parameters(rotated) == count_parameters(plain)
 
 
-def test_the_picture_of_the_faces_is_drawn(tmp_path):
-    names = ("happy", "rest")
-    kept = tuple(range(20))
-    record = Record("happy", "IG", 20, "T-EMO", kept, names, names, 1.0, 1.0, 1)
-    _figure_of_faces([[[record]]], tmp_path / "faces.png")
+def test_faces_are_drawn(tmp_path):
+    draw_faces([[[one_vs_rest_result("happy", range(20))]]], tmp_path / "faces.png")
     assert (tmp_path / "faces.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_faces_are_aligned_and_other_landmarks_become_displacements():
     hands = LandmarkLayout(n_frames=3, n_landmarks=21, n_coords=2)
     clips = np.random.default_rng(0).normal(size=(4, *hands.shape))
-    found = hands.unflatten(_aligned(hands.flatten(clips), hands))
-    np.testing.assert_allclose(found[:, 0], clips[:, 0], rtol=1e-6)
-    np.testing.assert_allclose(found[:, 1:], clips[:, 1:] - clips[:, :1], atol=1e-6)
-    made = make_expression_clips(n_clips=7, n_frames=2, random_state=0)
-    faces = LandmarkLayout(n_frames=2, n_landmarks=468, n_coords=3)
-    expected = LandmarkAligner(n_frames=2).fit_transform(made.data)
-    np.testing.assert_array_equal(_aligned(made.data, faces), expected)
+    aligned = hands.unflatten(align(hands.flatten(clips), hands))
+    np.testing.assert_allclose(aligned[:, 0], clips[:, 0], rtol=1e-6)
+    np.testing.assert_allclose(aligned[:, 1:], clips[:, 1:] - clips[:, :1], atol=1e-6)
+    faces = make_expression_clips(n_clips=7, n_frames=2, random_state=0)
+    expected = LandmarkAligner().fit_transform(faces.data)
+    np.testing.assert_array_equal(align(faces.data, faces.layout), expected)
 
 
-def test_too_few_people_are_told_before_anything_is_done(tiny):
+def test_too_few_subjects_of_a_class_exit_before_the_evaluation(tiny):
     split, _ = tiny
-    _check_people([split])
+    check_subjects([split])
     few = replace(split, groups=np.where(split.y == "surprise", 0, split.groups))
-    with pytest.raises(SystemExit, match="surprise: a fold trains on 1 people who show it"):
-        _check_people([few])
+    with pytest.raises(SystemExit, match="class surprise: the training set of a fold has 1 subj"):
+        check_subjects([few])
 
 
-def test_landmarks_without_mirror_partners_are_tried_without_mirror_images(tiny, tmp_path):
-    split, records = tiny
-    lop_sided = split.X + np.linspace(0, 9, split.X.shape[1], dtype=np.float32)
-    names = {record.classifier for record in _one_vs_rest(replace(split, X=lop_sided))}
-    assert names == {"T-EMO", *WITHOUT_MIRROR}
-    kept = [r for r in records if not r.classifier.endswith(", mirrored")]
-    text = write_report([[kept]], split.layout, "few", tmp_path)
-    assert "with mirrored clips" not in text
-    assert "with mirrored clips" in write_report([[records]], split.layout, "few", tmp_path)
+def test_landmarks_without_mirror_pairs_are_evaluated_without_mirror_images(tiny, tmp_path):
+    split, results = tiny
+    asymmetric = split.X + np.linspace(0, 9, split.X.shape[1], dtype=np.float32)
+    names = {result.classifier for result in evaluate_one_vs_rest(replace(split, X=asymmetric))}
+    svms = {"linear SVM", "RBF SVM", "linear SVM, standardised", "RBF SVM, standardised"}
+    assert names == {"T-EMO", *svms}
+    others = [r for r in results if not r.classifier.endswith(", mirrored")]
+    assert "mirror images" not in write_report([[others]], split.layout, "60 clips", tmp_path)
+    assert "mirror images" in write_report([[results]], split.layout, "60 clips", tmp_path)

@@ -1,51 +1,73 @@
-"""What the demo promises of its split, and the command line of its arguments."""
-
+import matplotlib as mpl
 import numpy as np
 import pytest
+from sklearn.utils import Bunch
 
 from sklearn_temo import __version__, demo
 from sklearn_temo.cli import main
+from sklearn_temo.datasets import load_cremad_sample
 
 LENGTHS = (56, 61, 70)
 
 
 @pytest.fixture
 def windows():
-    """All windows of clips as long as the real ones; the label says the clip."""
-    n_windows = [length - demo._WINDOW + 1 for length in LENGTHS]
+    """Clip, first frame and number of frames of the clip, for all windows of three clips."""
+    n_windows = [length - demo.N_FRAMES + 1 for length in LENGTHS]
+    clip = np.repeat(np.arange(len(LENGTHS)), n_windows)
     start = np.concatenate([np.arange(n) for n in n_windows])
-    clip = np.repeat(np.arange(len(LENGTHS)).astype(str), n_windows)
-    return demo.Windows(start[:, None], clip, start, np.repeat(LENGTHS, n_windows))
+    return clip, start, np.array(LENGTHS)[clip]
 
 
-def frames(windows, clip):
-    """Numbers of the frames of a clip that are in some window."""
-    starts = windows.start[windows.y == clip]
-    return np.unique(starts[:, None] + np.arange(demo._WINDOW))
+def n_frames_between(clip, start, one_side, other_side):
+    """Smallest number of frames between a window of one side and a window of the other side."""
+    same_clip = clip[one_side][:, None] == clip[other_side]
+    distance = np.abs(start[one_side][:, None] - start[other_side])
+    return distance[same_clip].min() - demo.N_FRAMES
 
 
-def smallest_distance(first, second):
-    return min(
-        np.abs(frames(first, clip)[:, None] - frames(second, clip)).min()
-        for clip in np.unique(first.y)
-    )
+def test_training_and_test_windows_are_two_frames_apart(windows):
+    clip, start, n_frames = windows
+    train, test, _ = demo.split_in_time(start, n_frames)
+    assert set(clip[train]) == set(clip[test]) == set(clip)
+    assert n_frames_between(clip, start, train, test) >= 2
 
 
-def test_no_frame_is_on_both_sides_of_the_test(windows):
-    train, test = demo._train_and_test(windows)
-    assert set(train.y) == set(test.y) == set(windows.y)
-    assert smallest_distance(train, test) > demo._GAP
+def test_fitted_and_validated_windows_of_a_fold_are_two_frames_apart(windows):
+    clip, start, n_frames = windows
+    train, _, folds = demo.split_in_time(start, n_frames)
+    assert len(folds) == 3
+    for fit, validation in folds:
+        assert set(clip[fit]) == set(clip[validation]) == set(clip)
+        assert set(fit) | set(validation) <= set(train)
+        assert n_frames_between(clip, start, fit, validation) >= 2
 
 
-def test_no_frame_is_on_both_sides_of_a_fold_of_the_search(windows):
-    train, _ = demo._train_and_test(windows)
-    folds = demo._folds(train)
-    assert len(folds) == demo._N_BLOCKS
-    for learn, validation in folds:
-        sides = [np.isin(np.arange(len(train.y)), side) for side in (learn, validation)]
-        learnt, held_out = (train.where(side) for side in sides)
-        assert set(learnt.y) == set(held_out.y) == set(train.y)
-        assert smallest_distance(learnt, held_out) > demo._GAP
+def test_demo_prints_scores_regions_recall_and_limits_and_writes_the_picture(
+    tmp_path, monkeypatch, capsys
+):
+    sample = load_cremad_sample()
+    two_clips = Bunch(data=sample.data[:2], target=sample.target[:2])
+    monkeypatch.setattr(demo, "load_cremad_sample", lambda: two_clips)
+    monkeypatch.setattr(demo, "KS", (32,))
+    monkeypatch.setattr(demo, "MAX_EPOCHS", 2)
+    monkeypatch.setattr(demo, "N_SYNTHETIC", 28)
+    with mpl.rc_context():
+        demo.run_demo(tmp_path / "output")
+    printed = capsys.readouterr().out
+    for text in (
+        "2 emotions, chance 0.50",
+        "T-EMO         32 ",
+        "RBF SVM       32 ",
+        "<- chosen",
+        "disgust    ",
+        "On 28 synthetic clips, 223 of 468 landmarks move",
+        "six recordings of one actor",
+    ):
+        assert text in printed
+    picture = tmp_path / "output" / "landmark_relevance.png"
+    assert str(picture) in printed
+    assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 def test_version(capsys):
@@ -54,8 +76,8 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"sklearn-temo {__version__}\n"
 
 
-def test_the_demo_writes_where_it_is_told(tmp_path, monkeypatch):
-    asked = []
-    monkeypatch.setattr(demo, "run_demo", asked.append)
+def test_demo_command_passes_the_output_folder(tmp_path, monkeypatch):
+    folders = []
+    monkeypatch.setattr(demo, "run_demo", folders.append)
     assert main(["demo", "--output", str(tmp_path / "here")]) == 0
-    assert asked == [tmp_path / "here"]
+    assert folders == [tmp_path / "here"]

@@ -4,7 +4,7 @@ import sys
 import matplotlib as mpl
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -27,24 +27,16 @@ def close_figures():
     plt.close("all")
 
 
-class KnownClasses(ClassifierMixin, BaseEstimator):
-    """Stands for the net of a selector."""
-
-    def fit(self, X, y):
-        self.classes_ = np.unique(y)
-        return self
-
-
 class StubSelector(TransformerMixin, BaseEstimator):
-    """What the display may expect of a selector, and nothing else: one column per landmark."""
+    """Selector with the attributes that the display reads; X has one column per landmark."""
 
     def __init__(self, k=10):
         self.k = k
 
     def fit(self, X, y):
-        self.estimator_ = KnownClasses().fit(X, y)
+        self.classes_ = np.unique(y)
         self.landmark_scores_per_class_ = np.stack(
-            [np.abs(X[y == label].mean(axis=0)) + 1e-3 for label in self.estimator_.classes_]
+            [np.abs(X[y == label].mean(axis=0)) + 1e-3 for label in self.classes_]
         )
         self.landmark_scores_ = self.landmark_scores_per_class_.mean(axis=0)
         return self
@@ -69,8 +61,8 @@ def titles(display):
     return [axes.get_title() for axes in display.axes_]
 
 
-def ask(display, panel):
-    """Colour value, area and outline of each landmark of a panel, in the order of the mesh."""
+def drawn(display, panel):
+    """Colour value, area and outline width of each landmark, in the order of the mesh."""
     scatter = display.scatters_[panel]
     face = mesh.canonical_face()[:, :2]
     shown = np.asarray(scatter.get_offsets())
@@ -79,25 +71,25 @@ def ask(display, panel):
     return np.asarray(scatter.get_array())[where], scatter.get_sizes()[where], lines[where]
 
 
-def test_import_leaves_matplotlib_alone():
+def test_import_does_not_import_matplotlib():
     code = "import sys, sklearn_temo.inspection; assert 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize(("n_classes", "columns"), [(2, 2), (3, 3), (6, 3), (7, 4)])
-def test_one_panel_per_class_in_even_rows(n_classes, columns):
+def test_one_panel_per_class_in_rows_of_similar_length(n_classes, columns):
     display = LandmarkRelevanceDisplay.from_scores(np.ones((n_classes, N)))
     assert len(display.axes_) == len(display.scatters_) == n_classes
     assert display.axes_[0].get_gridspec().ncols == columns
     assert display.figure_ is display.axes_[0].figure
-    assert len(display.figure_.axes) == n_classes + 1  # no empty panels; one colour bar for all
+    assert len(display.figure_.axes) == n_classes + 1  # no empty panels, one colour bar
 
 
-def test_colour_is_relevance_over_its_mean_in_each_panel():
+def test_colour_is_relevance_divided_by_the_mean_of_its_panel():
     scores = np.random.RandomState(0).rand(2, N)
     display = LandmarkRelevanceDisplay.from_scores(scores * [[1], [1000]])
     for panel, row in enumerate(scores):
-        values, sizes, _ = ask(display, panel)
+        values, sizes, _ = drawn(display, panel)
         np.testing.assert_allclose(values, row / row.mean())
         inside = values < display.colorbar_.vmax
         assert (np.diff(sizes[inside][np.argsort(values[inside])]) >= 0).all()
@@ -106,7 +98,7 @@ def test_colour_is_relevance_over_its_mean_in_each_panel():
     assert "average landmark" in display.colorbar_.ax.get_ylabel()
 
 
-def test_a_single_outlier_does_not_take_the_scale():
+def test_one_outlier_does_not_set_the_colour_scale():
     scores = np.ones(N)
     scores[3] = 1000
     display = LandmarkRelevanceDisplay.from_scores(scores)
@@ -126,12 +118,12 @@ def test_the_subjects_left_is_on_the_right_and_the_chin_at_the_bottom():
     assert not axes.axison
 
 
-def test_kept_landmarks_are_outlined_and_dropped_ones_small():
+def test_kept_landmarks_are_outlined_and_dropped_landmarks_are_small():
     scores = np.ones(N)
     support = np.zeros(N, dtype=bool)
     support[100:150] = True
     display = LandmarkRelevanceDisplay.from_scores(scores, support=support)
-    _, sizes, outlines = ask(display, 0)
+    _, sizes, outlines = drawn(display, 0)
     assert (outlines[support] > 0).all()
     assert (outlines[~support] == 0).all()
     assert sizes[support].min() > 2 * sizes[~support].max()
@@ -139,25 +131,25 @@ def test_kept_landmarks_are_outlined_and_dropped_ones_small():
     assert legend.get_texts()[0].get_text() == "kept (50 of 468)"
 
 
-def test_the_most_relevant_lie_on_top():
+def test_most_relevant_landmarks_are_drawn_last():
     scores = np.random.RandomState(0).rand(N)
     display = LandmarkRelevanceDisplay.from_scores(scores)
     assert (np.diff(display.scatters_[0].get_array()) >= 0).all()
 
 
-def test_one_panel_for_all_classes_weighs_them_alike():
+def test_single_panel_is_the_unweighted_mean_of_the_classes():
     scores = np.random.RandomState(0).rand(3, N)
     support = np.zeros((3, N), dtype=bool)
     support[[0, 1, 2], [7, 8, 9]] = True
     display = LandmarkRelevanceDisplay.from_scores(
         scores * [[1], [10], [100]], support=support, per_class=False
     )
-    values, _, outlines = ask(display, 0)
+    values, _, outlines = drawn(display, 0)
     np.testing.assert_allclose(values, (scores / scores.mean(axis=1, keepdims=True)).mean(axis=0))
     assert np.flatnonzero(outlines).tolist() == [7, 8, 9]
 
 
-def test_irises_are_drawn_within_the_eyes_and_symmetric():
+def test_irises_are_inside_the_eyes_and_symmetric():
     display = LandmarkRelevanceDisplay.from_scores(np.arange(478.0))
     points = np.asarray(display.scatters_[0].get_offsets())
     for iris, corners in zip((points[468:473], points[473:]), mesh.eye_corners(), strict=True):
@@ -167,14 +159,14 @@ def test_irises_are_drawn_within_the_eyes_and_symmetric():
     np.testing.assert_allclose(mirrored[468:], points[468:], atol=1e-6)
 
 
-def test_other_landmarks_are_drawn_where_they_are_said_to_be():
+def test_other_landmarks_are_drawn_at_the_given_positions():
     hand = np.random.RandomState(0).rand(21, 2)
     display = LandmarkRelevanceDisplay.from_scores(np.arange(21.0), positions=hand)
     np.testing.assert_array_equal(display.scatters_[0].get_offsets(), hand)
     assert len(display.axes_[0].collections) == 1  # no face behind a hand
 
 
-def test_given_axes_are_drawn_on():
+def test_given_axes_are_used():
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, 2)
@@ -197,7 +189,7 @@ def test_scatter_keywords_reach_matplotlib():
     assert display.scatters_[0].get_cmap().name == display.colorbar_.cmap.name == "viridis_r"
 
 
-def test_from_a_selector(data):
+def test_from_estimator_draws_each_class_of_a_selector(data):
     selector = StubSelector().fit(*data)
     display = LandmarkRelevanceDisplay.from_estimator(selector)
     assert titles(display) == ["anger", "fear", "happiness"]
@@ -205,7 +197,7 @@ def test_from_a_selector(data):
     np.testing.assert_array_equal(display.support, selector.get_landmark_support())
 
 
-def test_from_a_selector_all_classes_in_one(data):
+def test_from_estimator_draws_all_classes_in_a_single_panel(data):
     selector = StubSelector().fit(*data)
     display = LandmarkRelevanceDisplay.from_estimator(selector, per_class=False)
     assert titles(display) == [""]
@@ -222,7 +214,7 @@ def pipeline():
     )
 
 
-def test_from_a_pipeline_in_a_search(data):
+def test_from_estimator_finds_the_selector_in_a_search_of_a_pipeline(data):
     grid = GridSearchCV(pipeline(), {"classify__C": [1.0, 2.0]}, cv=2).fit(*data)
     display = LandmarkRelevanceDisplay.from_estimator(grid)
     assert titles(display) == ["anger", "fear", "happiness"]
@@ -230,7 +222,7 @@ def test_from_a_pipeline_in_a_search(data):
     np.testing.assert_array_equal(display.scores, selector.landmark_scores_per_class_)
 
 
-def test_from_one_vs_rest_each_class_shows_its_own_selector(data):
+def test_one_vs_rest_draws_the_selector_of_each_class(data):
     one_vs_rest = OneVsRestClassifier(pipeline()).fit(*data)
     display = LandmarkRelevanceDisplay.from_estimator(one_vs_rest)
     assert titles(display) == ["anger", "fear", "happiness"]
@@ -242,7 +234,13 @@ def test_from_one_vs_rest_each_class_shows_its_own_selector(data):
     assert len(LandmarkRelevanceDisplay.from_estimator(one_vs_rest, per_class=False).axes_) == 1
 
 
-def test_from_one_vs_rest_of_two_classes_shows_the_second(data):
+def test_one_vs_rest_in_a_pipeline_is_found(data):
+    model = make_pipeline(StandardScaler(), OneVsRestClassifier(pipeline())).fit(*data)
+    display = LandmarkRelevanceDisplay.from_estimator(model)
+    assert titles(display) == ["anger", "fear", "happiness"]
+
+
+def test_one_vs_rest_of_two_classes_draws_the_second_class(data):
     X, y = data
     one_vs_rest = OneVsRestClassifier(pipeline()).fit(X, y == "fear")
     assert titles(LandmarkRelevanceDisplay.from_estimator(one_vs_rest)) == ["True"]
@@ -258,34 +256,43 @@ def test_from_one_vs_rest_of_two_classes_shows_the_second(data):
     ],
     ids=lambda estimator: type(estimator).__name__,
 )
-def test_unfitted_estimators_are_refused(estimator):
+def test_unfitted_estimators_raise_not_fitted_error(estimator):
     with pytest.raises(NotFittedError):
         LandmarkRelevanceDisplay.from_estimator(estimator)
 
 
-@pytest.mark.parametrize("estimator", [LogisticRegression(), make_pipeline(StandardScaler()), "x"])
-def test_estimators_without_a_selector_are_refused(estimator):
-    with pytest.raises(TypeError, match="holds no landmark selector"):
-        LandmarkRelevanceDisplay.from_estimator(estimator)
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        LogisticRegression(),
+        make_pipeline(StandardScaler(), LogisticRegression()),
+        GridSearchCV(pipeline(), {}, refit=False),
+        OneVsRestClassifier(LogisticRegression()),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_fitted_estimators_without_a_fitted_selector_raise_type_error(estimator, data):
+    with pytest.raises(TypeError, match="contains no fitted landmark selector"):
+        LandmarkRelevanceDisplay.from_estimator(estimator.fit(*data))
 
 
 @pytest.mark.parametrize(
     ("scores", "kwargs", "message"),
     [
-        (np.ones(21), {}, "21 landmarks.*pass positions of shape"),
+        (np.ones(21), {}, "has 21 landmarks.*pass positions of shape"),
         (np.ones(21), {"positions": np.ones((20, 2))}, r"\(21, 2\), got \(20, 2\)"),
         (-np.ones(N), {}, "must not be negative"),
         (np.full(N, np.nan), {}, "NaN"),
-        (np.ones((2, N)), {"class_names": ["a"]}, "1 names, but scores are of 2 classes"),
+        (np.ones((2, N)), {"class_names": ["a"]}, "1 names, but scores has 2 classes"),
         (np.ones(N), {"support": np.ones(5, dtype=bool)}, r"support must have shape \(468,\)"),
     ],
 )
-def test_bad_input_says_what_is_wrong(scores, kwargs, message):
+def test_invalid_input_is_named_in_the_error(scores, kwargs, message):
     with pytest.raises(ValueError, match=message):
         LandmarkRelevanceDisplay.from_scores(scores, **kwargs)
 
 
-def test_a_class_without_relevance_is_drawn_empty():
+def test_class_without_relevance_is_drawn_at_the_low_end_of_the_scale():
     scores = np.stack([np.zeros(N), np.ones(N)])
     display = LandmarkRelevanceDisplay.from_scores(scores)
     assert (display.scatters_[0].get_array() == 0).all()

@@ -1,4 +1,4 @@
-"""Pictures of what mattered."""
+"""Displays of landmark relevance."""
 
 from ._relevance_display import LandmarkRelevanceDisplay
 

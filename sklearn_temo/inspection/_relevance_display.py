@@ -1,4 +1,4 @@
-"""The face, coloured by what mattered."""
+"""Display of landmark relevance on the face."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection._search import BaseSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_array, check_is_fitted
@@ -18,10 +17,10 @@ from ._face_drawing import add_support_legend, draw_face, draw_landmarks, face_p
 class LandmarkRelevanceDisplay:
     """Relevance of landmarks, drawn on the face.
 
-    A panel per class shows MediaPipe's canonical face from the front; the subject's left is on
-    the right, as when looking at somebody. Colour and size of a landmark say how relevant it is.
-    Use :meth:`from_estimator` or :meth:`from_scores` to create one; all parameters are stored as
-    attributes.
+    Each class has a panel with MediaPipe's canonical face from the front; the subject's left is on
+    the right, as when one looks at a person. The colour and the size of a landmark show its
+    relevance. Create a display with :meth:`from_estimator` or :meth:`from_scores`; all parameters
+    are stored as attributes.
 
     Parameters
     ----------
@@ -30,29 +29,29 @@ class LandmarkRelevanceDisplay:
     class_names : array-like of str of shape (n_classes,), default=None
         Titles of the panels; None numbers the classes.
     support : array-like of bool of shape (n_landmarks,) or (n_classes, n_landmarks), default=None
-        Landmarks that were kept: they are outlined, and the others drawn small and faint. None
-        draws all alike.
+        Landmarks that are kept: they are outlined, and the others are small and faint. None
+        draws all landmarks in the same style.
     positions : array-like of shape (n_landmarks, 2), default=None
-        Where to draw the landmarks, y **up** (extracted landmarks have y down). None is the
-        canonical face, for the 468 landmarks of the full mesh or 478 with the irises; other sets
-        of landmarks, such as those of a hand, need it.
+        Position of each landmark in the plot, with y **up** (extracted landmarks have y down).
+        None uses the canonical face, for the 468 landmarks of the full mesh or 478 with the
+        irises. Required for other landmarks, such as those of a hand.
 
     Attributes
     ----------
     figure_ : matplotlib Figure
     axes_ : ndarray of matplotlib Axes of shape (n_panels,)
     scatters_ : list of matplotlib PathCollection
-        The points of each panel, from the least relevant to the most: those lie on top.
+        Landmarks of each panel, in increasing order of relevance: the most relevant are on top.
     colorbar_ : matplotlib Colorbar or None
 
     See Also
     --------
-    IGLandmarkSelector : Computes the relevance that is shown here.
+    IGLandmarkSelector : Computes the relevance of landmarks.
 
     Notes
     -----
-    The scores of a panel are divided by their mean: 1 is what a landmark would have if all
-    mattered alike. Panels share one scale, which ends at the 99th percentile of what they show.
+    The scores of each panel are divided by their mean, so that 1 is the relevance of an average
+    landmark. All panels share one colour scale, which ends at the 99th percentile of the relevance.
 
     Examples
     --------
@@ -71,18 +70,8 @@ class LandmarkRelevanceDisplay:
         self.positions = positions
 
     @classmethod
-    def from_scores(
-        cls,
-        scores,
-        *,
-        class_names=None,
-        support=None,
-        positions=None,
-        per_class=True,
-        ax=None,
-        **kwargs,
-    ):
-        """Draw relevance that was computed elsewhere.
+    def from_scores(cls, scores, *, class_names=None, support=None, positions=None, **kwargs):
+        """Draw the relevance of landmarks from an array.
 
         Parameters
         ----------
@@ -91,41 +80,35 @@ class LandmarkRelevanceDisplay:
         class_names : array-like of str of shape (n_classes,), default=None
             Titles of the panels.
         support : array-like of bool, shaped as `scores` or (n_landmarks,), default=None
-            Landmarks that were kept.
+            Landmarks that are kept.
         positions : array-like of shape (n_landmarks, 2), default=None
-            Where to draw landmarks that are not the full mesh, y up.
-        per_class : bool, default=True
-            A panel per class, or one for all.
-        ax : matplotlib Axes or array of them, default=None
-            One for each panel; None makes a figure.
+            Position of each landmark with y up; required unless they are the full mesh.
         **kwargs : dict
-            Passed to :meth:`plot`.
+            Parameters of :meth:`plot`, such as `ax` and `per_class`.
 
         Returns
         -------
         LandmarkRelevanceDisplay
         """
         display = cls(scores, class_names=class_names, support=support, positions=positions)
-        return display.plot(per_class=per_class, ax=ax, **kwargs)
+        return display.plot(**kwargs)
 
     @classmethod
-    def from_estimator(cls, estimator, *, positions=None, per_class=True, ax=None, **kwargs):
-        """Draw what a fitted landmark selector found.
+    def from_estimator(cls, estimator, *, positions=None, per_class=True, **kwargs):
+        """Draw the relevance that a fitted landmark selector computed.
 
         Parameters
         ----------
         estimator : estimator
             A fitted :class:`~sklearn_temo.IGLandmarkSelector`, or a fitted Pipeline or search
-            (GridSearchCV and its kin) that contains one. From a OneVsRestClassifier of such
-            pipelines, each class shows what its own selector found.
+            (such as GridSearchCV) that contains one. For a OneVsRestClassifier of such pipelines,
+            the panel of each class shows the relevance of the selector of that class.
         positions : array-like of shape (n_landmarks, 2), default=None
-            Where to draw landmarks that are not the full mesh, y up.
+            Position of each landmark with y up; required unless they are the full mesh.
         per_class : bool, default=True
-            A panel per class, or one for all.
-        ax : matplotlib Axes or array of them, default=None
-            One for each panel; None makes a figure.
+            One panel per class, or a single panel for all.
         **kwargs : dict
-            Passed to :meth:`plot`.
+            Other parameters of :meth:`plot`, such as `ax`.
 
         Returns
         -------
@@ -134,60 +117,39 @@ class LandmarkRelevanceDisplay:
         Raises
         ------
         TypeError
-            If there is no landmark selector in `estimator`.
+            If `estimator` contains no landmark selector.
         NotFittedError
-            If it is not fitted.
+            If `estimator` is not fitted.
         """
-        found = _find_selectors(estimator)
+        found = _find_relevance(estimator, per_class)
         if found is None:
+            check_is_fitted(estimator)
             raise TypeError(
-                f"{type(estimator).__name__} holds no landmark selector: pass a fitted "
-                "IGLandmarkSelector, a Pipeline or search that contains one, or a "
-                "OneVsRestClassifier of such pipelines. Relevance from elsewhere can be drawn with "
-                "LandmarkRelevanceDisplay.from_scores."
+                f"{type(estimator).__name__} contains no fitted landmark selector; expected a "
+                "fitted IGLandmarkSelector, a Pipeline or a search (with refit) that contains one, "
+                "or a OneVsRestClassifier of such pipelines. To draw the scores of another method, "
+                "use LandmarkRelevanceDisplay.from_scores."
             )
-        selectors, classes = found
-        if classes is not None:
-            scores = np.stack([selector.landmark_scores_ for selector in selectors])
-            support = np.stack([selector.get_landmark_support() for selector in selectors])
-        else:
-            (selector,) = selectors
-            scores = selector.landmark_scores_per_class_ if per_class else selector.landmark_scores_
-            support = selector.get_landmark_support()
-            classes = _classes_of(selector) if per_class else None
-        return cls.from_scores(
-            scores,
-            class_names=classes,
-            support=support,
-            positions=positions,
-            per_class=per_class,
-            ax=ax,
-            **kwargs,
-        )
+        scores, support, classes = found
+        kwargs |= {"positions": positions, "per_class": per_class}
+        return cls.from_scores(scores, class_names=classes, support=support, **kwargs)
 
     def plot(
-        self,
-        *,
-        per_class=True,
-        ax=None,
-        cmap="magma_r",
-        ncols=None,
-        colorbar=True,
-        scatter_kw=None,
+        self, *, per_class=True, ax=None, cmap="magma_r", ncols=None, colorbar=True, scatter_kw=None
     ):
         """Draw the panels.
 
         Parameters
         ----------
         per_class : bool, default=True
-            A panel per class. False draws one panel with the mean over the classes, each counting
-            alike, and as kept what any class keeps.
+            One panel per class. False draws a single panel, with the unweighted mean of the
+            relevance over the classes and the landmarks that are kept for any class.
         ax : matplotlib Axes or array of them, default=None
-            One for each panel; None makes a figure.
+            One Axes per panel. None creates a figure.
         cmap : str or matplotlib Colormap, default="magma_r"
-            Light where relevance is low, so that the face recedes.
+            Colours of the relevance; light colours for low relevance are easiest to read.
         ncols : int, default=None
-            Panels in a row of a new figure; None is 4 at most, in rows as even as can be.
+            Panels per row of a new figure. None uses at most 4, in rows of similar length.
         colorbar : bool, default=True
             Whether to draw the colour bar.
         scatter_kw : dict, default=None
@@ -200,7 +162,7 @@ class LandmarkRelevanceDisplay:
         Raises
         ------
         ValueError
-            If shapes do not fit, or scores are negative or not finite.
+            If shapes do not match, or scores are negative or not finite.
         """
         from matplotlib.cm import ScalarMappable
         from matplotlib.colors import Normalize
@@ -209,7 +171,7 @@ class LandmarkRelevanceDisplay:
         points = self._points(relevance.shape[1])
         self.axes_ = panel_axes(ax, len(relevance), ncols, np.ptp(points, axis=0))
         self.figure_ = self.axes_[0].figure
-        # A few landmarks can outdo all others by far: they must not take the scale for themselves.
+        # A few landmarks with very high relevance must not compress the scale for all others.
         norm = Normalize(0, max(np.percentile(relevance, 99), 1.0), clip=True)
         style = {"cmap": cmap, "norm": norm} | (scatter_kw or {})
         self.scatters_ = []
@@ -218,8 +180,7 @@ class LandmarkRelevanceDisplay:
                 draw_face(axes, points)
             kept = None if support is None else support[i]
             self.scatters_.append(draw_landmarks(axes, points, relevance[i], kept, **style))
-            axes.set_title(titles[i])
-            axes.set_aspect("equal")
+            axes.set(title=titles[i], aspect="equal")
             axes.set_axis_off()
         self.colorbar_ = None
         if colorbar:
@@ -237,45 +198,43 @@ class LandmarkRelevanceDisplay:
             add_support_legend(self.figure_, support)
         return self
 
-    def _panels(
-        self, per_class: bool
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_] | None, list[str]]:
-        """Relevance (mean 1), support and title of each panel."""
+    def _panels(self, per_class: bool) -> tuple[NDArray[np.float64], Any, list[str]]:
+        """Relevance (mean 1), support (or None) and title of each panel."""
         scores = check_array(self.scores, ensure_2d=False, dtype=np.float64, input_name="scores")
         if scores.min() < 0:
             raise ValueError(
-                f"scores must not be negative, their minimum is {scores.min():.3g}: of signed "
-                "attributions, pass the absolute values."
+                f"scores must not be negative, got a minimum of {scores.min():.3g}; pass the "
+                "absolute values of signed attributions."
             )
-        one_for_all = scores.ndim == 1
+        has_classes = scores.ndim > 1
         scores = np.atleast_2d(scores)
         mean = scores.mean(axis=1, keepdims=True)
         relevance = np.divide(scores, mean, out=np.zeros_like(scores), where=mean > 0)
-        support: NDArray[np.bool_] | None = None
-        if self.support is not None:
-            mask = np.asarray(self.support, dtype=bool)
-            if mask.shape not in (scores.shape, scores.shape[1:]):
+        support: Any = self.support
+        if support is not None:
+            support = np.asarray(support, dtype=bool)
+            if support.shape not in (scores.shape, scores.shape[1:]):
                 raise ValueError(
-                    f"support must have shape {scores.shape[1:]} or that of scores, "
-                    f"{scores.shape}, got {mask.shape}."
+                    f"support must have shape {scores.shape[1:]} or {scores.shape}, got "
+                    f"{support.shape}."
                 )
-            support = np.broadcast_to(mask, scores.shape)
-        if self.class_names is None:
-            titles = [""] if one_for_all else [f"class {i}" for i in range(len(scores))]
-        else:
+            support = np.broadcast_to(support, scores.shape)
+        if self.class_names is not None:
             titles = [str(name) for name in np.atleast_1d(self.class_names)]
+        else:
+            titles = [f"class {i}" for i in range(len(scores))] if has_classes else [""]
         if len(titles) != len(scores):
             raise ValueError(
-                f"class_names has {len(titles)} names, but scores are of {len(scores)} classes."
+                f"class_names has {len(titles)} names, but scores has {len(scores)} classes."
             )
-        if not per_class and not one_for_all:
+        if has_classes and not per_class:
             relevance = relevance.mean(axis=0, keepdims=True)
-            support = None if support is None else np.any(support, axis=0, keepdims=True)
+            support = None if support is None else support.any(axis=0, keepdims=True)
             titles = [""]
         return relevance, support, titles
 
     def _points(self, n_landmarks: int) -> NDArray[np.float64]:
-        """Where to draw the landmarks, ndarray of shape (n_landmarks, 2)."""
+        """Positions of the landmarks in a panel, ndarray of shape (n_landmarks, 2)."""
         if self.positions is not None:
             points = check_array(self.positions, dtype=np.float64, input_name="positions")
             if points.shape != (n_landmarks, 2):
@@ -286,32 +245,30 @@ class LandmarkRelevanceDisplay:
             return points
         if not mesh.is_full_mesh(n_landmarks):
             raise ValueError(
-                f"scores are of {n_landmarks} landmarks, which are not the face mesh of 468 (478 "
-                "with the irises): pass positions of shape (n_landmarks, 2), y up, to draw them."
+                f"scores has {n_landmarks} landmarks, but the face mesh has 468 (478 with the "
+                "irises); pass positions of shape (n_landmarks, 2), with y up, to draw other "
+                "landmarks."
             )
         return face_positions(n_landmarks)
 
 
-def _find_selectors(estimator: Any) -> tuple[list[Any], Any] | None:
-    """Find the fitted selectors in an estimator; of one-vs-rest, the class of each as well."""
+def _find_relevance(estimator: Any, per_class: bool) -> tuple[Any, Any, Any] | None:
+    """Find scores, support and classes (None for a single panel) in a fitted estimator."""
     if hasattr(estimator, "get_landmark_support"):
         check_is_fitted(estimator, "landmark_scores_")
-        return [estimator], None
-    if isinstance(estimator, BaseSearchCV):
-        check_is_fitted(estimator, "best_estimator_")
-        return _find_selectors(estimator.best_estimator_)
+        support = estimator.get_landmark_support()
+        if per_class:
+            return estimator.landmark_scores_per_class_, support, estimator.classes_
+        return estimator.landmark_scores_, support, None
+    if hasattr(estimator, "best_estimator_"):
+        return _find_relevance(estimator.best_estimator_, per_class)
     if isinstance(estimator, Pipeline):
-        found = (_find_selectors(step) for _, step in estimator.steps)
-        return next((selectors for selectors in found if selectors is not None), None)
-    if isinstance(estimator, OneVsRestClassifier):
-        check_is_fitted(estimator, "estimators_")
-        each = [_find_selectors(one) for one in estimator.estimators_]
-        if any(found is None for found in each):
-            return None
-        # Of two classes there is one classifier, for the second.
-        return [found[0][0] for found in each if found], estimator.classes_[-len(each) :]
+        steps = (_find_relevance(step, per_class) for _, step in estimator.steps)
+        return next((found for found in steps if found is not None), None)
+    if isinstance(estimator, OneVsRestClassifier) and hasattr(estimator, "estimators_"):
+        each = [_find_relevance(binary, per_class=False) for binary in estimator.estimators_]
+        if None not in each:
+            scores, support, _ = zip(*each, strict=True)
+            # A problem with two classes has one binary classifier, for the second class.
+            return np.stack(scores), np.stack(support), estimator.classes_[-len(each) :]
     return None
-
-
-def _classes_of(selector: Any) -> Any:
-    return selector.classes_ if hasattr(selector, "classes_") else selector.estimator_.classes_
