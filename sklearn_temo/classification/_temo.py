@@ -270,7 +270,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             passing.append(("early_stopping", stopping))
         schedule = one_cycle(self.lr, self.max_epochs, len(rows) - n_held_out, self.batch_size)
         passing.append(("schedule", schedule))
-        net = self._new_net(X, rows, targets, weight, passing, split)
+        net = self._new_net(rows, targets, weight, passing, split)
         self._train(net, rows, targets, weight, self.max_epochs)
         # These callbacks belong to this fit, not to later training or pickles.
         net.callbacks = self.callbacks
@@ -326,7 +326,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if unknown.size:
             raise ValueError(f"y has labels {unknown!r} that are not in classes {self.classes_!r}.")
         targets = np.searchsorted(self.classes_, labels)
-        net = self._new_net(X, rows, targets, weight) if first else self.net_
+        net = self._new_net(rows, targets, weight) if first else self.net_
         net.set_params(lr=self.lr)
         self._train(net, rows, targets, weight, 1)
         self.net_ = net
@@ -415,12 +415,17 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _training_data(self, X, y, sample_weight, *, reset):
         """Validated clips in an order of their own, their labels, and weights of mean 1."""
+        raw = X
         X, y = validate_data(self, X, y, dtype=np.float32, reset=reset)
+        if reset:
+            self.layout_ = LandmarkLayout.infer(raw, n_frames=self.n_frames, n_coords=self.n_coords)
         check_classification_targets(y)
         y = column_or_1d(y)
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        # In this order the same clips give the same network, and so do repeated clips.
-        keys = [(y[i], sha256(X[i].tobytes()).digest(), weight[i], i) for i in range(len(X))]
+        # In this order the same clips give the same network, also repeated clips and clips that
+        # differ in a depth that the network ignores.
+        seen = self.layout_.unflatten(X)[..., : None if self.depth_weight else 2]
+        keys = [(y[i], sha256(seen[i].tobytes()).digest(), weight[i], i) for i in range(len(X))]
         order = np.array([i for _, _, w, i in sorted(keys) if w])
         weight = weight[order]
         if np.all(weight % 1 == 0):
@@ -428,15 +433,14 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             weight = np.ones(len(order))
         return X[order], y[order], (weight / weight.mean()).astype(np.float32)
 
-    def _new_net(self, X, rows, targets, weight, callbacks=(), split=None):
-        """Untrained net for the clips `rows`, which were validated from `X`."""
+    def _new_net(self, rows, targets, weight, callbacks=(), split=None):
+        """Untrained net for validated clips."""
         if len(self.classes_) < 2:
             raise ValueError(
                 f"TEMOClassifier needs samples of at least 2 classes, got one class: "
                 f"{self.classes_[0]!r}."
             )
-        layout = LandmarkLayout.infer(X, n_frames=self.n_frames, n_coords=self.n_coords)
-        self.layout_ = layout
+        layout = self.layout_
         self._mirror = Mirror.from_clips(rows, layout) if self.mirror else None
         if self.mirror is True and self._mirror is None:
             raise ValueError(
