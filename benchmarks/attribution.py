@@ -1,6 +1,6 @@
-"""Print how fast and how exact the attribution is: ``make bench-attribution``.
+"""Speed and completeness of the attribution: ``make bench-attribution``.
 
-Everything that is compared runs in one process with the same number of threads, in turns; ratios
+All comparisons run in one process with the same number of threads, alternating; ratios
 are of medians. The memory of a large data set is measured in a process of its own.
 """
 
@@ -32,8 +32,7 @@ from benchmarks.side_by_side import peak_megabytes, row, seconds
 from sklearn_temo import IGLandmarkSelector, LandmarkAligner, LandmarkLayout, TEMOClassifier
 from sklearn_temo.attribution import integrated_gradients, landmark_relevance, make_baselines
 from sklearn_temo.attribution._path import frozen
-from sklearn_temo.classification._network import TEMONet
-from sklearn_temo.classification._training import fit_reduction
+from sklearn_temo.classification._network import TEMONet, fit_reduction
 from sklearn_temo.datasets import make_expression_clips
 
 N_CLIPS, N_BASELINES, N_LARGE = 140, 5, 20_000
@@ -127,7 +126,8 @@ def growth(X: np.ndarray, baselines: np.ndarray, y: np.ndarray) -> None:
         data[n_landmarks] = [np.ascontiguousarray(a.reshape(len(a), -1)) for a in wide], layout
         torch.manual_seed(0)
         nets[n_landmarks] = net = default_net(n_landmarks).eval()
-        fit_reduction(net, [torch.from_numpy(data[n_landmarks][0][0])], seed=0)
+        rows = torch.from_numpy(data[n_landmarks][0][0])
+        fit_reduction(net, rows, torch.ones(len(rows)), seed=0)
         net.requires_grad_(False)
     works: dict[str, Callable[[], Any]] = {}
     for n, ((A, b), layout) in data.items():
@@ -227,7 +227,7 @@ def training(X: np.ndarray, y: np.ndarray) -> None:
         torch.set_num_threads(1)
         net = default_net(468)
         target = torch.from_numpy(y)
-        fit_reduction(net, [torch.from_numpy(X)], seed=0)
+        fit_reduction(net, torch.from_numpy(X), torch.ones(len(X)), seed=0)
         with torch.no_grad():
             reduced = net.reduced(torch.from_numpy(X))
         loss_of = nn.CrossEntropyLoss(label_smoothing=temo.label_smoothing)
@@ -242,7 +242,7 @@ def training(X: np.ndarray, y: np.ndarray) -> None:
         for _ in range(n_epochs):
             for batch in torch.randperm(len(X)).split(temo.batch_size):
                 adam.zero_grad()
-                logits = net(reduced=reduced[batch])
+                logits = net(reduced=reduced[batch][:, None])
                 members = target[batch].repeat_interleave(logits.shape[1])
                 loss = loss_of(logits.flatten(0, 1), members)
                 loss.backward()
@@ -330,8 +330,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.large:
         large(options.large)
         return
-    # LandmarkLayout rightly doubts that a face has 1872 landmarks.
-    warnings.filterwarnings("ignore", category=UserWarning)
     clips = make_expression_clips(n_clips=N_CLIPS, n_frames=16, random_state=0)
     X = LandmarkAligner(n_frames=16).fit_transform(clips.data)
     names, y = np.unique(clips.target, return_inverse=True)

@@ -114,7 +114,8 @@ class Mirror:
         ndarray of shape (n_clips, n_features)
             A new array of the dtype of `X`.
         """
-        clips = self.layout.unflatten(X)[:, :, self.pairs]
+        # Several times as fast as indexing.
+        clips = np.take(self.layout.unflatten(X), self.pairs, axis=2)
         clips[..., 0] *= -1
         clips[:, self.is_position, :, 0] += X.dtype.type(2 * self.axis)
         return self.layout.flatten(clips)
