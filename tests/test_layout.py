@@ -200,7 +200,7 @@ def test_selected_landmarks_that_pass_for_a_full_mesh_are_warned_of(scale):
 
 @pytest.mark.parametrize("field", ["n_frames", "n_landmarks", "n_coords"])
 def test_empty_layouts_are_refused(field):
-    with pytest.raises(ValueError, match=f"{field} must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=f"at least 1, got .*{field}=0"):
         LandmarkLayout(**{"n_frames": 1, "n_landmarks": 1, "n_coords": 1, field: 0})
 
 
