@@ -178,10 +178,10 @@ def load_ckplus(
         target.append(emotion)
         sequences.append(sequence)
     if not data:
-        other = "" if include_contempt else " other than contempt"
         raise ValueError(
-            f"no sequence in {str(labels)!r} has an emotion{other}: expected files such as "
-            "S005/001/S005_001_00000011_emotion.txt; unpack the labels again."
+            f"no sequence in {str(labels)!r} has an emotion (include_contempt={include_contempt}): "
+            "expected files such as S005/001/S005_001_00000011_emotion.txt; unpack the labels "
+            "again."
         )
     if truncated:
         warn_user(

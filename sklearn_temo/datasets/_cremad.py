@@ -66,24 +66,6 @@ _KNOWN = {
     "1001_DFA_SAD_XX.flv": "8fb9c1b08ef3edd03816208fb17fcc0d1ab3e3b8dd2e4a989695191f672bc40d",
 }
 
-_DESCR = f"""\
-CREMA-D, the Crowd-sourced Emotional Multimodal Actors Dataset
-
-7,442 clips of 91 actors who speak twelve sentences in six emotions: Flash video (VP6), 480 x 360
-pixels, 29.97 frames per second. The label is the emotion that the actor was asked to express;
-raters often perceived another one. From https://github.com/{_REPOSITORY}, folder VideoFlash, at
-commit {_COMMIT}.
-
-Please cite
-
-Cao H, Cooper DG, Keutmann MK, Gur RC, Nenkova A, Verma R (2014). CREMA-D: Crowd-sourced Emotional
-Multimodal Actors Dataset. IEEE Transactions on Affective Computing 5(4):377-390.
-doi:10.1109/TAFFC.2014.2336244
-
-Licence
-
-"""
-
 
 def load_cremad_sample(*, return_X_y: bool = False) -> Any:
     """Load six clips of CREMA-D: one actor, one sentence, six emotions.
@@ -114,7 +96,7 @@ def load_cremad_sample(*, return_X_y: bool = False) -> Any:
         fps : float
             Frames per second.
         license, DESCR : str
-            The licence, and a description of the clips.
+            See :func:`fetch_cremad`.
 
     (data, target) : tuple
         If `return_X_y` is True.
@@ -138,8 +120,7 @@ def load_cremad_sample(*, return_X_y: bool = False) -> Any:
     >>> print(*sample.target)
     anger disgust fear happiness neutral sadness
     """
-    description = (_BUNDLED / "README.md").read_text(encoding="utf-8")
-    return _as_bunch(_BUNDLED, list(_KNOWN), description, return_X_y)
+    return _as_bunch(_BUNDLED, list(_KNOWN), return_X_y)
 
 
 def fetch_cremad(
@@ -203,7 +184,7 @@ def fetch_cremad(
             Frames per second.
         license, DESCR : str
             The licence (Open Database License 1.0 and Database Contents License 1.0), and a
-            description of the clips with the papers to cite and the licence.
+            description of the data set with the paper to cite and the licence.
 
     (data, target) : tuple
         If `return_X_y` is True.
@@ -251,8 +232,7 @@ def fetch_cremad(
     if missing:
         progress = Progress("fetch_cremad", len(missing), "clips", verbose)
         _download(missing, folder, base_url, pointers_url, progress)
-    description = _DESCR + (_BUNDLED / "LICENSE.txt").read_text(encoding="utf-8")
-    return _as_bunch(folder, files, description, return_X_y)
+    return _as_bunch(folder, files, return_X_y)
 
 
 def _download(
@@ -314,24 +294,24 @@ def _check_choice(parameter: str, wanted: Any, known: tuple[str, ...]) -> list[s
     """Selected values, sorted."""
     if wanted is None:
         return list(known)
-    if isinstance(wanted, str) or not isinstance(wanted, Iterable):
-        raise TypeError(f"{parameter} must be a list, got {wanted!r}: pass [{wanted!r}].")
     chosen = sorted({str(value) for value in wanted})
     unknown = [value for value in chosen if value not in known]
     if unknown or not chosen:
         choice = ", ".join(known) if len(known) <= 12 else f"{known[0]} to {known[-1]}"
         raise ValueError(
-            f"{parameter} must be some of {choice}; got {', '.join(unknown) or 'an empty list'}."
+            f"{parameter} must be a list of some of {choice}; got "
+            f"{', '.join(unknown) or 'an empty list'}."
         )
     return chosen
 
 
-def _as_bunch(folder: Any, files: list[str], description: str, return_X_y: bool) -> Any:
+def _as_bunch(folder: Any, files: list[str], return_X_y: bool) -> Any:
     parts = np.array([file.removesuffix(".flv").split("_") for file in files])
     data = [str(folder / file) for file in files]
     target = np.array([_EMOTIONS[code] for code in parts[:, 2]])
     if return_X_y:
         return data, target
+    license = (_BUNDLED / "LICENSE.txt").read_text(encoding="utf-8")
     return Bunch(
         data=data,
         filenames=list(data),
@@ -343,6 +323,6 @@ def _as_bunch(folder: Any, files: list[str], description: str, return_X_y: bool)
         intensity=np.array([_INTENSITIES[code] for code in parts[:, 3]]),
         # Mean rate of the video files.
         fps=29.97,
-        license=(_BUNDLED / "LICENSE.txt").read_text(encoding="utf-8"),
-        DESCR=description,
+        license=license,
+        DESCR=(_BUNDLED / "README.md").read_text(encoding="utf-8") + "\n" + license,
     )

@@ -137,20 +137,19 @@ def load_ravdess(
         raise FileNotFoundError(f"no such folder: {str(root)!r}.")
     found = _find_videos(root)
     chosen: dict[str, Path] = {}
-    # Files with sound come first in this order.
-    for stem, file in sorted(found.items()):
-        meaning = _meaning(file)
+    # By actor and name, a file with sound before the same recording without.
+    for stem in sorted(found, key=lambda stem: (stem[-2:], stem[2:], stem)):
+        meaning = _meaning(found[stem])
         if modality in ("either", meaning["modality"]) and channel in ("both", meaning["channel"]):
-            chosen.setdefault(stem[2:] if modality == "either" else stem, file)
+            chosen.setdefault(stem[2:] if modality == "either" else stem, found[stem])
     if not chosen:
         raise ValueError(
             f"no videos with modality={modality!r} and channel={channel!r} among the {len(found)} "
             f"videos of RAVDESS in {str(root)!r}; expected files such as "
             "Actor_12/01-01-06-01-02-01-12.mp4."
         )
-    files = sorted(chosen.values(), key=lambda file: (file.stem[-2:], file.stem[2:]))
-    data = [str(file) for file in files]
-    meanings = [_meaning(file) for file in files]
+    data = [str(file) for file in chosen.values()]
+    meanings = [_meaning(file) for file in chosen.values()]
     columns = {part: np.array([meaning[part] for meaning in meanings]) for part in _PARTS}
     target, groups = columns.pop("emotion"), columns.pop("actor")
     if return_X_y:

@@ -176,7 +176,8 @@ def make_expression_clips(
     Raises
     ------
     ValueError
-        If an emotion is unknown, or `n_clips` is smaller than the number of emotions.
+        If an emotion is unknown, `n_clips` is smaller than the number of emotions, or `intensity`
+        or `size` is not a pair of positive numbers.
 
     Notes
     -----
