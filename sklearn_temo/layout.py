@@ -17,7 +17,7 @@ __all__ = ["LandmarkArray", "LandmarkLayout"]
 _AXES = "xyz"
 _COLUMN_NAME = re.compile(r"f(\d{3,})_p(\d{3,})_([xyz]|\d+)")
 
-# Clips on which an inferred layout is checked: at least so many, and no more than needed.
+# Smallest and largest number of clips on which an inferred layout is checked.
 _MIN_CHECKED, _MAX_CHECKED = 4, 64
 # Mean squared difference of neighbouring landmarks, as a share of that of random pairs. Faces have
 # 0.02 to 0.35, columns that are no full mesh 0.5 to 1.
@@ -60,10 +60,8 @@ class LandmarkLayout:
     n_coords: int
 
     def __post_init__(self) -> None:
-        for name in ("n_frames", "n_landmarks", "n_coords"):
-            value = getattr(self, name)
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}.")
+        if min(self.shape) < 1:
+            raise ValueError(f"every size of a layout must be at least 1, got {self!r}.")
 
     def __str__(self) -> str:
         frames = "1 frame" if self.n_frames == 1 else f"{self.n_frames} frames"
@@ -109,12 +107,10 @@ class LandmarkLayout:
         >>> LandmarkLayout.infer(np.zeros((2, 16 * 468 * 3)))
         LandmarkLayout(n_frames=16, n_landmarks=468, n_coords=3)
         """
-        n_features = _shape(X)[-1]
+        n_features = np.shape(X)[-1]
         attached = X.layout if isinstance(X, LandmarkArray) else None
-        known = attached, _layout_of_names(getattr(X, "columns", None))
-        for layout, source in zip(
-            known, ("the previous step gave", "the columns name"), strict=True
-        ):
+        named = _layout_of_names(getattr(X, "columns", ()))
+        for layout, source in ((attached, "the previous step gave"), (named, "the columns name")):
             if layout is None:
                 continue
             if n_frames not in (None, layout.n_frames) or n_coords != layout.n_coords:
@@ -123,25 +119,23 @@ class LandmarkLayout:
                     f"Pass n_frames={layout.n_frames} (or None) and n_coords={layout.n_coords}."
                 )
             return layout
-        fits = [
+        full_meshes = [
             cls(n_features // (n_landmarks * n_coords), n_landmarks, n_coords)
             for n_landmarks in mesh.FULL_MESHES
-            if n_features and n_features % (n_landmarks * n_coords) == 0
+            if n_features % (n_landmarks * n_coords) == 0
         ]
         if n_frames is not None:
-            return cls._from_n_frames(n_features, n_frames, n_coords, fits)
-        if len(fits) == 1:
-            _check_faces(X, fits[0])
-            return fits[0]
-        reason = (
-            f"which may be {fits[0]} or {fits[1]}"
-            if fits
-            else f"which is no multiple of 468 or 478 landmarks with {n_coords} coordinates"
+            return cls._from_n_frames(n_features, n_frames, n_coords, full_meshes)
+        if len(full_meshes) == 1:
+            _warn_unless_faces(X, full_meshes[0])
+            return full_meshes[0]
+        found = " or ".join(map(str, full_meshes)) or (
+            f"no multiple of 468 or 478 landmarks with {n_coords} coordinates"
         )
         raise ValueError(
-            f"n_frames is not known: X has {n_features} features, {reason}. Pass the n_frames that "
-            "the clips were extracted with. (After a landmark selector n_frames is known, unless a "
-            "step in between, such as a scaler, returns a plain array.)"
+            f"n_frames is not known: X has {n_features} features, which is {found}. Pass the "
+            "n_frames that the clips were extracted with. (After a landmark selector n_frames is "
+            "known, unless a step in between, such as a scaler, returns a plain array.)"
         )
 
     @classmethod
@@ -296,10 +290,6 @@ class LandmarkArray(np.ndarray):
         self._layout = state[1]
 
 
-def _shape(X: Any) -> tuple[int, ...]:
-    return tuple(X.shape) if hasattr(X, "shape") else np.asarray(X).shape
-
-
 def _column_names(frames: Any, landmarks: Any, n_coords: int) -> list[str]:
     axes = _AXES if n_coords <= len(_AXES) else [str(number) for number in range(n_coords)]
     return [
@@ -312,15 +302,11 @@ def _column_names(frames: Any, landmarks: Any, n_coords: int) -> list[str]:
 
 def _layout_of_names(columns: Any) -> LandmarkLayout | None:
     """Layout that column names describe; None where they are not names of landmarks."""
-    if columns is None:
-        return None
     names = [str(name) for name in columns]
-    parts = [_COLUMN_NAME.fullmatch(name) for name in names]
-    if not names or not all(parts):
+    parts = [match.groups() for name in names if (match := _COLUMN_NAME.fullmatch(name))]
+    if not names or len(parts) < len(names):
         return None
-    frames, landmarks, axes = (
-        list(dict.fromkeys(part[group] for part in parts if part)) for group in (1, 2, 3)
-    )
+    frames, landmarks, axes = map(dict.fromkeys, zip(*parts, strict=True))
     expected = _column_names(map(int, frames), list(map(int, landmarks)), len(axes))
     if names != expected:
         missing = sorted({*expected} - {*names})
@@ -333,27 +319,18 @@ def _layout_of_names(columns: Any) -> LandmarkLayout | None:
     return LandmarkLayout(len(frames), len(landmarks), len(axes))
 
 
-def _check_faces(X: Any, layout: LandmarkLayout) -> None:
+def _warn_unless_faces(X: Any, layout: LandmarkLayout) -> None:
     """Warn where columns with the number of a full mesh do not vary like a face.
 
     On a face, neighbours on the mesh move together, also in standardised data.
     """
-    frame = layout.n_landmarks * layout.n_coords
-    if _shape(X)[0] < _MIN_CHECKED:
+    landmarks = layout.unflatten(np.asarray(X[:_MAX_CHECKED], dtype=np.float64))[:, 0]
+    landmarks = landmarks[np.isfinite(landmarks).all(axis=(1, 2))]
+    if len(landmarks) < _MIN_CHECKED:
         return
-    rows = (
-        X.iloc[:_MAX_CHECKED, :frame]
-        if hasattr(X, "iloc")
-        else np.asarray(X)[:_MAX_CHECKED, :frame]
-    )
-    values = np.asarray(rows, dtype=np.float64)
-    values = values[np.isfinite(values).all(axis=1)]
-    if len(values) < _MIN_CHECKED:
-        return
-    values -= values.mean(axis=0)
-    size = values.std(axis=0)
-    values /= np.where(size > 0, size, np.inf)
-    landmarks = values.reshape(len(values), layout.n_landmarks, layout.n_coords)
+    landmarks -= landmarks.mean(axis=0)
+    size = landmarks.std(axis=0)
+    landmarks /= np.where(size > 0, size, np.inf)
     first, second = mesh.edges().T
     others = np.random.default_rng(0).permutation(second)
     of_neighbours = np.square(landmarks[:, first] - landmarks[:, second]).mean()

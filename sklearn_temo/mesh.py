@@ -18,22 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-__all__ = [
-    "MODEL_SHA256",
-    "N_LANDMARKS",
-    "canonical_face",
-    "contours",
-    "edges",
-    "eye_centres",
-    "eye_corners",
-    "is_full_mesh",
-    "mirror_pairs",
-    "model_path",
-    "pose_weights",
-    "regions",
-    "triangles",
-]
-
 N_LANDMARKS = 468
 """Number of landmarks of the mesh; the ten landmarks of the irises make it 478."""
 

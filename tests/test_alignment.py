@@ -1,3 +1,5 @@
+"""Alignment of clips, and mirror images as training data."""
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -24,20 +26,20 @@ def align(clips, **params):
 
 
 def moved(clips, rng, *, roll_only):
-    """Each frame turned, scaled and moved by itself."""
+    """Clips with a random rotation, scale and shift of each frame."""
     angles = rng.uniform(-40, 40, size=(*clips.shape[:2], 3))
     if roll_only:
         angles[..., 1:] = 0
     rotations = Rotation.from_euler("zyx", angles.reshape(-1, 3), degrees=True).as_matrix()
     rotations = rotations.reshape(*clips.shape[:2], 3, 3)
     size = rng.uniform(0.3, 3, size=(*clips.shape[:2], 1, 1))
-    place = rng.uniform(-500, 500, size=(*clips.shape[:2], 1, 3))
-    return size * (clips @ rotations.swapaxes(-1, -2)) + place
+    shift = rng.uniform(-500, 500, size=(*clips.shape[:2], 1, 3))
+    return size * (clips @ rotations.swapaxes(-1, -2)) + shift
 
 
 @pytest.mark.parametrize("reference", ["first", "mean", None])
 @pytest.mark.parametrize("rotation", ["in-plane", "full"])
-def test_movement_of_the_head_leaves_no_trace(clips, rotation, reference):
+def test_head_movement_is_removed(clips, rotation, reference):
     other = moved(clips, np.random.default_rng(0), roll_only=rotation == "in-plane")
     expected = align(clips, rotation=rotation, reference=reference)
     np.testing.assert_allclose(
@@ -45,14 +47,14 @@ def test_movement_of_the_head_leaves_no_trace(clips, rotation, reference):
     )
 
 
-def test_without_pose_only_place_and_size_are_removed(clips):
+def test_without_rotation_only_position_and_size_are_removed(clips):
     expected = align(clips, rotation=None)
     np.testing.assert_allclose(align(7 * clips + 30, rotation=None), expected, atol=1e-8)
     rolled = moved(clips, np.random.default_rng(0), roll_only=True)
     assert np.abs(align(rolled, rotation=None) - expected).max() > 0.1
 
 
-def test_two_coordinates_are_turned_upright_as_three_are(clips):
+def test_in_plane_rotation_is_the_same_with_two_coordinates(clips):
     np.testing.assert_allclose(
         _scaled(align(clips[..., :2], reference=None)),
         _scaled(align(clips, reference=None)[..., :2]),
@@ -65,7 +67,7 @@ def _scaled(clips):
 
 
 @pytest.mark.parametrize("rotation", ["in-plane", "full", None])
-def test_the_eyes_are_one_apart(clips, rotation):
+def test_the_distance_between_the_eyes_is_one(clips, rotation):
     out = align(clips, rotation=rotation, reference=None)
     right, left = mesh.eye_corners()
     apart = out[:, :, left].mean(axis=2) - out[:, :, right].mean(axis=2)
@@ -86,7 +88,7 @@ def test_reference_mean_is_the_difference_from_the_mean(clips):
 
 
 @pytest.mark.parametrize("reference", ["first", None])
-def test_inverse_transform_gives_the_positions_back(clips, reference):
+def test_inverse_transform_restores_positions(clips, reference):
     X = LAYOUT.flatten(clips)
     aligner = LandmarkAligner(n_frames=4, reference=reference).fit(X)
     out = aligner.transform(X)
@@ -96,26 +98,26 @@ def test_inverse_transform_gives_the_positions_back(clips, reference):
     np.testing.assert_array_equal(out, before)
 
 
-def test_there_is_no_inverse_of_the_mean():
+def test_inverse_transform_is_not_available_with_the_mean():
     assert hasattr(LandmarkAligner(reference="first"), "inverse_transform")
     assert not hasattr(LandmarkAligner(reference="mean"), "inverse_transform")
 
 
 @pytest.mark.parametrize("rotation", ["in-plane", "full"])
-def test_missing_frames_stay_missing_and_only_those(clips, rotation):
+def test_only_missing_frames_are_missing_in_the_output(clips, rotation):
     expected = align(clips, rotation=rotation)
-    holed = clips.copy()
-    holed[2, 3] = np.nan
-    holed[5, 0] = np.nan
-    out = align(holed, rotation=rotation)
+    gaps = clips.copy()
+    gaps[2, 3] = np.nan
+    gaps[5, 0] = np.nan
+    out = align(gaps, rotation=rotation)
     missing = np.isnan(out).all(axis=(2, 3))
     assert missing[2].tolist() == [False, False, False, True]
-    assert missing[5].all()  # nothing is known relative to a frame that is missing
+    assert missing[5].all()  # the reference frame is missing
     assert missing.sum() == 5
     np.testing.assert_array_equal(out[~missing], expected[~missing])
 
 
-def test_head_pose_is_scipys_weighted_alignment_frame_by_frame(clips):
+def test_full_rotation_agrees_with_scipy(clips):
     tilted = moved(clips, np.random.default_rng(3), roll_only=False)
     weights = mesh.pose_weights()
     used = weights > 0
@@ -132,7 +134,7 @@ def test_head_pose_is_scipys_weighted_alignment_frame_by_frame(clips):
 
 
 @pytest.mark.parametrize("rotation", ["in-plane", "full"])
-def test_aligning_commutes_with_mirroring(clips, rotation):
+def test_alignment_commutes_with_mirroring(clips, rotation):
     image_width = 480
     mirrored = clips[:, :, mesh.mirror_pairs()] * [-1, 1, 1] + [image_width, 0, 0]
     expected = align(clips, rotation=rotation)[:, :, mesh.mirror_pairs()] * [-1, 1, 1]
@@ -140,7 +142,7 @@ def test_aligning_commutes_with_mirroring(clips, rotation):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_dtype_is_kept_and_the_input_untouched(clips, dtype):
+def test_dtype_is_preserved_and_the_input_is_unchanged(clips, dtype):
     X = LAYOUT.flatten(clips).astype(dtype)
     before = X.copy()
     out = LandmarkAligner(n_frames=4, rotation="full").fit_transform(X)
@@ -157,29 +159,29 @@ def test_rows_do_not_depend_on_each_other(expression_clips):
     np.testing.assert_allclose(LandmarkAligner(n_frames=4).transform(X[:3]), whole[:3], atol=1e-6)
 
 
-def test_irises_are_carried_along(clips):
+def test_irises_are_aligned_with_the_mesh(clips):
     with_irises = np.concatenate([clips, clips[:, :, :10]], axis=2)
     out = align(with_irises)
     np.testing.assert_allclose(out[:, :, :468], align(clips), atol=1e-12)
     np.testing.assert_allclose(out[:, :, 468:], out[:, :, :10], atol=1e-12)
 
 
-def test_a_part_of_the_mesh_is_refused(clips):
+def test_a_part_of_the_mesh_is_an_error(clips):
     with pytest.raises(ValueError, match=r"468 or 478 .*467 landmarks"):
         align(clips[:, :, :467])
 
 
-def test_wrong_number_of_frames_is_refused_with_the_numbers(clips):
+def test_a_wrong_number_of_frames_is_an_error(clips):
     with pytest.raises(ValueError, match=r"5616 features of X are 3 frames of 624 landmarks"):
         LandmarkAligner(n_frames=3).fit(LAYOUT.flatten(clips))
 
 
-def test_head_pose_needs_depth(clips):
+def test_full_rotation_needs_three_coordinates(clips):
     with pytest.raises(ValueError, match="n_coords=3, got n_coords=2"):
         align(clips[..., :2], rotation="full")
 
 
-def test_pandas_columns_are_named(clips):
+def test_pandas_output_has_column_names(clips):
     aligner = LandmarkAligner(n_frames=4).set_output(transform="pandas")
     table = aligner.fit_transform(LAYOUT.flatten(clips))
     assert list(table.columns) == list(LAYOUT.feature_names())
@@ -203,7 +205,7 @@ def test_face_mirror_adds_the_mirror_image_of_every_clip(aligned):
     np.testing.assert_allclose(mirrored[:, 0], expected, atol=1e-5)
 
 
-def test_face_mirror_is_the_mirror_of_the_classifier(aligned):
+def test_face_mirror_agrees_with_the_mirror_of_the_classifier(aligned):
     X, y = aligned
     X_both, _ = FaceMirror(n_frames=4).fit_resample(X, y)
     np.testing.assert_array_equal(X_both[len(X) :], Mirror.from_clips(X, LAYOUT).apply(X))
@@ -218,11 +220,11 @@ def test_face_mirror_works_in_imbalanced_learns_pipeline(expression_clips):
     )
     assert model.fit(X, y).predict(X).shape == y.shape
     assert svm.shape_fit_ == (2 * len(X), X.shape[1])
-    # Twice what chance gives for seven emotions.
+    # Twice the chance level of seven emotions.
     assert cross_val_score(model, X, y, cv=3).mean() > 2 / 7
 
 
-def test_face_mirror_refuses_standardised_clips(aligned):
+def test_face_mirror_of_standardised_clips_is_an_error(aligned):
     X, y = aligned
     with pytest.raises(ValueError, match="84 clips is not a symmetric face of 468 landmarks"):
         FaceMirror(n_frames=4).fit_resample(StandardScaler().fit_transform(X), y)

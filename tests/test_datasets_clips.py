@@ -181,9 +181,11 @@ def test_a_csv_file_without_groups_and_with_absolute_paths(tmp_path):
 
 def test_missing_columns_of_a_csv_file_are_named(tmp_path):
     table = write_csv(tmp_path, "file,label\na.mp4,fear\n")
-    with pytest.raises(ValueError, match=r"columns \['file', 'label'\], without path"):
+    with pytest.raises(
+        ValueError, match=r"columns \['file', 'label'\]: its first line must be path"
+    ):
         load_clip_folder(table)
-    with pytest.raises(ValueError, match=r"columns \[\], without path and label"):
+    with pytest.raises(ValueError, match=r"columns \[\]: its first line must be"):
         load_clip_folder(write_csv(tmp_path, ""))
 
 

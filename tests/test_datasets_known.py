@@ -103,7 +103,7 @@ def test_a_link_to_a_parent_folder_is_not_a_copy(ckplus):
 def test_contempt_only_is_an_error_if_it_is_omitted(tmp_path):
     plant(tmp_path, *images("S052/004"))
     label(tmp_path, "S052/004", "2.0")
-    with pytest.raises(ValueError, match="has an emotion other than contempt"):
+    with pytest.raises(ValueError, match=r"has an emotion \(include_contempt=False\)"):
         load_ckplus(tmp_path, include_contempt=False)
 
 

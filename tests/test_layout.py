@@ -1,3 +1,5 @@
+"""Layout of landmarks in columns."""
+
 import copy
 import pickle
 import warnings
@@ -24,7 +26,7 @@ def test_columns_are_frame_major_then_landmark_then_coordinate():
                 assert clips[frame, landmark, coord] == (frame * 5 + landmark) * 2 + coord
 
 
-def test_flattening_copies_nothing():
+def test_flattening_returns_views():
     X = np.zeros((4, LAYOUT.n_features), dtype=np.float32)
     clips = LAYOUT.unflatten(X)
     assert clips.shape == (4, *LAYOUT.shape) == (4, 3, 5, 2)
@@ -35,7 +37,7 @@ def test_flattening_copies_nothing():
     np.testing.assert_array_equal(LAYOUT.flatten(clips), X)
 
 
-def test_feature_mask_keeps_all_columns_of_a_landmark():
+def test_feature_mask_selects_all_columns_of_a_landmark():
     chosen = np.array([False, True, False, False, True])
     X = np.random.default_rng(0).normal(size=(2, LAYOUT.n_features))
     kept = X[:, LAYOUT.feature_mask(chosen)]
@@ -43,12 +45,12 @@ def test_feature_mask_keeps_all_columns_of_a_landmark():
     np.testing.assert_array_equal(smaller.unflatten(kept), LAYOUT.unflatten(X)[:, :, chosen])
 
 
-def test_feature_mask_of_another_size_is_refused():
+def test_a_landmark_mask_of_another_size_is_an_error():
     with pytest.raises(ValueError, match=r"shape \(5,\), got \(4,\)"):
         LAYOUT.feature_mask([True] * 4)
 
 
-def test_feature_names_say_frame_landmark_and_axis():
+def test_feature_names_contain_frame_landmark_and_axis():
     names = LandmarkLayout(2, 3, 3).feature_names()
     assert len(set(names)) == len(names) == 18
     assert names[(1 * 3 + 2) * 3 + 1] == "f001_p002_y"
@@ -75,7 +77,7 @@ def test_the_number_of_landmarks_follows_from_n_frames():
 
 
 @pytest.mark.parametrize("n_features", [1, 47, 49])
-def test_columns_that_are_no_whole_landmarks_are_an_error(n_features):
+def test_columns_that_do_not_form_whole_landmarks_are_an_error(n_features):
     with pytest.raises(ValueError, match=rf"{n_features} features.* = 16 \* 3 = 48"):
         LandmarkLayout.infer(rows(n_features), n_frames=16)
 
@@ -172,7 +174,7 @@ def test_other_column_names_are_ignored():
     assert LandmarkLayout.infer(X, n_frames=2) == LandmarkLayout(2, 3, 3)
 
 
-def test_named_columns_that_are_no_whole_landmarks_are_an_error():
+def test_names_that_do_not_form_whole_landmarks_are_an_error():
     X = pd.DataFrame(rows(18), columns=LandmarkLayout(2, 3, 3).feature_names())
     with pytest.raises(ValueError, match=r"'f001_p002_y' is missing"):
         LandmarkLayout.infer(X.drop(columns="f001_p002_y"))
@@ -189,7 +191,7 @@ def test_faces_are_recognised_also_when_standardised(scale):
 
 
 @pytest.mark.parametrize("scale", [False, True])
-def test_selected_landmarks_that_pass_for_a_full_mesh_are_warned_of(scale):
+def test_selected_landmarks_with_the_columns_of_a_full_mesh_are_a_warning(scale):
     # 234 landmarks in 2 frames have as many columns as 468 in one.
     X = faces()
     kept = np.random.default_rng(0).permutation(np.arange(468) % 2 == 0)
@@ -199,8 +201,8 @@ def test_selected_landmarks_that_pass_for_a_full_mesh_are_warned_of(scale):
 
 
 @pytest.mark.parametrize("field", ["n_frames", "n_landmarks", "n_coords"])
-def test_empty_layouts_are_refused(field):
-    with pytest.raises(ValueError, match=f"{field} must be at least 1, got 0"):
+def test_empty_layouts_are_errors(field):
+    with pytest.raises(ValueError, match=f"at least 1, got .*{field}=0"):
         LandmarkLayout(**{"n_frames": 1, "n_landmarks": 1, "n_coords": 1, field: 0})
 
 

@@ -187,13 +187,8 @@ class LandmarkAligner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return layout.feature_names()
 
     def _validate_clips(self, X, *, reset):
-        rows = validate_data(
-            self,
-            X,
-            dtype=[np.float32, np.float64],
-            ensure_all_finite="allow-nan",
-            reset=reset,
-        )
+        dtype = [np.float32, np.float64]
+        rows = validate_data(self, X, dtype=dtype, ensure_all_finite="allow-nan", reset=reset)
         layout = LandmarkLayout.infer(X, n_frames=self.n_frames, n_coords=self.n_coords)
         if not mesh.is_full_mesh(layout.n_landmarks):
             raise ValueError(
@@ -216,11 +211,11 @@ class LandmarkAligner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         if self.rotation is None:
             return aligned
         n_rotated = 2 if self.rotation == "in-plane" else 3
-        target = _canonical_in_image_axes()[anchors, :n_rotated]
+        # With y down and z away from the viewer, as landmarks are extracted.
+        target = (mesh.canonical_face() * [1.0, -1.0, -1.0])[anchors, :n_rotated]
         target = target - weights @ target
         rotation = _procrustes(aligned[..., anchors, :n_rotated], target, weights)
-        rotated = aligned[..., :n_rotated] @ rotation.astype(clips.dtype)
-        aligned[..., :n_rotated] = rotated
+        aligned[..., :n_rotated] = aligned[..., :n_rotated] @ rotation.astype(clips.dtype)
         return aligned
 
     def __sklearn_tags__(self):
@@ -231,14 +226,7 @@ class LandmarkAligner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return tags
 
 
-def _canonical_in_image_axes() -> NDArray[np.float64]:
-    """The canonical face with y down and z away from the viewer, as landmarks are extracted."""
-    return mesh.canonical_face() * [1.0, -1.0, -1.0]
-
-
-def _procrustes(
-    points: NDArray[Any], target: NDArray[Any], weights: NDArray[Any]
-) -> NDArray[np.float64]:
+def _procrustes(points: NDArray[Any], target: NDArray[Any], weights: NDArray[Any]) -> NDArray[Any]:
     """Rotations R that minimise the distance of ``points @ R`` from a target.
 
     Parameters

@@ -16,16 +16,12 @@ from ._clip_files import first_names
 _NAMES = ("neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
 _EMOTIONS: dict[float, str] = dict(enumerate(_NAMES))
 
-# Names of the folders that hold S005, S010, ... in the authors' archives, and how many folders
-# below `data_home` they are searched.
+# Names of the folders that hold S005, S010, ... in the authors' archives.
 _IMAGE_TREES = ("cohn-kanade-images", "extended-cohn-kanade-images")
 _LABEL_TREES = ("emotion", "emotion_labels")
-_DEPTH = 3
 
-_SUBJECT = re.compile(r"S\d{3}")
-_SEQUENCE = re.compile(r"S\d{3}/\d{3}")
 _IMAGE = re.compile(r"(S\d{3}_\d{3})_(\d+)\.(png|jpe?g|tiff?|bmp)", re.IGNORECASE)
-_LABEL = re.compile(r"S\d{3}_\d{3}_\d+_emotion\.txt")
+_LABEL = re.compile(r"(S\d{3}_\d{3})_(\d+)_emotion\.txt")
 
 _DESCR = """\
 The Extended Cohn-Kanade data set (CK+)
@@ -150,36 +146,42 @@ def load_ckplus(
         raise FileNotFoundError(f"data_home={str(root)!r}: no such folder.")
     images, labels = _find_tree(root, _IMAGE_TREES), _find_tree(root, _LABEL_TREES)
     data, target, sequences, truncated = [], [], [], []
-    for folder in sorted(labels.glob("*/*")):
-        name = folder.relative_to(labels).as_posix()
-        if not _SEQUENCE.fullmatch(name):
+    for folder in sorted(labels.glob("S*/*")):
+        sequence = folder.relative_to(labels).as_posix()
+        label = _numbered_files(folder, _LABEL)
+        if not label:
             continue
-        label = _label_of(folder, name)
-        if label is None or (label[0] == "contempt" and not include_contempt):
+        if len(label) > 1:
+            raise ValueError(f"{str(folder)!r} holds {len(label)} labels; expected one.")
+        ((apex, file),) = label.items()
+        emotion = _read_emotion(file)
+        if emotion == "contempt" and not include_contempt:
             continue
-        emotion, apex = label
-        clip = _images_of(images / name, name)
+        clip = _numbered_files(images / sequence, _IMAGE)
         if not clip:
             raise FileNotFoundError(
-                f"sequence {name} has an emotion ({emotion}), but {str(images / name)!r} has no "
-                f"images such as {name.replace('/', '_')}_00000001.png; unpack the images again."
+                f"sequence {sequence} has an emotion ({emotion}), but {str(images / sequence)!r} "
+                f"has no images such as {sequence.replace('/', '_')}_00000001.png; unpack the "
+                "images again."
             )
-        if frames == "neutral_apex" and len(clip) < 2:
-            raise ValueError(
-                f"sequence {name} has the single image {next(iter(clip.values()))!r}: "
-                'frames="neutral_apex" needs two.'
-            )
+        paths = tuple(map(str, clip.values()))
+        if frames == "neutral_apex":
+            if len(paths) < 2:
+                raise ValueError(
+                    f"sequence {sequence} has the single image {paths[0]!r}: "
+                    'frames="neutral_apex" needs two.'
+                )
+            paths = (paths[0], paths[-1])
         if max(clip) != apex:
-            truncated.append(f"{name} ends with image {max(clip)}, not {apex}")
-        kept = sorted(clip) if frames == "sequence" else (min(clip), max(clip))
-        data.append(tuple(clip[number] for number in kept))
+            truncated.append(f"{sequence} ends with image {max(clip)}, not {apex}")
+        data.append(paths)
         target.append(emotion)
-        sequences.append(name)
+        sequences.append(sequence)
     if not data:
-        other = "" if include_contempt else " other than contempt"
         raise ValueError(
-            f"no sequence in {str(labels)!r} has an emotion{other}: expected files such as "
-            "S005/001/S005_001_00000011_emotion.txt; unpack the labels again."
+            f"no sequence in {str(labels)!r} has an emotion (include_contempt={include_contempt}): "
+            "expected files such as S005/001/S005_001_00000011_emotion.txt; unpack the labels "
+            "again."
         )
     if truncated:
         warn_user(
@@ -192,7 +194,7 @@ def load_ckplus(
         data=data,
         target=np.array(target),
         target_names=np.unique(target),
-        groups=np.array([name.split("/")[0] for name in sequences]),
+        groups=np.array([sequence[:4] for sequence in sequences]),
         sequences=np.array(sequences),
         DESCR=_DESCR,
     )
@@ -200,75 +202,56 @@ def load_ckplus(
 
 def _find_tree(root: Path, names: tuple[str, ...]) -> Path:
     """The folder with one of the names that holds folders of subjects."""
-    found: list[Path] = []
-    for place, inner, _ in os.walk(root, followlinks=True):
-        folder = Path(place)
-        if folder.name.casefold() in names and any(map(_SUBJECT.fullmatch, inner)):
-            found.append(folder)
+    # By resolved path: a folder and a link to it are one copy.
+    found: dict[Path, Path] = {}
+    for folder in (root, *root.glob("*"), *root.glob("*/*"), *root.glob("*/*/*")):
         # macOS adds a tree of the same names, __MACOSX, to its archives.
-        is_deepest = len(folder.relative_to(root).parts) == _DEPTH
-        inner[:] = [
-            name
-            for name in sorted(inner)
-            if not (is_deepest or name.startswith((".", "__MACOSX")) or _SUBJECT.fullmatch(name))
-        ]
+        inner = folder.relative_to(root).parts
+        is_hidden = any(name.startswith((".", "__MACOSX")) for name in inner)
+        is_named = folder.name.casefold() in names and not is_hidden
+        if is_named and any(folder.glob("S[0-9][0-9][0-9]")):
+            found.setdefault(folder.resolve(), folder)
     if not found:
         raise FileNotFoundError(
             f"no folder {names[0]!r} with folders such as S005 in {str(root)!r}, or at most "
-            f"{_DEPTH - 1} folders deeper; pass the folder that CK+ was unpacked in."
+            "2 folders deeper; pass the folder that CK+ was unpacked in."
         )
-    # A folder and a link to it are one copy.
-    copies = {str(folder.resolve()) for folder in found}
-    if len(copies) > 1:
+    if len(found) > 1:
         raise ValueError(
-            f"{str(root)!r} holds {len(copies)} copies of the same part of CK+ "
-            f"({', '.join(sorted(copies))}); pass the folder of one copy."
+            f"{str(root)!r} holds {len(found)} copies of the same part of CK+ "
+            f"({', '.join(map(str, found))}); pass the folder of one copy."
         )
-    return min(found, key=lambda folder: len(folder.parts))
+    return next(iter(found.values()))
 
 
-def _images_of(folder: Path, sequence: str) -> dict[int, str]:
-    """Images of a sequence by their numbers."""
-    images: dict[int, str] = {}
+def _numbered_files(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
+    """Images or labels of a sequence by their numbers, sorted."""
+    sequence = "_".join(folder.parts[-2:])
+    files: dict[int, Path] = {}
     for path in sorted(folder.glob("*")):
-        match = _IMAGE.fullmatch(path.name)
+        match = pattern.fullmatch(path.name)
         if match is None:
             continue
-        _check_sequence(path, match[1], sequence)
-        number = int(match[2])
-        if number in images:
+        if match[1].upper() != sequence:
             raise ValueError(
-                f"{str(folder)!r} holds image {number} twice: {Path(images[number]).name} and "
-                f"{path.name}."
+                f"{str(folder)!r} holds {path.name}, a file of another sequence; expected names "
+                f"that begin with {sequence}_."
             )
-        images[number] = str(path)
-    return images
+        number = int(match[2])
+        if number in files:
+            raise ValueError(
+                f"{str(folder)!r} holds image {number} twice: {files[number].name} and {path.name}."
+            )
+        files[number] = path
+    return dict(sorted(files.items()))
 
 
-def _label_of(folder: Path, sequence: str) -> tuple[str, int] | None:
-    """Emotion and number of the apex image of a sequence; None if it has no label."""
-    files = sorted(file for file in folder.glob("*") if _LABEL.fullmatch(file.name))
-    if not files:
-        return None
-    if len(files) > 1:
-        names = first_names([file.name for file in files])
-        raise ValueError(f"{str(folder)!r} holds {len(files)} labels: {names}; expected one.")
-    (file,) = files
-    stem, apex = file.name.removesuffix("_emotion.txt").rsplit("_", 1)
-    _check_sequence(file, stem, sequence)
+def _read_emotion(file: Path) -> str:
     text = file.read_text(encoding="utf-8").strip()
     try:
-        return _EMOTIONS[float(text)], int(apex)
+        return _EMOTIONS[float(text)]
     except (KeyError, ValueError) as error:
         raise ValueError(
             f"{str(file)!r} holds the label {text!r}; expected a whole number from 0 to "
             f"{len(_EMOTIONS) - 1}, such as 3.0000000e+00."
         ) from error
-
-
-def _check_sequence(file: Path, found: str, expected: str) -> None:
-    if found.upper() != expected.replace("/", "_"):
-        raise ValueError(
-            f"{str(file.parent)!r} holds {file.name}, a file of another sequence; expected names "
-            f"that begin with {expected.replace('/', '_')}_."
-        )

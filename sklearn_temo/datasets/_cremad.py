@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable
 from importlib import resources
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,7 +16,7 @@ from sklearn.utils import Bunch
 
 from .._progress import Progress
 
-_ACTORS = [str(number) for number in range(1001, 1092)]
+_ACTORS = tuple(str(number) for number in range(1001, 1092))
 _SENTENCES = {
     "DFA": "Don't forget a jacket",
     "IEO": "It's eleven o'clock",
@@ -53,6 +54,8 @@ _REPOSITORY = "CheyneyComputerScience/CREMA-D"
 _CLIPS_URL = f"https://media.githubusercontent.com/media/{_REPOSITORY}/{_COMMIT}/VideoFlash"
 _POINTERS_URL = f"https://raw.githubusercontent.com/{_REPOSITORY}/{_COMMIT}/VideoFlash"
 
+_BUNDLED = resources.files("sklearn_temo") / "datasets" / "cremad"
+
 # SHA-256 of the bundled clips.
 _KNOWN = {
     "1001_DFA_ANG_XX.flv": "10dc3fd1f2bc8203657431598bd7dc9312462008f93d08fda786043ae6a8d2f4",
@@ -62,26 +65,6 @@ _KNOWN = {
     "1001_DFA_NEU_XX.flv": "a2b374bcd195d7320437c944eef2208dedd2c22725d09d65e8c31bf6c1eeb286",
     "1001_DFA_SAD_XX.flv": "8fb9c1b08ef3edd03816208fb17fcc0d1ab3e3b8dd2e4a989695191f672bc40d",
 }
-
-_N_RETRIES = 4
-
-_DESCR = f"""\
-CREMA-D, the Crowd-sourced Emotional Multimodal Actors Dataset
-
-7,442 clips of 91 actors who speak twelve sentences in six emotions: Flash video (VP6), 480 x 360
-pixels, 29.97 frames per second. The label is the emotion that the actor was asked to express;
-raters often perceived another one. From https://github.com/{_REPOSITORY}, folder VideoFlash, at
-commit {_COMMIT}.
-
-Please cite
-
-Cao H, Cooper DG, Keutmann MK, Gur RC, Nenkova A, Verma R (2014). CREMA-D: Crowd-sourced Emotional
-Multimodal Actors Dataset. IEEE Transactions on Affective Computing 5(4):377-390.
-doi:10.1109/TAFFC.2014.2336244
-
-Licence
-
-"""
 
 
 def load_cremad_sample(*, return_X_y: bool = False) -> Any:
@@ -113,7 +96,7 @@ def load_cremad_sample(*, return_X_y: bool = False) -> Any:
         fps : float
             Frames per second.
         license, DESCR : str
-            The licence, and a description of the clips.
+            See :func:`fetch_cremad`.
 
     (data, target) : tuple
         If `return_X_y` is True.
@@ -137,9 +120,7 @@ def load_cremad_sample(*, return_X_y: bool = False) -> Any:
     >>> print(*sample.target)
     anger disgust fear happiness neutral sadness
     """
-    names = [file.removesuffix(".flv") for file in _KNOWN]
-    description = _bundled("README.md").read_text(encoding="utf-8")
-    return _as_bunch(_bundled(), names, description, return_X_y)
+    return _as_bunch(_BUNDLED, list(_KNOWN), return_X_y)
 
 
 def fetch_cremad(
@@ -203,7 +184,7 @@ def fetch_cremad(
             Frames per second.
         license, DESCR : str
             The licence (Open Database License 1.0 and Database Contents License 1.0), and a
-            description of the clips with the papers to cite and the licence.
+            description of the data set with the paper to cite and the licence.
 
     (data, target) : tuple
         If `return_X_y` is True.
@@ -243,18 +224,15 @@ def fetch_cremad(
     163
     """
     folder = Path(data_home).expanduser() / "VideoFlash"
-    names = _select_names(actors, emotions, sentences)
+    files = _select_files(actors, emotions, sentences)
     sums = folder / "SHA256SUMS"
     lines = sums.read_text(encoding="ascii").splitlines() if sums.is_file() else []
     verified = {line.partition("  ")[2] for line in lines}
-    files = [f"{name}.flv" for name in names]
     missing = [file for file in files if file not in verified or not (folder / file).is_file()]
-    progress = Progress("fetch_cremad", len(files), "clips", verbose)
     if missing:
-        progress.advance(len(files) - len(missing), free=True)
+        progress = Progress("fetch_cremad", len(missing), "clips", verbose)
         _download(missing, folder, base_url, pointers_url, progress)
-    description = _DESCR + _bundled("LICENSE.txt").read_text(encoding="utf-8")
-    return _as_bunch(folder, names, description, return_X_y)
+    return _as_bunch(folder, files, return_X_y)
 
 
 def _download(
@@ -264,7 +242,7 @@ def _download(
     import pooch
 
     def source(path: Path | str, url: str) -> pooch.Pooch:
-        return pooch.create(path, f"{url.rstrip('/')}/", registry={}, retry_if_failed=_N_RETRIES)
+        return pooch.create(path, f"{url.rstrip('/')}/", registry={}, retry_if_failed=4)
 
     folder.mkdir(parents=True, exist_ok=True)
     level = pooch.get_logger().level
@@ -295,66 +273,56 @@ def _hash_from_pointer(file: str, pointers: Any) -> str:
     return found[1]
 
 
-def _select_names(
-    actors: Iterable[str | int] | None,
-    emotions: Iterable[str] | None,
-    sentences: Iterable[str] | None,
-) -> list[str]:
-    """Sorted names of the clips of some actors, emotions and sentences."""
-    chosen_actors = _check_choice("actors", actors, _ACTORS)
-    chosen_emotions = _check_choice("emotions", emotions, _EMOTIONS.values())
-    chosen_sentences = _check_choice("sentences", sentences, _SENTENCES)
+def _select_files(actors: Any, emotions: Any, sentences: Any) -> list[str]:
+    """Sorted file names of the clips of some actors, emotions and sentences."""
+    actors = _check_choice("actors", actors, _ACTORS)
+    emotions = _check_choice("emotions", emotions, tuple(_EMOTIONS.values()))
+    sentences = _check_choice("sentences", sentences, tuple(_SENTENCES))
     names = [
         f"{actor}_{sentence}_{code}_{intensity}"
-        for actor in sorted(chosen_actors)
-        for sentence in sorted(chosen_sentences)
-        for code, emotion in _EMOTIONS.items()
-        if emotion in chosen_emotions
+        for actor, sentence, code in product(actors, sentences, _EMOTIONS)
+        if _EMOTIONS[code] in emotions
         for intensity in (("HI", "LO", "MD") if sentence == "IEO" and code != "NEU" else ("XX",))
     ]
-    names = [name for name in names if name not in _ABSENT]
-    if not names:
+    files = [f"{name}.flv" for name in names if name not in _ABSENT]
+    if not files:
         raise ValueError("CREMA-D has no clips of these actors, emotions and sentences.")
-    return names
+    return files
 
 
-def _check_choice(parameter: str, wanted: Any, known: Iterable[str]) -> set[str]:
-    known = list(known)
+def _check_choice(parameter: str, wanted: Any, known: tuple[str, ...]) -> list[str]:
+    """Selected values, sorted."""
     if wanted is None:
-        return set(known)
-    if isinstance(wanted, str) or not isinstance(wanted, Iterable):
-        raise TypeError(f"{parameter} must be a list, got {wanted!r}: pass [{wanted!r}].")
-    chosen = {str(value) for value in wanted}
-    unknown = sorted(chosen - set(known))
+        return list(known)
+    chosen = sorted({str(value) for value in wanted})
+    unknown = [value for value in chosen if value not in known]
     if unknown or not chosen:
         choice = ", ".join(known) if len(known) <= 12 else f"{known[0]} to {known[-1]}"
         raise ValueError(
-            f"{parameter} must be some of {choice}; got {', '.join(unknown) or 'an empty list'}."
+            f"{parameter} must be a list of some of {choice}; got "
+            f"{', '.join(unknown) or 'an empty list'}."
         )
     return chosen
 
 
-def _bundled(*name: str) -> Any:
-    return resources.files("sklearn_temo").joinpath("datasets", "cremad", *name)
-
-
-def _as_bunch(folder: Any, names: list[str], description: str, return_X_y: bool) -> Any:
-    actors, sentences, codes, intensities = zip(*(name.split("_") for name in names), strict=True)
-    data = [str(folder / f"{name}.flv") for name in names]
-    target = np.array([_EMOTIONS[code] for code in codes])
+def _as_bunch(folder: Any, files: list[str], return_X_y: bool) -> Any:
+    parts = np.array([file.removesuffix(".flv").split("_") for file in files])
+    data = [str(folder / file) for file in files]
+    target = np.array([_EMOTIONS[code] for code in parts[:, 2]])
     if return_X_y:
         return data, target
+    license = (_BUNDLED / "LICENSE.txt").read_text(encoding="utf-8")
     return Bunch(
         data=data,
         filenames=list(data),
         target=target,
         target_names=np.unique(target),
-        groups=np.array(actors),
-        sentence=np.array(sentences),
+        groups=parts[:, 0],
+        sentence=parts[:, 1],
         sentences=dict(_SENTENCES),
-        intensity=np.array([_INTENSITIES[code] for code in intensities]),
+        intensity=np.array([_INTENSITIES[code] for code in parts[:, 3]]),
         # Mean rate of the video files.
         fps=29.97,
-        license=_bundled("LICENSE.txt").read_text(encoding="utf-8"),
-        DESCR=description,
+        license=license,
+        DESCR=(_BUNDLED / "README.md").read_text(encoding="utf-8") + "\n" + license,
     )

@@ -110,11 +110,13 @@ def load_clip_folder(
     >>> print(*clips.groups)
     ann bob ann
     """
+    if isinstance(extensions, str):
+        raise TypeError(f"extensions must be a list, got {extensions!r}: pass [{extensions!r}].")
     source = Path(data_home).expanduser()
     if not source.exists():
         raise FileNotFoundError(f"no such folder or CSV file: {str(source)!r}.")
     if source.is_dir():
-        clips = _clips_of_folder(source, _normalise(extensions))
+        clips = _clips_of_folder(source, CLIP_EXTENSIONS if extensions is None else extensions)
     else:
         clips = _clips_of_csv(source)
     without_group = [clip.path for clip in clips if clip.group is None]
@@ -126,31 +128,23 @@ def load_clip_folder(
     data, target = [clip.path for clip in clips], np.array([clip.label for clip in clips])
     if return_X_y:
         return data, target
-    groups = None if without_group else np.array([clip.group for clip in clips])
     names = np.unique(target)
-    of_groups = "" if groups is None else f" and {len(np.unique(groups))} groups"
     return ClipBunch(
         data=data,
         filenames=list(data),
         target=target,
         target_names=names,
-        groups=groups,
-        DESCR=f"{len(data)} clips of {len(names)} classes{of_groups}, listed from {source}.",
+        groups=None if without_group else np.array([clip.group for clip in clips]),
+        DESCR=f"{len(data)} clips of {len(names)} classes, listed from {source}.",
     )
 
 
-def _normalise(extensions: Iterable[str] | None) -> frozenset[str]:
-    if isinstance(extensions, str):
-        raise TypeError(f"extensions must be a list, got {extensions!r}: pass [{extensions!r}].")
-    chosen = CLIP_EXTENSIONS if extensions is None else extensions
-    return frozenset("." + extension.casefold().lstrip(".") for extension in chosen)
-
-
-def _clips_of_folder(root: Path, extensions: frozenset[str]) -> list[_Clip]:
+def _clips_of_folder(root: Path, extensions: Iterable[str]) -> list[_Clip]:
+    wanted = {"." + extension.casefold().lstrip(".") for extension in extensions}
     clips, outside, other = [], [], Counter[str]()
     for file in files_below(root):
         label, *inner = file.relative_to(root).parts
-        if file.suffix.casefold() not in extensions:
+        if file.suffix.casefold() not in wanted:
             other[file.suffix or file.name] += 1
         elif not inner:
             outside.append(file.name)
@@ -179,24 +173,22 @@ def _clips_of_csv(source: Path) -> list[_Clip]:
             rows = [(reader.line_num, row) for row in reader]
         except (csv.Error, UnicodeDecodeError) as error:
             raise ValueError(f"{str(source)!r} is not a CSV file in UTF-8 ({error}).") from error
-    lacking = [column for column in ("path", "label") if column not in header]
-    if lacking:
+    if not {"path", "label"} <= set(header):
         raise ValueError(
-            f"{str(source)!r} has the columns {header}, without {' and '.join(lacking)}: its first "
-            "line must be path,label or path,label,group."
+            f"{str(source)!r} has the columns {header}: its first line must be path,label or "
+            "path,label,group."
         )
     if not rows:
         raise ValueError(f"{str(source)!r} has a header but no clips.")
     clips, missing = [], []
     for line, row in rows:
-        values = [(row[column] or "").strip() for column in _Clip._fields if column in header]
-        if "" in values:
-            column = _Clip._fields[values.index("")]
-            raise ValueError(f"{str(source)!r}, line {line}: the {column} is empty.")
-        clip = source.parent / values[0]
-        if not clip.is_file():
-            missing.append(f"line {line}: {values[0]!r}")
-        clips.append(_Clip(str(clip), *values[1:]))
+        cells = {name: (row[name] or "").strip() for name in _Clip._fields if name in header}
+        if empty := [name for name, cell in cells.items() if not cell]:
+            raise ValueError(f"{str(source)!r}, line {line}: the {empty[0]} is empty.")
+        path = source.parent / cells.pop("path")
+        if not path.is_file():
+            missing.append(f"line {line}: {row['path']!r}")
+        clips.append(_Clip(str(path), **cells))
     if missing:
         raise FileNotFoundError(
             f"{len(missing)} of the {len(rows)} files named in {str(source)!r} do not exist, "

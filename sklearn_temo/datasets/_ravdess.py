@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,22 +12,17 @@ from sklearn.utils import Bunch
 
 from ._clip_files import VIDEO_EXTENSIONS, files_below, first_names
 
-
-def _numbered(*meanings: str) -> dict[str, str]:
-    return {f"{number:02d}": meaning for number, meaning in enumerate(meanings, start=1)}
-
-
 _EMOTIONS = ("neutral", "calm", "happiness", "sadness", "anger", "fear", "disgust", "surprise")
 
-# The parts of a file name in their order, and the meanings of their numbers.
-_PARTS: dict[str, Mapping[str, Any]] = {
-    "modality": _numbered("audio-video", "video-only"),
-    "channel": _numbered("speech", "song"),
-    "emotion": _numbered(*_EMOTIONS),
-    "intensity": _numbered("normal", "strong"),
-    "statement": _numbered("Kids are talking by the door", "Dogs are sitting by the door"),
-    "repetition": {"01": 1, "02": 2},
-    "actor": _numbered(*(f"{number:02d}" for number in range(1, 25))),
+# The parts of a file name in their order, and the meanings of their numbers, which start at 1.
+_PARTS: dict[str, tuple[Any, ...]] = {
+    "modality": ("audio-video", "video-only"),
+    "channel": ("speech", "song"),
+    "emotion": _EMOTIONS,
+    "intensity": ("normal", "strong"),
+    "statement": ("Kids are talking by the door", "Dogs are sitting by the door"),
+    "repetition": (1, 2),
+    "actor": tuple(f"{number:02d}" for number in range(1, 25)),
 }
 
 _NAME = re.compile(r"\d\d(-\d\d){6}")
@@ -135,31 +129,27 @@ def load_ravdess(
     >>> print(*ravdess.target)
     happiness fear
     """
-    if modality not in ("either", "audio-video", "video-only"):
-        raise ValueError(
-            f'modality must be "either", "audio-video" or "video-only", got {modality!r}.'
-        )
-    if channel not in ("both", "speech", "song"):
-        raise ValueError(f'channel must be "both", "speech" or "song", got {channel!r}.')
+    for name, value, default in (("modality", modality, "either"), ("channel", channel, "both")):
+        if value not in (default, *_PARTS[name]):
+            raise ValueError(f"{name} must be one of {(default, *_PARTS[name])}, got {value!r}.")
     root = Path(data_home).expanduser()
     if not root.is_dir():
         raise FileNotFoundError(f"no such folder: {str(root)!r}.")
     found = _find_videos(root)
     chosen: dict[str, Path] = {}
-    # Files with sound come first in this order.
-    for stem, file in sorted(found.items()):
-        meaning = _meaning(file)
+    # By actor and name, a file with sound before the same recording without.
+    for stem in sorted(found, key=lambda stem: (stem[-2:], stem[2:], stem)):
+        meaning = _meaning(found[stem])
         if modality in ("either", meaning["modality"]) and channel in ("both", meaning["channel"]):
-            chosen.setdefault(stem[2:] if modality == "either" else stem, file)
+            chosen.setdefault(stem[2:] if modality == "either" else stem, found[stem])
     if not chosen:
         raise ValueError(
             f"no videos with modality={modality!r} and channel={channel!r} among the {len(found)} "
             f"videos of RAVDESS in {str(root)!r}; expected files such as "
             "Actor_12/01-01-06-01-02-01-12.mp4."
         )
-    files = sorted(chosen.values(), key=lambda file: (file.stem[-2:], file.stem[2:]))
-    data = [str(file) for file in files]
-    meanings = [_meaning(file) for file in files]
+    data = [str(file) for file in chosen.values()]
+    meanings = [_meaning(file) for file in chosen.values()]
     columns = {part: np.array([meaning[part] for meaning in meanings]) for part in _PARTS}
     target, groups = columns.pop("emotion"), columns.pop("actor")
     if return_X_y:
@@ -203,9 +193,9 @@ def _meaning(file: Path) -> dict[str, Any]:
     """Meaning of each part of a file name."""
     meaning = {}
     for (part, known), number in zip(_PARTS.items(), file.stem.split("-"), strict=True):
-        if number not in known:
+        if not 1 <= int(number) <= len(known):
             raise ValueError(
-                f"{str(file)!r}: unknown {part} {number}; expected {min(known)} to {max(known)}."
+                f"{str(file)!r}: unknown {part} {number}; expected 01 to {len(known):02d}."
             )
-        meaning[part] = known[number]
+        meaning[part] = known[int(number) - 1]
     return meaning

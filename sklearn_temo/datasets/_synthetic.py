@@ -7,6 +7,7 @@ from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.random import RandomState
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
@@ -175,7 +176,8 @@ def make_expression_clips(
     Raises
     ------
     ValueError
-        If an emotion is unknown, or `n_clips` is smaller than the number of emotions.
+        If an emotion is unknown, `n_clips` is smaller than the number of emotions, or `intensity`
+        or `size` is not a pair of positive numbers.
 
     Notes
     -----
@@ -200,11 +202,20 @@ def make_expression_clips(
     >>> clips.moving.shape
     (7, 468)
     """
-    names = _check_emotions(emotions, n_clips)
-    low, high = _check_pair("intensity", intensity)
-    if low > high:
-        raise ValueError(f"intensity must be (lowest, highest), got {intensity!r}.")
-    width, height = _check_pair("size", size)
+    names = np.unique(list(EMOTIONS) if emotions is None else emotions)
+    if not set(names) <= set(EMOTIONS):
+        raise ValueError(f"emotions must be some of {list(EMOTIONS)}, got {names.tolist()}.")
+    if not 0 < len(names) <= n_clips:
+        raise ValueError(
+            f"n_clips={n_clips} clips cannot show {len(names)} emotions; expected one or more "
+            "emotions and at least one clip for each."
+        )
+    low, high = intensity
+    if not 0 < low <= high:
+        raise ValueError(f"intensity must be (lowest, highest) with 0 < lowest, got {intensity!r}.")
+    width, height = size
+    if not min(size) > 0:
+        raise ValueError(f"size must be (width, height), both positive, got {size!r}.")
     random = check_random_state(random_state)
 
     order = random.permutation(n_clips)
@@ -212,7 +223,8 @@ def make_expression_clips(
     subjects = (np.arange(n_clips) * n_subjects // n_clips)[order]
 
     face = _subject_faces(n_subjects, identity, random)[subjects]
-    apex = _apex(names[classes], (low, high), random)
+    moving = np.stack([moving_landmarks(name) for name in names])
+    apex = _apex(names[classes], low, high, random) * moving[classes][:, :, None]
     rise = _rise(n_clips, n_frames, random)[:, :, None, None]
     clips = face[:, None] + rise * apex[:, None]
 
@@ -231,8 +243,8 @@ def make_expression_clips(
         target=names[classes],
         target_names=names,
         groups=subjects,
-        moving=np.stack([moving_landmarks(name) for name in names]),
-        action_units={str(name): [_full_name(code) for code in EMOTIONS[name]] for name in names},
+        moving=moving,
+        action_units={name: list(map(_full_name, EMOTIONS[name])) for name in names.tolist()},
         layout=layout,
         DESCR=_DESCR,
     )
@@ -318,12 +330,11 @@ def _skin_distances() -> NDArray[np.float64]:
     contour that are not neighbours on it, are not skin.
     """
     face, edges = mesh.canonical_face(), mesh.edges()
-    is_skin = np.ones(len(edges), dtype=bool)
     for name in ("left_eye", "right_eye", "lips"):
-        outline = {frozenset(edge) for edge in mesh.contours()[name].tolist()}
-        within = np.isin(edges, mesh.contours()[name]).all(axis=1)
-        is_skin[within] = [frozenset(edge) in outline for edge in edges[within].tolist()]
-    first, second = edges[is_skin].T
+        outline = np.sort(mesh.contours()[name], axis=1)
+        is_outline = (edges[:, None] == outline).all(axis=2).any(axis=1)
+        edges = edges[is_outline | ~np.isin(edges, outline).all(axis=1)]
+    first, second = edges.T
     lengths = np.linalg.norm(face[first] - face[second], axis=1)
     shape = (mesh.N_LANDMARKS, mesh.N_LANDMARKS)
     return dijkstra(coo_array((lengths, (first, second)), shape=shape), directed=False)
@@ -335,33 +346,10 @@ def _full_name(code: str) -> str:
     return f"AU{number} {ACTION_UNITS[number][0]}{side}"
 
 
-def _check_emotions(emotions: Any, n_clips: int) -> NDArray[np.str_]:
-    """Names of the emotions, sorted."""
-    wanted = list(EMOTIONS) if emotions is None else [str(name) for name in emotions]
-    unknown = sorted(set(wanted) - set(EMOTIONS))
-    if unknown:
-        raise ValueError(f"emotions has unknown {unknown}; known are {list(EMOTIONS)}.")
-    if not wanted or len(set(wanted)) < len(wanted):
-        raise ValueError(f"emotions must name one or more, each once, got {wanted}.")
-    if n_clips < len(wanted):
-        raise ValueError(
-            f"n_clips={n_clips} is smaller than the number of emotions, {len(wanted)}."
-        )
-    return np.array(sorted(wanted))
-
-
-def _check_pair(name: str, pair: Any) -> tuple[float, float]:
-    if len(pair) != 2 or not all(isinstance(value, Real) and float(value) > 0 for value in pair):
-        raise ValueError(f"{name} must be two positive numbers, got {pair!r}.")
-    return float(pair[0]), float(pair[1])
-
-
-def _apex(
-    target: NDArray[np.str_], intensity: tuple[float, float], random: np.random.RandomState
-) -> NDArray[np.float32]:
+def _apex(target: NDArray[Any], low: float, high: float, random: RandomState) -> NDArray[Any]:
     """Displacements in cm at the apex of each clip, ndarray of shape (n_clips, 468, 3)."""
     codes = sorted({code for name in np.unique(target) for code in EMOTIONS[name]})
-    strength = random.uniform(*intensity, size=(len(target), 1)) * [
+    strength = random.uniform(low, high, size=(len(target), 1)) * [
         [code in EMOTIONS[name] for code in codes] for name in target
     ]
     # People combine the action units of an emotion in different proportions.
@@ -370,11 +358,10 @@ def _apex(
     apex = np.tensordot(strength.astype(np.float32), fields, axes=1)
     sides = np.tanh(mesh.canonical_face()[:, 0])
     apex *= (1 + random.normal(scale=0.08, size=(len(target), 1)) * sides)[:, :, None]
-    moving = {name: moving_landmarks(name) for name in np.unique(target)}
-    return apex * np.stack([moving[name] for name in target])[:, :, None]
+    return apex
 
 
-def _rise(n_clips: int, n_frames: int, random: np.random.RandomState) -> NDArray[np.float32]:
+def _rise(n_clips: int, n_frames: int, random: RandomState) -> NDArray[np.float32]:
     """Share of the apex in each frame, from 0 to 1, ndarray of shape (n_clips, n_frames)."""
     onset = random.uniform(0.0, 0.35, size=(n_clips, 1))
     duration = random.uniform(0.25, 0.6, size=(n_clips, 1))
@@ -382,9 +369,7 @@ def _rise(n_clips: int, n_frames: int, random: np.random.RandomState) -> NDArray
     return (0.5 - 0.5 * np.cos(np.pi * phase)).astype(np.float32)
 
 
-def _subject_faces(
-    n_subjects: int, identity: float, random: np.random.RandomState
-) -> NDArray[np.float32]:
+def _subject_faces(n_subjects: int, identity: float, random: RandomState) -> NDArray[np.float32]:
     """Symmetric neutral faces in cm, ndarray of shape (n_subjects, 468, 3).
 
     The canonical face is stretched, displaced smoothly around a dozen places, and has a small
@@ -404,7 +389,7 @@ def _subject_faces(
 
 
 def _head_poses(
-    n_clips: int, n_frames: int, head_motion: float, random: np.random.RandomState
+    n_clips: int, n_frames: int, head_motion: float, random: RandomState
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Rotation (for row vectors), shift in cm and scale of each frame.
 
@@ -427,7 +412,7 @@ def _head_poses(
     return rotation, shift, np.exp(0.01 * pose[..., None, 6:])
 
 
-def _tracking_noise(shape: tuple[int, ...], random: np.random.RandomState) -> NDArray[np.float32]:
+def _tracking_noise(shape: tuple[int, ...], random: RandomState) -> NDArray[np.float32]:
     """Noise of standard deviation 1 in x and y and 2 in z, about half of it shared by neighbours.
 
     ndarray of shape (n_clips, n_frames, 3, 468)
