@@ -23,25 +23,6 @@ _LABEL_TREES = ("emotion", "emotion_labels")
 _IMAGE = re.compile(r"(S\d{3}_\d{3})_(\d+)\.(png|jpe?g|tiff?|bmp)", re.IGNORECASE)
 _LABEL = re.compile(r"(S\d{3}_\d{3})_(\d+)_emotion\.txt")
 
-_DESCR = """\
-The Extended Cohn-Kanade data set (CK+)
-
-Sequences of images of adults who were asked for an expression, from a neutral face to its apex: 593
-sequences of 123 people. 327 of them have an emotion (anger, contempt, disgust, fear, happiness,
-sadness, surprise) that agrees with their facial action units; only these are listed here. The data
-set is distributed by its authors, under their agreement.
-
-Please cite
-
-Lucey P, Cohn JF, Kanade T, Saragih J, Ambadar Z, Matthews I (2010). The Extended Cohn-Kanade
-Dataset (CK+): A complete dataset for action unit and emotion-specified expression. CVPR Workshops,
-94-101.
-doi:10.1109/CVPRW.2010.5543262
-
-Kanade T, Cohn JF, Tian Y (2000). Comprehensive database for facial expression analysis. Automatic
-Face and Gesture Recognition, 46-53. doi:10.1109/AFGR.2000.840611
-"""
-
 
 def load_ckplus(
     data_home: str | os.PathLike[str],
@@ -196,7 +177,7 @@ def load_ckplus(
         target_names=np.unique(target),
         groups=np.array([sequence[:4] for sequence in sequences]),
         sequences=np.array(sequences),
-        DESCR=_DESCR,
+        DESCR=Path(__file__).with_name("descr").joinpath("ckplus.txt").read_text(encoding="utf-8"),
     )
 
 

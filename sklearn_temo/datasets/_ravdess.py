@@ -27,21 +27,6 @@ _PARTS: dict[str, tuple[Any, ...]] = {
 
 _NAME = re.compile(r"\d\d(-\d\d){6}")
 
-_DESCR = """\
-The Ryerson Audio-Visual Database of Emotional Speech and Song (RAVDESS)
-
-24 actors (odd numbers are men, even numbers are women) speak and sing two statements in eight
-emotions (in song, without disgust and surprise), in two intensities (neutral in one), twice. The
-label is the emotion that the actor was asked to express. Creative Commons BY-NC-SA 4.0, from
-https://zenodo.org/record/1188976
-
-Please cite
-
-Livingstone SR, Russo FA (2018). The Ryerson Audio-Visual Database of Emotional Speech and Song
-(RAVDESS): A dynamic, multimodal set of facial and vocal expressions in North American English. PLoS
-ONE 13(5): e0196391. doi:10.1371/journal.pone.0196391
-"""
-
 
 def load_ravdess(
     data_home: str | os.PathLike[str],
@@ -161,7 +146,7 @@ def load_ravdess(
         target_names=np.unique(target),
         groups=groups,
         **columns,
-        DESCR=_DESCR,
+        DESCR=Path(__file__).with_name("descr").joinpath("ravdess.txt").read_text(encoding="utf-8"),
     )
 
 

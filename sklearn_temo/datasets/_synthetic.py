@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -76,16 +77,6 @@ _MIN_MOTION_CM = 0.2
 
 # Spread (of the logarithm) of the strength of each action unit of an emotion, between clips.
 _STRENGTH_SPREAD = 0.4
-
-_DESCR = """\
-Synthetic expression clips
-
-Clips of MediaPipe's canonical face in which the facial action units (FACS) of an emotion rise from
-neutral to an apex, on the faces of synthetic subjects. The landmarks that move in each emotion are
-known exactly (`moving`), so that the landmarks of a selector can be compared with the truth. The
-action units of an emotion are those of Ekman and Friesen (EMFACS). No recording of a person was
-used, and an accuracy on these clips says nothing about real faces.
-"""
 
 
 @validate_params(
@@ -246,7 +237,10 @@ def make_expression_clips(
         moving=moving,
         action_units={name: list(map(_full_name, EMOTIONS[name])) for name in names.tolist()},
         layout=layout,
-        DESCR=_DESCR,
+        DESCR=Path(__file__)
+        .with_name("descr")
+        .joinpath("synthetic.txt")
+        .read_text(encoding="utf-8"),
     )
 
 
