@@ -118,21 +118,18 @@ def find_landmarks(
     `n_threads` is the number of decoder threads; 0 lets the decoder choose, and decodes the next
     frame while a face is being found.
     """
-    footage = read_clip(clip, settings.n_frames, settings.window, n_threads=n_threads)
+    fps, frames = read_clip(clip, settings.n_frames, settings.window, n_threads=n_threads)
     found: list[NDArray[np.float32]] = []
     times, repeats = [], []
-    for frame in footage.frames if n_threads else _read_ahead(footage.frames):
+    for frame in frames if n_threads else _read_ahead(frames):
         if not found:
             height, width = frame.pixels.shape[:2]
         face = landmarker.detect(frame.pixels)
         found.append(_NO_FACE if face is None else face)
         times.append(frame.time)
         repeats.append(frame.repeats)
-    if not found:
-        raise ValueError("has no frames.")
-    return FoundLandmarks(
-        np.stack(found), np.array(times), np.array(repeats), footage.fps, np.array([width, height])
-    )
+    size = np.array([width, height])
+    return FoundLandmarks(np.stack(found), np.array(times), np.array(repeats), fps, size)
 
 
 def _read_ahead(frames: Iterator[Frame]) -> Iterator[Frame]:

@@ -49,40 +49,36 @@ class Frame:
     repeats: int
 
 
-@dataclass(frozen=True)
-class OpenClip:
-    """A clip being read: frames per second (NaN if it has no rate), and its frames."""
-
-    fps: float
-    frames: Generator[Frame]
-
-
-def check_window(window: Any) -> None:
+def check_window(window: Any) -> Window:
     """Validate a window of time.
 
     Parameters
     ----------
-    window : (float or None, float or None) or None
+    window : (float or None, float or None)
         As in :func:`pick_frames`.
+
+    Returns
+    -------
+    (float or None, float or None)
+        As numbers of Python.
 
     Raises
     ------
     ValueError
-        If it is not a pair of numbers in order.
+        If it is not a pair of finite numbers in order.
     """
-    if window is None:
-        return
-    try:
+    with suppress(TypeError, ValueError):
         start, stop = (None if end is None else float(end) for end in window)
-    except (TypeError, ValueError):
-        raise ValueError(
-            "sampling must be a pair (start, stop) of seconds, with None for an open end; got "
-            f"{window!r}."
-        ) from None
-    if not all(end is None or np.isfinite(end) for end in (start, stop)):
-        raise ValueError(f"sampling={window!r} must be finite; None leaves an end open.")
-    if start is not None and stop is not None and (start < 0) == (stop < 0) and start >= stop:
-        raise ValueError(f"sampling={window!r} must start before it stops.")
+        is_finite = all(end is None or np.isfinite(end) for end in (start, stop))
+        # A time from the start and a time from the end can only be compared for a clip.
+        if is_finite and (
+            start is None or stop is None or (start < 0) != (stop < 0) or start < stop
+        ):
+            return start, stop
+    raise ValueError(
+        f"sampling={window!r} must be a pair (start, stop) of finite numbers of seconds, the start "
+        "before the stop; None leaves an end open."
+    )
 
 
 def pick_frames(
@@ -151,7 +147,7 @@ def pick_frames(
 
 def read_clip(
     clip: Clip, n_frames: int | None, window: Window | None = None, n_threads: int = 0
-) -> OpenClip:
+) -> tuple[float, Generator[Frame]]:
     """Open a clip, and read a sample of its frames.
 
     Parameters
@@ -165,28 +161,30 @@ def read_clip(
 
     Returns
     -------
-    OpenClip
-        With each frame once. The repeats add up to `n_frames`; a clip of fewer frames repeats some.
+    fps : float
+        Mean frames per second; NaN if the clip has no rate.
+    frames : generator of Frame
+        Each frame once. The repeats add up to `n_frames`; a clip of fewer frames repeats some.
 
     Raises
     ------
     ValueError
         Here or from the frames, if the file cannot be decoded, is damaged, or has no frame inside
-        `window`. The message does not name the clip: see :meth:`Clip.labelled`.
+        `window`. The message does not name the clip: see :func:`add_label`.
     """
     content = clip.content
     if isinstance(content, tuple):
-        return OpenClip(np.nan, _read_image_files(content, n_frames, window))
+        return np.nan, _read_image_files(content, n_frames, window)
     if not isinstance(content, Path):
         picks = pick_frames(range(len(content)), n_frames, window)
-        return OpenClip(np.nan, (Frame(content[i], float(i), n) for i, n in picks.items()))
+        return np.nan, (Frame(content[i], float(i), n) for i, n in picks.items())
     image = _open_image(content)
     if image is None:
         video = Video(content, n_threads)
-        return OpenClip(video.fps, _read_video(video, n_frames, window))
+        return video.fps, _read_video(video, n_frames, window)
     times = _animation_times(image)
     fps = (len(times) - 1) / times[-1] if len(times) > 1 else np.nan
-    return OpenClip(fps, _read_image(image, times, n_frames, window))
+    return fps, _read_image(image, times, n_frames, window)
 
 
 def _read_video(video: Video, n_frames: int | None, window: Window | None) -> Generator[Frame]:
