@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+
 @dataclass(frozen=True)
 class Clip:
     """A validated clip, not read yet.

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..mesh import N_LANDMARKS_WITH_IRISES
+
 # MediaPipe lists faces by its confidence, not by their size. With room for several, the person in
 # front is found even if somebody in the background is seen more clearly.
 _MAX_FACES = 5
@@ -54,7 +56,7 @@ class FaceLandmarker:
         """Stop MediaPipe."""
         self._mediapipe.close()
 
-    def detect(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+    def detect(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Landmarks of the largest face.
 
         Parameters
@@ -64,9 +66,9 @@ class FaceLandmarker:
 
         Returns
         -------
-        ndarray of float32 of shape (478, 3), or None
-            In isotropic pixels: x to the right, y down, z away from the viewer. None if no face
-            is found.
+        ndarray of float32 of shape (478, 3)
+            In isotropic pixels: x to the right, y down, z away from the viewer. NaN if no face is
+            found.
         """
         import mediapipe
 
@@ -77,8 +79,9 @@ class FaceLandmarker:
             np.array([(point.x, point.y, point.z) for point in face]) * (width, height, width)
             for face in self._mediapipe.detect(image).face_landmarks
         ]
-        largest = max(faces, key=lambda face: np.ptp(face[:, :2], axis=0).prod(), default=None)
-        return None if largest is None else largest.astype(np.float32)
+        no_face = np.full((N_LANDMARKS_WITH_IRISES, 3), np.nan)
+        largest = max(faces, key=lambda face: np.ptp(face[:, :2], axis=0).prod(), default=no_face)
+        return largest.astype(np.float32)
 
 
 # Landmarkers that are open and not in use, by process and model: a forked process cannot use the

@@ -48,10 +48,7 @@ class ClipResult:
 
 
 def extract_clips(
-    clips: list[Clip],
-    settings: ExtractionSettings,
-    cache_folder: Path | None,
-    n_jobs: int | None,
+    clips: list[Clip], settings: ExtractionSettings, cache_folder: Path | None, n_jobs: int | None
 ) -> Iterator[ClipResult]:
     """Extract clips; results come in any order, those of cached clips first.
 
@@ -91,11 +88,7 @@ def extract_clips(
 
 
 def extract_clip(
-    settings: ExtractionSettings,
-    index: int,
-    clip: Clip,
-    entry: Path | None,
-    n_threads: int = 1,
+    settings: ExtractionSettings, index: int, clip: Clip, entry: Path | None, n_threads: int = 1
 ) -> ClipResult:
     """Find the landmarks of a clip, and write them to the cache."""
     with open_landmarker(settings.model_path or model_path()) as landmarker:

@@ -226,6 +226,15 @@ def _read_video(video: Video, n_frames: int | None, window: Window | None) -> Ge
     raise UnreadableFile("it has no frames")
 
 
+@contextmanager
+def _pillow_errors() -> Iterator[None]:
+    """Raise the errors of Pillow, which may be any, as UnreadableFile."""
+    try:
+        yield
+    except Exception as error:
+        raise UnreadableFile(str(error) or type(error).__name__) from error
+
+
 def _open_image(path: Path) -> Any:
     """Open a file with Pillow; None if its content is not an image, whatever its name is."""
     from PIL import Image, UnidentifiedImageError
@@ -236,14 +245,14 @@ def _open_image(path: Path) -> Any:
     return None
 
 
+@_pillow_errors()
 def _animation_times(image: Any) -> list[float]:
     """Times of the frames of an image in seconds, or their numbers if the file has no times."""
     times = [0.0]
     if image.format in _ANIMATED_FORMATS:
-        with _pillow_errors():
-            for number in range(getattr(image, "n_frames", 1) - 1):
-                image.seek(number)
-                times.append(times[-1] + image.info.get("duration", 0) / 1000)
+        for number in range(getattr(image, "n_frames", 1) - 1):
+            image.seek(number)
+            times.append(times[-1] + image.info.get("duration", 0) / 1000)
     return times if times[-1] else [float(number) for number in range(len(times))]
 
 
@@ -252,10 +261,7 @@ def _read_image(
 ) -> Generator[Frame]:
     with image:
         for number, repeats in pick_frames(times, n_frames, window).items():
-            with _pillow_errors():
-                image.seek(number)
-                pixels = _rgb(image)
-            yield Frame(pixels, times[number], repeats)
+            yield Frame(_read_pixels(image, number), times[number], repeats)
 
 
 def _read_image_files(
@@ -267,8 +273,8 @@ def _read_image_files(
             image = _open_image(paths[number])
             if image is None:
                 raise UnreadableFile("it is not an image, as frames of a clip of files must be")
-            with image, _pillow_errors():
-                pixels = _rgb(image)
+            with image:
+                pixels = _read_pixels(image)
             size = size or pixels.shape
             if pixels.shape != size:
                 raise ValueError(
@@ -280,19 +286,12 @@ def _read_image_files(
         yield Frame(pixels, float(number), repeats)
 
 
-@contextmanager
-def _pillow_errors() -> Iterator[None]:
-    """Raise the errors of Pillow, which may be any, as UnreadableFile."""
-    try:
-        yield
-    except Exception as error:
-        raise UnreadableFile(str(error) or type(error).__name__) from error
-
-
-def _rgb(image: Any) -> NDArray[np.uint8]:
-    """Pixels of an image as a viewer shows it: upright, 8 bits per colour, no transparency."""
+@_pillow_errors()
+def _read_pixels(image: Any, number: int = 0) -> NDArray[np.uint8]:
+    """Pixels of a frame as a viewer shows it: upright, 8 bits per colour, no transparency."""
     from PIL import Image, ImageOps
 
+    image.seek(number)
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):
         # Pillow clips 16 bits to 8 instead of scaling them.

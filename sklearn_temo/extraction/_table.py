@@ -37,10 +37,16 @@ _ESCAPED = re.compile(r"\\u(dc[89a-f][0-9a-f])")
 def check_table_place(path: str | os.PathLike[str]) -> Path:
     """Check that a table can be written, before the long work.
 
-    Raises ValueError for an unknown file name extension, OSError if the folder does not exist or
-    cannot be written to, and ImportError if the format needs a package that is not installed.
+    Raises ValueError for an unknown file name extension, ImportError if the format needs a package
+    that is not installed, and the errors of :func:`check_place`.
     """
     path = _check_extension(path)
+    check_place(path)
+    return path
+
+
+def check_place(path: Path) -> None:
+    """Raise OSError if the folder of a file does not exist or cannot be written to."""
     if path.is_dir():
         raise IsADirectoryError(f"{str(path)!r} is a folder: add the name of a file.")
     try:
@@ -48,7 +54,6 @@ def check_table_place(path: str | os.PathLike[str]) -> Path:
             pass
     except OSError as error:
         raise _not_writable(path, error) from error
-    return path
 
 
 def save_landmarks(path: str | os.PathLike[str], clips: Sequence[ClipLandmarks]) -> None:
@@ -161,17 +166,16 @@ def load_landmarks(path: str | os.PathLike[str]) -> Bunch:
             ) from error
     if not len(landmarks):
         raise ValueError(f"{str(path)!r} has no rows.")
-    starts, n_frames = _find_clips(path, columns["source"], columns["frame"])
+    n_frames = _count_frames(path, columns["source"], columns["frame"])
     sources = [
         _ESCAPED.sub(lambda found: chr(int(found[1], 16)), name)
-        for name in columns["source"][starts].tolist()
+        for name in columns["source"][::n_frames].tolist()
     ]
-    shape = (len(starts), n_frames)
     return Bunch(
-        data=np.ascontiguousarray(landmarks, dtype=np.float32).reshape(len(starts), -1),
+        data=np.ascontiguousarray(landmarks, dtype=np.float32).reshape(len(sources), -1),
         sources=np.array(sources, dtype=str),
-        times=columns["time"].astype(np.float64).reshape(shape),
-        detected=columns["detected"].reshape(shape),
+        times=columns["time"].astype(np.float64).reshape(-1, n_frames),
+        detected=columns["detected"].reshape(-1, n_frames),
         n_frames=n_frames,
         n_landmarks=landmarks.shape[1],
     )
@@ -294,27 +298,18 @@ def _check_kind(name: str, column: NDArray[Any], kinds: str, words: str) -> None
         )
 
 
-def _find_clips(
-    path: Path, source: NDArray[np.str_], frame: NDArray[np.integer]
-) -> tuple[NDArray[np.intp], int]:
-    """Find the first row of each clip, which is frame 0, and the number of frames per clip."""
-    is_start = frame == 0
-    continues = (frame[1:] == frame[:-1] + 1) & (source[1:] == source[:-1])
-    stray = np.flatnonzero(~(is_start | np.append(False, continues)))
-    if len(stray):
-        row = stray[0]
+def _count_frames(path: Path, source: NDArray[np.str_], frame: NDArray[np.integer]) -> int:
+    """Number of frames per clip. Raises ValueError if clips differ in length or lack frames."""
+    n_frames = int(np.flatnonzero(np.append(frame[1:] == 0, True))[0]) + 1
+    rows = np.arange(len(frame))
+    is_wrong = (frame != rows % n_frames) | (source != source[rows - rows % n_frames])
+    is_wrong[-1] |= len(rows) % n_frames != 0
+    if is_wrong.any():
+        row = int(is_wrong.argmax())
         raise ValueError(
-            f"{str(path)!r}: row {row} is frame {frame[row]} of {str(source[row])!r}, but the row "
-            "before it is not the previous frame; keep all frames of a clip, in their order."
+            f"{str(path)!r}: row {row} is frame {frame[row]} of {str(source[row])!r}, but every "
+            f"clip must have {n_frames} frames in consecutive rows, like the first clip; keep all "
+            "frames of a clip in their order, and extract clips with a number of frames, or read "
+            "the table with pandas."
         )
-    starts = np.flatnonzero(is_start)
-    lengths = np.diff(np.append(starts, len(frame)))
-    others = np.flatnonzero(lengths != lengths[0])
-    if len(others):
-        other = others[0]
-        raise ValueError(
-            f"{str(path)!r}: clips must have equally many frames, but {str(source[0])!r} has "
-            f"{lengths[0]} and {str(source[starts[other]])!r} has {lengths[other]}; extract them "
-            "with a number of frames, or read the table with pandas."
-        )
-    return starts, int(lengths[0])
+    return n_frames

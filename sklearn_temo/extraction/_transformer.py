@@ -405,10 +405,8 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
     ) -> NDArray[np.float32]:
         """Extract clips as rows, each of which is written to the result when its clip is done."""
         rows = None
-        if self.n_frames is not None:
-            rows = np.full((len(clips), self.n_frames * self.n_landmarks * 3), np.nan, np.float32)
         for index, clip in self._run(clips, context):
-            if clip.error is not None:
+            if not clip.landmarks.size:  # skipped, with n_frames=None
                 continue
             if rows is None:
                 rows = np.full((len(clips), clip.landmarks.size), np.nan, np.float32)
