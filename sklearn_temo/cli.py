@@ -21,8 +21,8 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +105,8 @@ def _add_extract(commands: Any) -> None:
     text = "folder that caches the landmarks of each clip; created if missing (default: no cache)"
     add("--memory", metavar="DIR", help=text)
     add("--model", metavar="FILE", help="a Face Landmarker .task file (default: the bundled one)")
-    text = "a .csv of the clips that could not be used, with the columns source and reason"
-    add("--failures", type=_csv_file, metavar="FILE", help=text)
+    text = "CSV file of the clips that could not be used, with the columns source and reason"
+    add("--failures", type=Path, metavar="FILE", help=text)
     add("--quiet", action="store_true", help="print no progress, only the summary")
 
 
@@ -128,15 +128,6 @@ def _sampling(text: str) -> str | tuple[float | None, float | None]:
     return start, stop
 
 
-def _csv_file(text: str) -> Path:
-    path = Path(text).expanduser()
-    if path.suffix.casefold() != ".csv" or not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(
-            f"expected a file that ends in .csv, in an existing folder; got {text!r}"
-        )
-    return path
-
-
 def _demo(options: argparse.Namespace) -> int:
     from .demo import run_demo
 
@@ -147,8 +138,8 @@ def _demo(options: argparse.Namespace) -> int:
 def _extract(options: argparse.Namespace) -> int:
     from joblib import effective_n_jobs
 
-    from .extraction import FaceLandmarkTransformer, save_landmarks
-    from .extraction._table import check_table_place
+    from .extraction import FaceLandmarkTransformer, SkippedClipsWarning, save_landmarks
+    from .extraction._table import check_place, check_table_place
 
     transformer = FaceLandmarkTransformer(
         n_frames=options.n_frames,
@@ -163,6 +154,8 @@ def _extract(options: argparse.Namespace) -> int:
     )
     try:
         check_table_place(options.out)
+        if options.failures is not None:
+            check_place(options.failures)
         effective_n_jobs(options.n_jobs)
         clips = _find_clips(options.clips)
         transformer.fit(clips)
@@ -172,7 +165,10 @@ def _extract(options: argparse.Namespace) -> int:
     if options.memory is None:
         remedy = "with --memory DIR a run goes on where it stopped"
     try:
-        with _output_on_stderr():
+        with redirect_stdout(sys.stderr), warnings.catch_warnings():
+            # The summary lists the skipped clips.
+            warnings.simplefilter("ignore", SkippedClipsWarning)
+            warnings.showwarning = lambda message, *_, **__: _say(f"warning: {message}")
             found = transformer.extract(clips)
             if any(clip.error is None for clip in found):
                 save_landmarks(options.out, found)
@@ -194,7 +190,7 @@ def _find_clips(paths: Sequence[str]) -> list[str]:
 
     # Links are not resolved: labels may be read from the path, and a link is another path.
     clips: dict[str, str] = {}
-    n_repeated = 0
+    n_named = 0
     for path in paths:
         found = [path]
         if os.path.isdir(path):
@@ -205,25 +201,12 @@ def _find_clips(paths: Sequence[str]) -> list[str]:
                 f"{path!r}: no clips in this folder; name the files themselves if they are clips "
                 "with an unusual extension."
             )
+        n_named += len(found)
         for clip in found:
-            absolute = os.path.abspath(clip)
-            n_repeated += absolute in clips
-            clips.setdefault(absolute, clip)
-    if n_repeated:
-        _say(f"clips that are named again, and extracted only once: {n_repeated}")
+            clips.setdefault(os.path.abspath(clip), clip)
+    if n_named > len(clips):
+        _say(f"repeated clips, which are extracted only once: {n_named - len(clips)}")
     return list(clips.values())
-
-
-@contextmanager
-def _output_on_stderr() -> Iterator[None]:
-    """Print progress and warnings on stderr, each warning in one line."""
-    from .extraction import SkippedClipsWarning
-
-    with redirect_stdout(sys.stderr), warnings.catch_warnings():
-        # The summary lists the skipped clips.
-        warnings.simplefilter("ignore", SkippedClipsWarning)
-        warnings.showwarning = lambda message, *_, **__: _say(f"warning: {message}")
-        yield
 
 
 def _report(report: Any, options: argparse.Namespace) -> int:

@@ -162,11 +162,12 @@ def test_interrupt(calls, here, capfd, monkeypatch, memory):
 def test_existing_table_stays_when_writing_fails(calls, here, capfd, monkeypatch):
     save_landmarks("t.npz", [clip_landmarks("old")])
 
-    def full(file):
+    def full(path, target):
         raise OSError(28, "No space left on device")
 
+    # The last step before the new file replaces the old one.
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
+        patch.setattr(Path, "replace", full)
         assert main(["extract", "new.mp4", "--out", "t.npz", "--quiet"]) == 4
     error = capfd.readouterr().err.splitlines()[-1]
     assert error.startswith("stopped: ")
@@ -193,21 +194,20 @@ def test_unexpected_error_prints_a_traceback_and_exits_with_4(calls, here, capfd
         ("a.mp4", "the following arguments are required: --out"),
         ("--out t.npz", "the following arguments are required: CLIPS"),
         ("a.mp4 --out t.csv", "'t.csv' must end in .parquet or .npz."),
-        ("a.mp4 --out gone/t.npz", "there is no folder 'gone'"),
-        ("a.mp4 --out /proc/t.npz", "the folder cannot be written to"),
+        ("a.mp4 --out gone/t.npz", "'gone/t.npz' cannot be written (No such file or directory)"),
+        ("a.mp4 --out /proc/t.npz", "'/proc/t.npz' cannot be written"),
         ("a.mp4 --out t.npz --n-frames 0", "The 'n_frames' parameter of FaceLandmarkTransformer"),
         ("a.mp4 --out t.npz --n-frames some", "expected a whole number from 1, or all; got 'some'"),
         ("a.mp4 --out t.npz --n-jobs 0", "n_jobs == 0"),
         ("a.mp4 --out t.npz --n-landmarks 68", "invalid choice: 68"),
         ("a.mp4 --out t.npz --sampling half", "expected uniform, all or START:STOP"),
         ("a.mp4 --out t.npz --sampling 1:b", "expected uniform, all or START:STOP"),
-        ("a.mp4 --out t.npz --sampling 2:1", "must start before it stops"),
-        ("a.mp4 --out t.npz --sampling inf:", "must be finite"),
-        ("a.mp4 --out t.npz --model gone.task", "'gone.task': no such file"),
+        ("a.mp4 --out t.npz --sampling 2:1", "the start before the stop"),
+        ("a.mp4 --out t.npz --sampling inf:", "finite numbers of seconds"),
+        ("a.mp4 --out t.npz --model gone.task", "No such file or directory: 'gone.task'"),
         ("a.mp4 --out=", "must end in .parquet or .npz."),
         ("a.mp4 --out t.npz --memory=", "memory="),
-        ("a.mp4 --out t.npz --failures f.txt", "expected a file that ends in .csv"),
-        ("a.mp4 --out t.npz --failures gone/f.csv", "in an existing folder; got 'gone/f.csv'"),
+        ("a.mp4 --out t.npz --failures gone/f.csv", "'gone/f.csv' cannot be written"),
         ("empty --out t.npz", "'empty': no clips in this folder"),
     ],
 )
@@ -255,7 +255,7 @@ def test_clip_named_twice_is_extracted_once(calls, here, capfd):
     assert main(["extract", *clips, "--out", "t.npz"]) == 0
     # Labels may be read from paths, so a link is a clip of its own.
     assert calls[0][1] == ["clips/a.mp4", "clips/b.mp4", "link.mp4"]
-    assert "clips that are named again, and extracted only once: 2\n" in capfd.readouterr().err
+    assert "repeated clips, which are extracted only once: 2\n" in capfd.readouterr().err
 
 
 def test_links_to_folders_are_followed_without_loops(calls, here):
@@ -343,14 +343,14 @@ def test_failures_are_written_as_csv(calls, here, capfd):
 
 
 def test_table_is_kept_when_failures_cannot_be_written(calls, here, capfd, monkeypatch):
-    fsync = os.fsync
+    replace = Path.replace
 
-    def full(file):
-        if list(here.glob("t.npz")):
+    def full(path, target):
+        if target.suffix == ".csv":
             raise OSError(28, "No space left on device")
-        fsync(file)
+        return replace(path, target)
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(Path, "replace", full)
     assert main(["extract", "a.mp4", "bad.mp4", "--out", "t.npz", "--failures", "f.csv"]) == 1
     error = capfd.readouterr().err.splitlines()[-1]
     assert error.startswith("--failures: ")

@@ -81,7 +81,8 @@ def write(tmp_path):
 
 def read(path, n_frames=None, window=None):
     (clip,) = check_clips([path])
-    return list(read_clip(clip, n_frames, window).frames)
+    _, frames = read_clip(clip, n_frames, window)
+    return list(frames)
 
 
 def truncate(path, share):

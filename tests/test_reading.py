@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import struct
 from contextlib import suppress
 from fractions import Fraction
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image
 
 from sklearn_temo import FaceLandmarkTransformer
-from sklearn_temo.extraction._clips import BadClip, Clip, check_clips
+from sklearn_temo.extraction._clips import add_label, check_clips
 from sklearn_temo.extraction._reading import check_window, pick_frames, read_clip
 
 HEIGHT, WIDTH = 48, 64
@@ -26,7 +27,8 @@ def grey_frames(n):
 
 def read(clip, n_frames=None, window=None, n_threads=0):
     (checked,) = check_clips([clip])
-    return list(read_clip(checked, n_frames, window, n_threads).frames)
+    _, frames = read_clip(checked, n_frames, window, n_threads)
+    return list(frames)
 
 
 def numbers(frames):
@@ -377,11 +379,11 @@ def test_errors_name_the_clip(tmp_path, frame_files):
 
 @pytest.mark.parametrize("kind", [ValueError, TypeError, FileNotFoundError, OSError])
 def test_labelled_errors_keep_their_type(kind):
-    (clip,) = check_clips([np.stack(grey_frames(3))])
-    error = clip.labelled(kind("is bad"))
+    error = add_label("clip 0", kind("is bad"))
     assert type(error) is kind
-    assert str(error) == "clip 0 (array of shape (3, 48, 64, 3)): is bad"
-    assert type(clip.labelled(UnicodeDecodeError("utf-8", b"", 0, 1, "is bad"))) is ValueError
+    assert str(error) == "clip 0: is bad"
+    undecodable = UnicodeDecodeError("utf-8", b"", 0, 1, "is bad")
+    assert type(add_label("clip 0", undecodable)) is ValueError
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.gif", "a.ppm", "a.mp4", "a.flv"])
@@ -452,7 +454,6 @@ def test_sample_does_not_depend_on_the_duration_in_the_header(write_video, lie):
         ("a" * 5000, ValueError, "clip 1 .*cannot be opened .*too long"),
         (os.devnull, ValueError, "clip 1 .*is a folder, a device or a pipe"),
         (np.zeros((4, 4, 3)), TypeError, r"clip 1 .*float64, expected uint8.*\(255.0 \* clip\)"),
-        (np.full((4, 4, 3), np.nan), TypeError, "clip 1 .*float64.* are NaN"),
         (np.zeros((4, 4, 3), np.uint16), TypeError, "clip 1 .*uint16, expected .*clip >> 8"),
         (np.zeros((4, 4, 3), np.int64), TypeError, "clip 1 .*int64, expected uint8"),
         (np.zeros((4, 4), np.uint8), ValueError, r"clip 1 .*shape \(4, 4\).*grey"),
@@ -468,12 +469,12 @@ def test_bad_clip_is_named(clip, error, message):
     with pytest.raises(error, match=message):
         check_clips([good, clip])
     first, bad, last = check_clips([good, clip, good], skip_bad=True)
-    assert isinstance(first, Clip)
+    assert first.error is None
+    assert last.error is None
     assert last.label == "clip 2 (array of shape (4, 4, 3))"
-    assert isinstance(bad, BadClip)
     assert bad.source == (str(clip) if isinstance(clip, (str, Path)) else "clip 1")
     with pytest.raises(error, match=message):
-        raise bad.error
+        raise add_label(bad.label, bad.error)
 
 
 def test_empty_file_is_an_error(tmp_path):
@@ -485,11 +486,11 @@ def test_empty_file_is_an_error(tmp_path):
 @pytest.mark.parametrize(
     ("clips", "error", "message"),
     [
-        ("a.mp4", TypeError, r"single path 'a.mp4': pass \[path\]"),
-        (Path("a.mp4"), TypeError, "single path"),
-        (None, TypeError, "got NoneType"),
-        (7, TypeError, "got int"),
-        ({"a.mp4": "anger"}, TypeError, "got dict"),
+        ("a.mp4", TypeError, r"got a str; pass \[path\]"),
+        (Path("a.mp4"), TypeError, "for a single clip"),
+        (None, TypeError, "got a NoneType"),
+        (7, TypeError, "got a int"),
+        ({"a.mp4": "anger"}, TypeError, "got a dict"),
         ([], ValueError, "clips is empty"),
         (np.zeros((2, 4, 4, 3), np.uint8), ValueError, r"pass \[frames\] for a single clip"),
         (np.zeros((3, 2)), ValueError, r"shape \(3, 2\)"),
@@ -509,12 +510,12 @@ def test_bad_clips_can_be_skipped(cremad_paths):
         "clip 2",
         cremad_paths[1],
     ]
-    assert [isinstance(clip, BadClip) for clip in checked] == [False, True, True, False]
+    assert [clip.error is None for clip in checked] == [True, False, False, True]
     assert checked[0] == check_clips(cremad_paths)[0]
-    # A traceback would keep the frames of a bad clip in memory.
+    # A traceback would keep the clips in memory.
     assert checked[1].error.__traceback__ is None
     checked = check_clips(np.zeros((2, 3, 4, 4, 3)), skip_bad=True)
-    assert all(isinstance(clip, BadClip) for clip in checked)
+    assert all(clip.error is not None for clip in checked)
 
 
 def test_containers_of_paths_and_arrays(cremad_paths):
@@ -559,7 +560,8 @@ def test_image_files_as_the_frames_of_a_clip(frame_files, kind):
     assert [frame.time for frame in frames] == [0.0, 1.0, 2.0, 3.0]
     assert numbers(read(clip, 6)) == [3, 0, 0, 1, 1, 2]
     assert numbers(read(clip, None, (1, -1))) == [0, 1]
-    assert math.isnan(read_clip(check_clips([clip])[0], None).fps)
+    fps, _ = read_clip(check_clips([clip])[0], None)
+    assert math.isnan(fps)
     assert numbers(read(kind(frame_files[4:5]), 2)) == [4, 4]
 
 
@@ -680,27 +682,28 @@ def test_window_without_a_frame_is_an_error(window):
 
 
 @pytest.mark.parametrize(
-    "window", [None, (None, None), [0, 1], (0, -1), (-1, 0), (np.float32(0.5), 1), (-2, -1)]
+    "window", [(None, None), [0, 1], (0, -1), (-1, 0), (np.float32(0.5), 1), (-2, -1)]
 )
 def test_valid_windows(window):
-    check_window(window)
+    assert check_window(window) == tuple(window)
 
 
 @pytest.mark.parametrize(
-    ("window", "message"),
+    "window",
     [
-        (3, "must be a pair .* got 3"),
-        ((1, 2, 3), r"must be a pair .* got \(1, 2, 3\)"),
-        ("ab", "must be a pair .* got 'ab'"),
-        ((0, "x"), r"must be a pair .* got \(0, 'x'\)"),
-        ((float("nan"), None), r"sampling=\(nan, None\) must be finite"),
-        ((0, float("inf")), "must be finite"),
-        ((2, 1), r"sampling=\(2, 1\) must start before it stops"),
-        ((1.0, 1.0), "must start before"),
-        ((-1, -2), "must start before"),
+        3,
+        (1, 2, 3),
+        "ab",
+        (0, "x"),
+        (float("nan"), None),
+        (0, float("inf")),
+        (2, 1),
+        (1.0, 1.0),
+        (-1, -2),
     ],
 )
-def test_invalid_windows(window, message):
+def test_invalid_windows(window):
+    message = re.escape(f"sampling={window!r} must be a pair (start, stop) of finite numbers")
     with pytest.raises(ValueError, match=message):
         check_window(window)
 

@@ -120,7 +120,9 @@ def test_tables_edited_with_pandas_are_loaded(tmp_path, clips):
 
 def test_clips_of_unequal_length_can_be_saved_but_not_loaded(path):
     save_landmarks(path, [make_clip("a", 2), make_clip("b", 2), make_clip("c", 5)])
-    with pytest.raises(ValueError, match=r"'a' has 2 and 'c' has 5"):
+    with pytest.raises(
+        ValueError, match=r"row 6 is frame 2 of 'c', but every clip must have 2 frames"
+    ):
         load_landmarks(path)
 
 
@@ -135,7 +137,10 @@ def test_missing_or_unordered_frames(tmp_path, clips):
     with pytest.raises(ValueError, match="row 3 is frame 1 of 'b'"):
         load_landmarks(path)
     frame.sort_values("frame").to_parquet(path)
-    with pytest.raises(ValueError, match="keep all frames of a clip, in their order"):
+    with pytest.raises(ValueError, match="row 3 is frame 1 of 'a'"):
+        load_landmarks(path)
+    frame[:-1].to_parquet(path)
+    with pytest.raises(ValueError, match=r"row 7 is frame 1 of .* must have 3 frames"):
         load_landmarks(path)
     frame[:0].to_parquet(path)
     with pytest.raises(ValueError, match="has no rows"):
@@ -147,7 +152,7 @@ def test_parquet_file_without_a_column(tmp_path, clips, column):
     path = tmp_path / "t.parquet"
     save_landmarks(path, clips)
     pd.read_parquet(path).drop(columns=column).to_parquet(path)
-    with pytest.raises(ValueError, match=f"the column '{column}' is missing"):
+    with pytest.raises(ValueError, match=f"cannot be read as a table .*KeyError: .*{column}"):
         load_landmarks(path)
 
 
@@ -157,7 +162,7 @@ def test_npz_archive_without_a_column(tmp_path, clips, column):
     save_landmarks(path, clips)
     with np.load(path) as archive:
         np.savez(path, **{name: archive[name] for name in archive.files if name != column})
-    with pytest.raises(ValueError, match=f"the column '{column}' is missing"):
+    with pytest.raises(ValueError, match=f"cannot be read as a table .*KeyError: .*{column}"):
         load_landmarks(path)
 
 
@@ -223,10 +228,10 @@ def test_paths_that_cannot_be_written(tmp_path, clips):
         ("t.csv", ValueError, "must end in .parquet or .npz"),
         ("parquet", ValueError, "must end in .parquet or .npz"),
         ("folder.npz", IsADirectoryError, "is a folder"),
-        ("none/t.npz", FileNotFoundError, "there is no folder"),
-        ("file/t.npz", FileNotFoundError, "there is no folder"),
+        ("none/t.npz", FileNotFoundError, "cannot be written .No such file"),
+        ("file/t.npz", NotADirectoryError, "cannot be written .Not a directory"),
         # Even root cannot write there.
-        ("/proc/t.npz", OSError, "cannot be written to"),
+        ("/proc/t.npz", OSError, "/proc/t.npz' cannot be written"),
     ):
         with pytest.raises(error, match=message):
             save_landmarks(tmp_path / place, clips)

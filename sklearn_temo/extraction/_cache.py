@@ -8,13 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from .._warnings import warn_user
 from ._clips import Clip
 from ._landmarks import ExtractionSettings, FoundLandmarks
 from ._table import replacing
-
-
-class DamagedEntry(Exception):
-    """A file of the cache does not hold what was written."""
 
 
 def find_entry(folder: Path, clip: Clip, settings: ExtractionSettings) -> Path:
@@ -27,9 +24,8 @@ def find_entry(folder: Path, clip: Clip, settings: ExtractionSettings) -> Path:
         digest.update(repr(clip.content.shape).encode())
         digest.update(np.ascontiguousarray(clip.content).data)
     else:
-        is_sequence = isinstance(clip.content, tuple)
         paths = clip.content if isinstance(clip.content, tuple) else (clip.content,)
-        digest.update(f"{is_sequence} {len(paths)}".encode())
+        digest.update(f"{paths is clip.content} {len(paths)}".encode())
         for path in paths:
             with open(path, "rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
@@ -37,8 +33,11 @@ def find_entry(folder: Path, clip: Clip, settings: ExtractionSettings) -> Path:
     return folder / name[:2] / f"{name}.npz"
 
 
-def read_entry(entry: Path) -> FoundLandmarks | None:
-    """Read an entry; None if there is none. Raises DamagedEntry."""
+def read_entry(entry: Path, label: str) -> FoundLandmarks | None:
+    """Read the entry of the clip with a label; None if there is none.
+
+    Warns and returns None if the entry is damaged.
+    """
     try:
         content = entry.read_bytes()
     except FileNotFoundError:
@@ -48,8 +47,9 @@ def read_entry(entry: Path) -> FoundLandmarks | None:
         with np.load(BytesIO(content), allow_pickle=False) as archive:
             arrays = dict(archive)
         return FoundLandmarks(**{**arrays, "fps": arrays["fps"].item()})
-    except Exception as error:  # numpy raises many types for a damaged file
-        raise DamagedEntry(f"{str(entry)!r} is damaged") from error
+    except Exception:  # numpy raises many types for a damaged file
+        warn_user(f"{label}: extracted again, since its cache entry {str(entry)!r} is damaged.")
+        return None
 
 
 def write_entry(entry: Path, found: FoundLandmarks) -> None:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-# Errors keep these types when a label is added; others become ValueError.
-_KEPT_TYPES = (ValueError, TypeError, FileNotFoundError, OSError)
 
 
 @dataclass(frozen=True)
@@ -22,51 +19,23 @@ class Clip:
     Parameters
     ----------
     content : Path, tuple of Path, or ndarray of uint8 of shape (n_frames, height, width, 3)
-        A tuple holds image files, one per frame.
+        A tuple holds image files, one per frame. Unchanged if the clip is invalid.
     source : str
         The path as the user passed it, or "clip 3" for an array. For a clip of image files, the
         first and the last file: "S005/001/01.png ... 11.png".
     label : str
         Name of the clip in messages: its index, and its path or shape.
+    error : Exception or None
+        Why the clip is invalid, without the label; None if it is valid.
     """
 
     content: Path | tuple[Path, ...] | NDArray[np.uint8]
     source: str
     label: str
-
-    def labelled(self, error: Exception) -> Exception:
-        """Copy of an error whose message begins with the label of the clip.
-
-        Parameters
-        ----------
-        error : Exception
-
-        Returns
-        -------
-        Exception
-            Without a traceback, which would keep the frames of the clip in memory. Of the type of
-            `error` if that is ValueError, TypeError, FileNotFoundError or OSError, else ValueError.
-        """
-        return add_label(self.label, error)
+    error: Exception | None = None
 
 
-@dataclass(frozen=True)
-class BadClip:
-    """A clip that failed the validation.
-
-    Parameters
-    ----------
-    source : str
-        As in :class:`Clip`.
-    error : Exception
-        The error that :func:`check_clips` raises for it.
-    """
-
-    source: str
-    error: Exception
-
-
-def check_clips(clips: Any, skip_bad: bool = False) -> list[Clip | BadClip]:
+def check_clips(clips: Any, skip_bad: bool = False) -> list[Clip]:
     """Validate clips, as far as possible without decoding them.
 
     Parameters
@@ -75,19 +44,19 @@ def check_clips(clips: Any, skip_bad: bool = False) -> list[Clip | BadClip]:
         Also a pandas Series, an object array, or a uint8 array of shape (n_clips, n_frames, height,
         width, 3). Arrays must be RGB. A tuple or a list of image paths is one clip.
     skip_bad : bool, default=False
-        Return a :class:`BadClip` for a clip that fails, instead of raising its error.
+        Return invalid clips with their `error`, instead of raising the error of the first.
 
     Returns
     -------
-    list of Clip or BadClip
+    list of Clip
         In the order of `clips`.
 
     Raises
     ------
     TypeError, ValueError, FileNotFoundError
-        If `clips` is not a list of clips or is empty, or at the first bad clip.
+        If `clips` is not a list of clips or is empty, or at the first invalid clip.
     """
-    checked: list[Clip | BadClip] = []
+    checked: list[Clip] = []
     files_of: dict[str, tuple[str, ...]] = {}
     for index, content in enumerate(_as_list(clips)):
         source = _source(index, content)
@@ -99,14 +68,13 @@ def check_clips(clips: Any, skip_bad: bool = False) -> list[Clip | BadClip]:
             files = tuple(map(str, content))
             if files_of.setdefault(source, files) != files:
                 source = f"{source} (clip {index})"
-        clip = Clip(content, source, label)
         try:
-            checked.append(replace(clip, content=_check_content(content)))
+            checked.append(Clip(_check_content(content), source, label))
         except (OSError, TypeError, ValueError) as error:
-            labelled = clip.labelled(error)
             if not skip_bad:
-                raise labelled from None
-            checked.append(BadClip(source, labelled))
+                raise add_label(label, error) from None
+            # A traceback would keep the clips in memory.
+            checked.append(Clip(content, source, label, error.with_traceback(None)))
     if not checked:
         raise ValueError("clips is empty: at least one clip is needed.")
     return checked
@@ -114,10 +82,12 @@ def check_clips(clips: Any, skip_bad: bool = False) -> list[Clip | BadClip]:
 
 def _as_list(clips: Any) -> Iterable[Any]:
     """Take the clips out of whatever container the user passed."""
-    if isinstance(clips, str | bytes | os.PathLike):
-        raise TypeError(f"clips must be a list, got the single path {clips!r}: pass [path].")
-    if isinstance(clips, Mapping) or not isinstance(clips, Iterable):
-        raise TypeError(f"clips must be a list of paths or arrays, got {type(clips).__name__}.")
+    not_lists = str | bytes | os.PathLike | Mapping
+    if isinstance(clips, not_lists) or not isinstance(clips, Iterable):
+        raise TypeError(
+            f"clips must be a list of paths or arrays, got a {type(clips).__name__}; pass [path] "
+            "for a single clip."
+        )
     if not hasattr(clips, "__array__"):
         return clips
     array = np.asarray(clips)
@@ -137,6 +107,7 @@ def _is_path(content: Any) -> bool:
 
 
 def _source(index: int, content: Any) -> str:
+    """Name of a clip; the image files between the first and the last are left out."""
     if _is_path(content):
         return str(content)
     if isinstance(content, tuple | list) and content and all(map(_is_path, content)):
@@ -148,6 +119,7 @@ def _source(index: int, content: Any) -> str:
 
 
 def _check_content(content: Any) -> Path | tuple[Path, ...] | NDArray[np.uint8]:
+    """Check that a clip can be read, without decoding it."""
     if _is_path(content):
         return _check_file(content)
     if isinstance(content, np.ndarray):
@@ -170,8 +142,13 @@ def _check_content(content: Any) -> Path | tuple[Path, ...] | NDArray[np.uint8]:
 
 
 def add_label(label: str, error: Exception) -> Exception:
-    """Copy of an error, without its traceback, whose message begins with a label."""
-    kind = type(error) if type(error) in _KEPT_TYPES else ValueError
+    """Copy of an error, without its traceback, whose message begins with a label.
+
+    Its type stays if it is ValueError, TypeError, FileNotFoundError or OSError; else it becomes
+    ValueError.
+    """
+    kept = (ValueError, TypeError, FileNotFoundError, OSError)
+    kind = type(error) if type(error) in kept else ValueError
     return kind(f"{label}: {error}")
 
 
@@ -194,14 +171,11 @@ def _check_file(path: str | os.PathLike[str]) -> Path:
 def _check_array(array: NDArray[Any]) -> NDArray[np.uint8]:
     """Check an array of frames, and make a single image a clip of one frame."""
     if array.dtype != np.uint8:
-        advice = "convert it with clip.astype(np.uint8) if its values are from 0 to 255"
-        if array.dtype.kind == "f" and np.isnan(array).any():
-            advice = "some of its values are NaN: fill or drop those frames first"
-        elif array.dtype == np.uint16:
-            advice = "convert 16-bit colours with (clip >> 8).astype(np.uint8)"
-        elif array.dtype.kind in "fb":
-            advice = "convert values from 0 to 1 with (255.0 * clip).round().astype(np.uint8)"
-        raise TypeError(f"the dtype is {array.dtype}, expected uint8 from 0 to 255; {advice}.")
+        raise TypeError(
+            f"the dtype is {array.dtype}, expected uint8 from 0 to 255; convert values from 0 to 1 "
+            "with (255.0 * clip).round().astype(np.uint8), 16-bit values with "
+            "(clip >> 8).astype(np.uint8), other values from 0 to 255 with clip.astype(np.uint8)."
+        )
     if array.ndim not in (3, 4) or array.shape[-1] != 3 or 0 in array.shape:
         raise ValueError(
             "expected a non-empty RGB array of shape (height, width, 3) or (n_frames, height, "

@@ -7,10 +7,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..mesh import N_LANDMARKS_WITH_IRISES
 
 # MediaPipe lists faces by its confidence, not by their size. With room for several, the person in
 # front is found even if somebody in the background is seen more clearly.
@@ -20,8 +21,8 @@ _MAX_FACES = 5
 class FaceLandmarker:
     """Finds the landmarks of the largest face in a picture.
 
-    A context manager: MediaPipe starts on entry and stops on exit. Every picture is processed on
-    its own (MediaPipe's image mode), so results do not depend on the order of pictures.
+    Every picture is processed on its own (MediaPipe's image mode), so results do not depend on the
+    order of pictures.
 
     Parameters
     ----------
@@ -31,18 +32,15 @@ class FaceLandmarker:
     Raises
     ------
     ValueError
-        On entry, if MediaPipe cannot use the file.
+        If MediaPipe cannot use the file.
     """
 
     def __init__(self, model_path: Path) -> None:
-        self._model_path = model_path
-
-    def __enter__(self) -> Self:
         from mediapipe.tasks.python import BaseOptions, vision
 
         # Passed as bytes, since MediaPipe cannot open paths with some characters.
         options = vision.FaceLandmarkerOptions(
-            base_options=BaseOptions(model_asset_buffer=self._model_path.read_bytes()),
+            base_options=BaseOptions(model_asset_buffer=model_path.read_bytes()),
             running_mode=vision.RunningMode.IMAGE,
             num_faces=_MAX_FACES,
         )
@@ -50,15 +48,15 @@ class FaceLandmarker:
             self._mediapipe = vision.FaceLandmarker.create_from_options(options)
         except (RuntimeError, ValueError) as error:
             raise ValueError(
-                f"MediaPipe cannot use the model file {str(self._model_path)!r} ({error}); "
+                f"MediaPipe cannot use the model file {str(model_path)!r} ({error}); "
                 "model_path=None takes the bundled one."
             ) from error
-        return self
 
-    def __exit__(self, *error: Any) -> None:
+    def close(self) -> None:
+        """Stop MediaPipe."""
         self._mediapipe.close()
 
-    def detect(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+    def detect(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Landmarks of the largest face.
 
         Parameters
@@ -68,9 +66,9 @@ class FaceLandmarker:
 
         Returns
         -------
-        ndarray of float32 of shape (478, 3), or None
-            In isotropic pixels: x to the right, y down, z away from the viewer. None if no face
-            is found.
+        ndarray of float32 of shape (478, 3)
+            In isotropic pixels: x to the right, y down, z away from the viewer. NaN if no face is
+            found.
         """
         import mediapipe
 
@@ -81,8 +79,9 @@ class FaceLandmarker:
             np.array([(point.x, point.y, point.z) for point in face]) * (width, height, width)
             for face in self._mediapipe.detect(image).face_landmarks
         ]
-        largest = max(faces, key=lambda face: np.ptp(face[:, :2], axis=0).prod(), default=None)
-        return None if largest is None else largest.astype(np.float32)
+        no_face = np.full((N_LANDMARKS_WITH_IRISES, 3), np.nan)
+        largest = max(faces, key=lambda face: np.ptp(face[:, :2], axis=0).prod(), default=no_face)
+        return largest.astype(np.float32)
 
 
 # Landmarkers that are open and not in use, by process and model: a forked process cannot use the
@@ -97,7 +96,7 @@ def open_landmarker(model_path: Path) -> Iterator[FaceLandmarker]:
     try:
         landmarker = idle.pop()
     except IndexError:
-        landmarker = FaceLandmarker(model_path).__enter__()
+        landmarker = FaceLandmarker(model_path)
     try:
         yield landmarker
     finally:
@@ -109,8 +108,9 @@ def _close_landmarkers() -> None:
     for (process, _), landmarkers in _idle.items():
         if process == os.getpid():
             for landmarker in landmarkers:
-                landmarker.__exit__()
+                landmarker.close()
 
 
-# The atexit module is too late: MediaPipe is called through a thread, which has ended by then.
+# A private function, because atexit is too late: MediaPipe closes a landmarker in a thread pool,
+# and Python shuts thread pools down before it calls the functions of atexit.
 threading._register_atexit(_close_landmarkers)  # type: ignore[attr-defined]

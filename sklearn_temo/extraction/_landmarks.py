@@ -11,12 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..mesh import N_LANDMARKS_WITH_IRISES
 from ._clips import Clip
 from ._landmarker import FaceLandmarker
 from ._reading import Frame, read_clip
-
-_NO_FACE = np.full((N_LANDMARKS_WITH_IRISES, 3), np.nan, dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,21 +115,13 @@ def find_landmarks(
     `n_threads` is the number of decoder threads; 0 lets the decoder choose, and decodes the next
     frame while a face is being found.
     """
-    footage = read_clip(clip, settings.n_frames, settings.window, n_threads=n_threads)
-    found: list[NDArray[np.float32]] = []
-    times, repeats = [], []
-    for frame in footage.frames if n_threads else _read_ahead(footage.frames):
-        if not found:
-            height, width = frame.pixels.shape[:2]
-        face = landmarker.detect(frame.pixels)
-        found.append(_NO_FACE if face is None else face)
-        times.append(frame.time)
-        repeats.append(frame.repeats)
-    if not found:
-        raise ValueError("has no frames.")
-    return FoundLandmarks(
-        np.stack(found), np.array(times), np.array(repeats), footage.fps, np.array([width, height])
-    )
+    fps, frames = read_clip(clip, settings.n_frames, settings.window, n_threads=n_threads)
+    found = []
+    for frame in frames if n_threads else _read_ahead(frames):
+        height, width = frame.pixels.shape[:2]
+        found.append((landmarker.detect(frame.pixels), frame.time, frame.repeats, (width, height)))
+    landmarks, times, repeats, sizes = map(np.array, zip(*found, strict=True))
+    return FoundLandmarks(landmarks, times, repeats, fps, sizes[0])
 
 
 def _read_ahead(frames: Iterator[Frame]) -> Iterator[Frame]:

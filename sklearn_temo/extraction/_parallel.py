@@ -15,10 +15,9 @@ from typing import Any
 from joblib import Parallel, delayed, effective_n_jobs
 from joblib.parallel import get_active_backend
 
-from .._warnings import warn_user
 from ..mesh import model_path
-from ._cache import DamagedEntry, find_entry, read_entry, write_entry
-from ._clips import BadClip, Clip
+from ._cache import find_entry, read_entry, write_entry
+from ._clips import Clip
 from ._landmarker import open_landmarker
 from ._landmarks import ExtractionSettings, FoundLandmarks, find_landmarks
 
@@ -49,10 +48,7 @@ class ClipResult:
 
 
 def extract_clips(
-    clips: list[Clip | BadClip],
-    settings: ExtractionSettings,
-    cache_folder: Path | None,
-    n_jobs: int | None,
+    clips: list[Clip], settings: ExtractionSettings, cache_folder: Path | None, n_jobs: int | None
 ) -> Iterator[ClipResult]:
     """Extract clips; results come in any order, those of cached clips first.
 
@@ -61,20 +57,16 @@ def extract_clips(
     """
     tasks: dict[int, Task] = {}
     for index, clip in enumerate(clips):
-        entry = found = None
-        if isinstance(clip, BadClip):
+        if clip.error is not None:
             yield ClipResult(index, None, clip.error)
             continue
+        entry = found = None
         if cache_folder is not None:
-            try:
+            # A clip that cannot be read fails in its task.
+            with suppress(OSError):
                 entry = find_entry(cache_folder, clip, settings)
-            except OSError as error:
-                yield ClipResult(index, None, _unreadable(error))
-                continue
-            try:
-                found = read_entry(entry)
-            except DamagedEntry as error:
-                warn_user(f"{clip.label}: extracted again, since its cache entry {error}.")
+        if entry is not None:
+            found = read_entry(entry, clip.label)
         if found is not None:
             yield ClipResult(index, found, cached=True)
         else:
@@ -96,11 +88,7 @@ def extract_clips(
 
 
 def extract_clip(
-    settings: ExtractionSettings,
-    index: int,
-    clip: Clip,
-    entry: Path | None,
-    n_threads: int = 1,
+    settings: ExtractionSettings, index: int, clip: Clip, entry: Path | None, n_threads: int = 1
 ) -> ClipResult:
     """Find the landmarks of a clip, and write them to the cache."""
     with open_landmarker(settings.model_path or model_path()) as landmarker:
@@ -110,14 +98,11 @@ def extract_clip(
             # A traceback would keep the frames in memory and the file open.
             return ClipResult(index, None, error.with_traceback(None))
         except (OSError, RuntimeError, MemoryError) as error:
-            return ClipResult(index, None, _unreadable(error))
+            unreadable = ValueError(f"cannot be read ({type(error).__name__}: {error}).")
+            return ClipResult(index, None, unreadable)
     if entry is not None:
         write_entry(entry, found)
     return ClipResult(index, found)
-
-
-def _unreadable(error: Exception) -> ValueError:
-    return ValueError(f"cannot be read ({type(error).__name__}: {error}).")
 
 
 def _retry_lost(

@@ -49,40 +49,36 @@ class Frame:
     repeats: int
 
 
-@dataclass(frozen=True)
-class OpenClip:
-    """A clip being read: frames per second (NaN if it has no rate), and its frames."""
-
-    fps: float
-    frames: Generator[Frame]
-
-
-def check_window(window: Any) -> None:
+def check_window(window: Any) -> Window:
     """Validate a window of time.
 
     Parameters
     ----------
-    window : (float or None, float or None) or None
+    window : (float or None, float or None)
         As in :func:`pick_frames`.
+
+    Returns
+    -------
+    (float or None, float or None)
+        As numbers of Python.
 
     Raises
     ------
     ValueError
-        If it is not a pair of numbers in order.
+        If it is not a pair of finite numbers in order.
     """
-    if window is None:
-        return
-    try:
+    with suppress(TypeError, ValueError):
         start, stop = (None if end is None else float(end) for end in window)
-    except (TypeError, ValueError):
-        raise ValueError(
-            "sampling must be a pair (start, stop) of seconds, with None for an open end; got "
-            f"{window!r}."
-        ) from None
-    if not all(end is None or np.isfinite(end) for end in (start, stop)):
-        raise ValueError(f"sampling={window!r} must be finite; None leaves an end open.")
-    if start is not None and stop is not None and (start < 0) == (stop < 0) and start >= stop:
-        raise ValueError(f"sampling={window!r} must start before it stops.")
+        is_finite = all(end is None or np.isfinite(end) for end in (start, stop))
+        # A time from the start and a time from the end can only be compared for a clip.
+        if is_finite and (
+            start is None or stop is None or (start < 0) != (stop < 0) or start < stop
+        ):
+            return start, stop
+    raise ValueError(
+        f"sampling={window!r} must be a pair (start, stop) of finite numbers of seconds, the start "
+        "before the stop; None leaves an end open."
+    )
 
 
 def pick_frames(
@@ -151,7 +147,7 @@ def pick_frames(
 
 def read_clip(
     clip: Clip, n_frames: int | None, window: Window | None = None, n_threads: int = 0
-) -> OpenClip:
+) -> tuple[float, Generator[Frame]]:
     """Open a clip, and read a sample of its frames.
 
     Parameters
@@ -165,28 +161,30 @@ def read_clip(
 
     Returns
     -------
-    OpenClip
-        With each frame once. The repeats add up to `n_frames`; a clip of fewer frames repeats some.
+    fps : float
+        Mean frames per second; NaN if the clip has no rate.
+    frames : generator of Frame
+        Each frame once. The repeats add up to `n_frames`; a clip of fewer frames repeats some.
 
     Raises
     ------
     ValueError
         Here or from the frames, if the file cannot be decoded, is damaged, or has no frame inside
-        `window`. The message does not name the clip: see :meth:`Clip.labelled`.
+        `window`. The message does not name the clip: see :func:`add_label`.
     """
     content = clip.content
     if isinstance(content, tuple):
-        return OpenClip(np.nan, _read_image_files(content, n_frames, window))
+        return np.nan, _read_image_files(content, n_frames, window)
     if not isinstance(content, Path):
         picks = pick_frames(range(len(content)), n_frames, window)
-        return OpenClip(np.nan, (Frame(content[i], float(i), n) for i, n in picks.items()))
+        return np.nan, (Frame(content[i], float(i), n) for i, n in picks.items())
     image = _open_image(content)
     if image is None:
         video = Video(content, n_threads)
-        return OpenClip(video.fps, _read_video(video, n_frames, window))
+        return video.fps, _read_video(video, n_frames, window)
     times = _animation_times(image)
     fps = (len(times) - 1) / times[-1] if len(times) > 1 else np.nan
-    return OpenClip(fps, _read_image(image, times, n_frames, window))
+    return fps, _read_image(image, times, n_frames, window)
 
 
 def _read_video(video: Video, n_frames: int | None, window: Window | None) -> Generator[Frame]:
@@ -228,6 +226,15 @@ def _read_video(video: Video, n_frames: int | None, window: Window | None) -> Ge
     raise UnreadableFile("it has no frames")
 
 
+@contextmanager
+def _pillow_errors() -> Iterator[None]:
+    """Raise the errors of Pillow, which may be any, as UnreadableFile."""
+    try:
+        yield
+    except Exception as error:
+        raise UnreadableFile(str(error) or type(error).__name__) from error
+
+
 def _open_image(path: Path) -> Any:
     """Open a file with Pillow; None if its content is not an image, whatever its name is."""
     from PIL import Image, UnidentifiedImageError
@@ -238,14 +245,14 @@ def _open_image(path: Path) -> Any:
     return None
 
 
+@_pillow_errors()
 def _animation_times(image: Any) -> list[float]:
     """Times of the frames of an image in seconds, or their numbers if the file has no times."""
     times = [0.0]
     if image.format in _ANIMATED_FORMATS:
-        with _pillow_errors():
-            for number in range(getattr(image, "n_frames", 1) - 1):
-                image.seek(number)
-                times.append(times[-1] + image.info.get("duration", 0) / 1000)
+        for number in range(getattr(image, "n_frames", 1) - 1):
+            image.seek(number)
+            times.append(times[-1] + image.info.get("duration", 0) / 1000)
     return times if times[-1] else [float(number) for number in range(len(times))]
 
 
@@ -254,10 +261,7 @@ def _read_image(
 ) -> Generator[Frame]:
     with image:
         for number, repeats in pick_frames(times, n_frames, window).items():
-            with _pillow_errors():
-                image.seek(number)
-                pixels = _rgb(image)
-            yield Frame(pixels, times[number], repeats)
+            yield Frame(_read_pixels(image, number), times[number], repeats)
 
 
 def _read_image_files(
@@ -269,8 +273,8 @@ def _read_image_files(
             image = _open_image(paths[number])
             if image is None:
                 raise UnreadableFile("it is not an image, as frames of a clip of files must be")
-            with image, _pillow_errors():
-                pixels = _rgb(image)
+            with image:
+                pixels = _read_pixels(image)
             size = size or pixels.shape
             if pixels.shape != size:
                 raise ValueError(
@@ -282,19 +286,12 @@ def _read_image_files(
         yield Frame(pixels, float(number), repeats)
 
 
-@contextmanager
-def _pillow_errors() -> Iterator[None]:
-    """Raise the errors of Pillow, which may be any, as UnreadableFile."""
-    try:
-        yield
-    except Exception as error:
-        raise UnreadableFile(str(error) or type(error).__name__) from error
-
-
-def _rgb(image: Any) -> NDArray[np.uint8]:
-    """Pixels of an image as a viewer shows it: upright, 8 bits per colour, no transparency."""
+@_pillow_errors()
+def _read_pixels(image: Any, number: int = 0) -> NDArray[np.uint8]:
+    """Pixels of a frame as a viewer shows it: upright, 8 bits per colour, no transparency."""
     from PIL import Image, ImageOps
 
+    image.seek(number)
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):
         # Pillow clips 16 bits to 8 instead of scaling them.

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO
 from uuid import uuid4
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,24 +37,23 @@ _ESCAPED = re.compile(r"\\u(dc[89a-f][0-9a-f])")
 def check_table_place(path: str | os.PathLike[str]) -> Path:
     """Check that a table can be written, before the long work.
 
-    Raises ValueError for an unknown file name extension, OSError if the folder does not exist or
-    cannot be written to, and ImportError if the format needs a package that is not installed.
+    Raises ValueError for an unknown file name extension, ImportError if the format needs a package
+    that is not installed, and the errors of :func:`check_place`.
     """
     path = _check_extension(path)
+    check_place(path)
+    return path
+
+
+def check_place(path: Path) -> None:
+    """Raise OSError if the folder of a file does not exist or cannot be written to."""
     if path.is_dir():
         raise IsADirectoryError(f"{str(path)!r} is a folder: add the name of a file.")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"{str(path)!r}: there is no folder {str(path.parent)!r}; create it first."
-        )
     try:
         with TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
-        raise type(error)(
-            f"{str(path)!r}: the folder cannot be written to ({error.strerror})."
-        ) from error
-    return path
+        raise _not_writable(path, error) from error
 
 
 def save_landmarks(path: str | os.PathLike[str], clips: Sequence[ClipLandmarks]) -> None:
@@ -157,25 +153,29 @@ def load_landmarks(path: str | os.PathLike[str]) -> Bunch:
     save_landmarks : Writes the table.
     """
     path = _check_extension(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{str(path)!r}: no such file in {Path.cwd()}.")
-    read = _read_npz if path.suffix.casefold() == ".npz" else _read_parquet
-    columns, landmarks = read(path)
+    with open(path, "rb") as file:
+        try:
+            read = _read_npz if path.suffix.casefold() == ".npz" else _read_parquet
+            columns, landmarks = read(file)
+            for name, (kinds, words) in _KINDS.items():
+                _check_kind(name, columns[name], kinds, words)
+        except Exception as error:  # numpy and pyarrow raise many types for a damaged file
+            raise ValueError(
+                f"{str(path)!r} cannot be read as a table of landmarks ({type(error).__name__}: "
+                f"{error}); write it again."
+            ) from error
     if not len(landmarks):
         raise ValueError(f"{str(path)!r} has no rows.")
-    for name, (kinds, words) in _KINDS.items():
-        _check_kind(path, name, columns[name], kinds, words)
-    starts, n_frames = _find_clips(path, columns["source"], columns["frame"])
+    n_frames = _count_frames(path, columns["source"], columns["frame"])
     sources = [
         _ESCAPED.sub(lambda found: chr(int(found[1], 16)), name)
-        for name in columns["source"][starts].tolist()
+        for name in columns["source"][::n_frames].tolist()
     ]
-    shape = (len(starts), n_frames)
     return Bunch(
-        data=np.ascontiguousarray(landmarks, dtype=np.float32).reshape(len(starts), -1),
+        data=np.ascontiguousarray(landmarks, dtype=np.float32).reshape(len(sources), -1),
         sources=np.array(sources, dtype=str),
-        times=columns["time"].astype(np.float64).reshape(shape),
-        detected=columns["detected"].reshape(shape),
+        times=columns["time"].astype(np.float64).reshape(-1, n_frames),
+        detected=columns["detected"].reshape(-1, n_frames),
         n_frames=n_frames,
         n_landmarks=landmarks.shape[1],
     )
@@ -210,14 +210,17 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             yield file
         unfinished.replace(path)
     except OSError as error:
-        # With its number, the new error has the same type.
-        raise OSError(
-            error.errno or errno.EIO,
-            f"{str(path)!r} cannot be written ({error.strerror or error}); make room there, or "
-            "choose another folder",
-        ) from error
+        raise _not_writable(path, error) from error
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _not_writable(path: Path, error: OSError) -> OSError:
+    """Error of the same type that names the file and not its temporary name."""
+    return type(error)(
+        f"{str(path)!r} cannot be written ({error.strerror or error}); choose an existing folder "
+        "that has room and that you may write to."
+    )
 
 
 def _make_columns(clips: Sequence[ClipLandmarks]) -> dict[str, NDArray[Any]]:
@@ -246,101 +249,67 @@ def _coordinate_names(n_landmarks: int) -> list[str]:
 
 def _write_parquet(file: BinaryIO, clips: Sequence[ClipLandmarks]) -> None:
     """Write the clips group by group: the columns of all clips would double the memory."""
-    from pyarrow import Table
     from pyarrow.parquet import ParquetWriter
 
     groups = np.cumsum([len(clip.times) for clip in clips]) // _ROWS_AT_A_TIME
-    names = _coordinate_names(clips[0].landmarks.shape[1])
-    writer = None
-    for group in np.unique(groups):
-        columns = _make_columns([clips[i] for i in np.flatnonzero(groups == group).tolist()])
-        landmarks = columns.pop("landmarks")
-        coordinates = landmarks.reshape(len(landmarks), -1).T.copy()
-        table = Table.from_pydict({**columns, **dict(zip(names, coordinates, strict=True))})
-        if writer is None:
-            # Coordinates seldom repeat, so dictionaries of them are of no use.
-            writer = ParquetWriter(file, table.schema, use_dictionary=["source"])
-        writer.write_table(table, row_group_size=_ROWS_AT_A_TIME)
-    assert writer is not None
-    writer.close()
+    schema = _arrow_table(clips[:1]).schema
+    # Coordinates seldom repeat, so dictionaries of them are of no use.
+    with ParquetWriter(file, schema, use_dictionary=["source"]) as writer:
+        for group in np.unique(groups):
+            table = _arrow_table([clips[i] for i in np.flatnonzero(groups == group).tolist()])
+            writer.write_table(table, row_group_size=_ROWS_AT_A_TIME)
 
 
-def _read_npz(path: Path) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
-    with _reading(path), np.load(path, allow_pickle=False) as archive:
-        columns = dict(archive)
-    _check_names(path, [*_KINDS, "landmarks"], columns)
-    return columns, columns.pop("landmarks")
+def _arrow_table(clips: Sequence[ClipLandmarks]) -> Any:
+    from pyarrow import Table
+
+    columns = _make_columns(clips)
+    landmarks = columns.pop("landmarks")
+    names = _coordinate_names(landmarks.shape[1])
+    coordinates = landmarks.reshape(len(landmarks), -1).T.copy()
+    return Table.from_pydict({**columns, **dict(zip(names, coordinates, strict=True))})
 
 
-def _read_parquet(path: Path) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
+def _read_npz(file: BinaryIO) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
+    with np.load(file, allow_pickle=False) as archive:
+        return {name: archive[name] for name in _KINDS}, archive["landmarks"]
+
+
+def _read_parquet(file: BinaryIO) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
     from pyarrow.parquet import ParquetFile
 
-    with _reading(path), ParquetFile(path) as file:
-        table = file.read()
+    table = ParquetFile(file).read()
     numbers = [int(name[1:4]) for name in table.column_names if re.fullmatch(r"p\d+_[xyz]", name)]
     names = _coordinate_names(max(numbers, default=0) + 1)
-    _check_names(path, [*_KINDS, *names], table.column_names)
     landmarks = np.empty((len(table), len(names)), dtype=np.float32)
     for number, name in enumerate(names):
         column = table.column(name).to_numpy()  # missing values become NaN
-        _check_kind(path, name, column, "fiu", "numbers")
+        _check_kind(name, column, "fiu", "numbers")
         landmarks[:, number] = column
     columns = {name: np.array(table.column(name).to_pylist()) for name in _KINDS}
     columns["time"] = table.column("time").to_numpy()
     return columns, landmarks.reshape(len(table), len(names) // 3, 3)
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Name the file in the errors that numpy and pyarrow raise for a damaged or other file."""
-    try:
-        yield
-    except (OSError, EOFError, TypeError, ValueError, BadZipFile, zlib.error) as error:
-        raise ValueError(
-            f"{str(path)!r} cannot be read as a table of landmarks ({type(error).__name__}: "
-            f"{error}); write it again."
-        ) from error
-
-
-def _check_names(path: Path, expected: Iterable[str], found: Iterable[str]) -> None:
-    missing = sorted(set(expected) - set(found))
-    if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise ValueError(
-            f"{str(path)!r} is not a table of landmarks: the column {missing[0]!r}{more} is "
-            "missing."
-        )
-
-
-def _check_kind(path: Path, name: str, column: NDArray[Any], kinds: str, words: str) -> None:
+def _check_kind(name: str, column: NDArray[Any], kinds: str, words: str) -> None:
     if column.dtype.kind not in kinds:
         raise ValueError(
-            f"{str(path)!r}: the column {name!r} must hold {words} and no missing values, but "
-            f"holds {column.dtype}."
+            f"the column {name!r} must hold {words} and no missing values, but holds {column.dtype}"
         )
 
 
-def _find_clips(
-    path: Path, source: NDArray[np.str_], frame: NDArray[np.integer]
-) -> tuple[NDArray[np.intp], int]:
-    """Find the first row of each clip and the number of frames; a clip starts at frame 0."""
-    is_start = frame == 0
-    continues = (frame[1:] == frame[:-1] + 1) & (source[1:] == source[:-1])
-    stray = np.flatnonzero(~(is_start | np.append(False, continues)))
-    if len(stray):
-        row = stray[0]
+def _count_frames(path: Path, source: NDArray[np.str_], frame: NDArray[np.integer]) -> int:
+    """Number of frames per clip. Raises ValueError if clips differ in length or lack frames."""
+    n_frames = int(np.flatnonzero(np.append(frame[1:] == 0, True))[0]) + 1
+    rows = np.arange(len(frame))
+    is_wrong = (frame != rows % n_frames) | (source != source[rows - rows % n_frames])
+    is_wrong[-1] |= len(rows) % n_frames != 0
+    if is_wrong.any():
+        row = int(is_wrong.argmax())
         raise ValueError(
-            f"{str(path)!r}: row {row} is frame {frame[row]} of {str(source[row])!r}, but the row "
-            "before it is not the previous frame; keep all frames of a clip, in their order."
+            f"{str(path)!r}: row {row} is frame {frame[row]} of {str(source[row])!r}, but every "
+            f"clip must have {n_frames} frames in consecutive rows, like the first clip; keep all "
+            "frames of a clip in their order, and extract clips with a number of frames, or read "
+            "the table with pandas."
         )
-    starts = np.flatnonzero(is_start)
-    lengths = np.diff(np.append(starts, len(frame)))
-    others = np.flatnonzero(lengths != lengths[0])
-    if len(others):
-        other = others[0]
-        raise ValueError(
-            f"{str(path)!r}: clips must have equally many frames, but {str(source[0])!r} has "
-            f"{lengths[0]} and {str(source[starts[other]])!r} has {lengths[other]}; extract them "
-            "with a number of frames, or read the table with pandas."
-        )
-    return starts, int(lengths[0])
+    return n_frames

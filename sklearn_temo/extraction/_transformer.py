@@ -21,7 +21,7 @@ from .._progress import Progress
 from .._warnings import warn_user
 from ..layout import LandmarkLayout
 from ..mesh import N_LANDMARKS, N_LANDMARKS_WITH_IRISES, model_path
-from ._clips import BadClip, Clip, check_clips
+from ._clips import Clip, add_label, check_clips
 from ._landmarks import ClipLandmarks, ExtractionSettings, Postprocessing
 from ._parallel import extract_clips
 from ._reading import check_window
@@ -92,15 +92,15 @@ class SkippedClipsWarning(UserWarning):
     """
 
     def __init__(self, report: ExtractionReport) -> None:
-        first = report.skipped[0]
-        super().__init__(
-            f"{len(report.skipped)} of {report.n_clips} clips could not be used and are NaN; the "
-            f"first: {first.reason} The report_ of the transformer lists all."
-        )
+        super().__init__(report)
         self.report = report
 
-    def __reduce__(self) -> tuple[type[SkippedClipsWarning], tuple[ExtractionReport]]:
-        return type(self), (self.report,)
+    def __str__(self) -> str:
+        return (
+            f"{len(self.report.skipped)} of {self.report.n_clips} clips could not be used and are "
+            f"NaN; the first: {self.report.skipped[0].reason} The report_ of the transformer lists "
+            "all."
+        )
 
 
 class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
@@ -244,6 +244,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         """
         self._check(X)
         self._settings()
+        memory_folder(self.memory)
         context = self._init_callback_context()
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
@@ -338,36 +339,25 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
             )
         return LandmarkLayout(self.n_frames, self.n_landmarks, 3).feature_names()
 
-    def _check(self, clips: Any) -> list[Clip | BadClip]:
+    def _check(self, clips: Any) -> list[Clip]:
         """Validate the parameters and the clips."""
         self._validate_params()
         return check_clips(clips, skip_bad=self.on_error != "raise")
 
     def _settings(self) -> ExtractionSettings:
         path = None if self.model_path is None else Path(self.model_path).expanduser()
-        if path is not None and not path.is_file():
-            raise FileNotFoundError(
-                f"model_path={self.model_path!r}: no such file; None takes the bundled model."
-            )
-        window = None
-        if not isinstance(self.sampling, str):
-            check_window(self.sampling)
-            start, stop = (None if end is None else float(end) for end in self.sampling)
-            window = start, stop
         return ExtractionSettings(
             None if self.sampling == "all" or self.n_frames is None else int(self.n_frames),
-            window,
+            None if isinstance(self.sampling, str) else check_window(self.sampling),
             hashlib.sha256((path or model_path()).read_bytes()).hexdigest(),
             path,
         )
 
     def _run(
-        self, clips: list[Clip | BadClip], context: CallbackContext | None = None
+        self, clips: list[Clip], context: CallbackContext | None = None
     ) -> Iterator[tuple[int, ClipLandmarks]]:
         """Yield the index and the landmarks of each clip, in any order, and set `report_`."""
         folder = memory_folder(self.memory)
-        if folder is not None and folder.exists() and not folder.is_dir():
-            raise NotADirectoryError(f"memory={self.memory!r} is a file: pass a folder.")
         cache = None if folder is None else folder / "face_landmarks"
         postprocessing = Postprocessing(
             self.n_frames, self.n_landmarks, self.on_missing, self.sampling == "all"
@@ -377,9 +367,6 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         n_cached, n_seen, n_with_face = 0, [0] * len(clips), [0] * len(clips)
         for result in extract_clips(clips, self._settings(), cache, self.n_jobs):
             index, clip, error = result.index, clips[result.index], result.error
-            task = context and context.subcontext(task_name="extract-clip")
-            if task is not None:
-                task.call_on_fit_task_begin(estimator=self)
             if result.found is not None:
                 n_seen[index] = len(result.found.detected)
                 n_with_face[index] = int(result.found.detected.sum())
@@ -388,13 +375,14 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
                 except ValueError as no_face:
                     error = no_face
             if error is not None:
-                if isinstance(clip, Clip):
-                    error = clip.labelled(error)
+                error = add_label(clip.label, error)
                 if self.on_error == "raise":
                     raise error
                 landmarks = postprocessing.skipped(clip.source, error)
                 skipped[index] = SkippedClip(index, clip.source, str(error))
-            if task is not None:
+            if context is not None:
+                task = context.subcontext(task_name="extract-clip")
+                task.call_on_fit_task_begin(estimator=self)
                 task.call_on_fit_task_end(estimator=self)
             n_cached += result.cached and error is None
             if self.verbose > 1:
@@ -413,14 +401,12 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
             warn_user(SkippedClipsWarning(self.report_))
 
     def _rows(
-        self, clips: list[Clip | BadClip], context: CallbackContext | None = None
+        self, clips: list[Clip], context: CallbackContext | None = None
     ) -> NDArray[np.float32]:
         """Extract clips as rows, each of which is written to the result when its clip is done."""
         rows = None
-        if self.n_frames is not None:
-            rows = np.full((len(clips), self.n_frames * self.n_landmarks * 3), np.nan, np.float32)
         for index, clip in self._run(clips, context):
-            if clip.error is not None:
+            if not clip.landmarks.size:  # skipped, with n_frames=None
                 continue
             if rows is None:
                 rows = np.full((len(clips), clip.landmarks.size), np.nan, np.float32)
