@@ -257,14 +257,14 @@ def attribution_blocks(
     dtype = _dtype_of(module)
     network = SplitNetwork.of(module)
     b = torch.tensor(baselines, dtype=dtype, device=device)
+    _check_outputs(network, b[:1], target, n_classes)
     network.check(module, b[0], b[-1])
-    to_columns: Callable[[Tensor], Tensor] = IDENTITY
+    to_columns = network.columnwise
     if columnwise:
-        to_columns, network = network.columnwise, replace(network, columnwise=IDENTITY)
+        network = replace(network, columnwise=IDENTITY)
     with torch.no_grad():
-        b = to_columns(b)
+        b = to_columns(b) if columnwise else b
         hidden_b = network.hidden(b)
-    _check_outputs(network.body, hidden_b[:1], target, n_classes)
     to_input = network.transpose(b[0])
     n_pairs = len(X) * len(b)
     progress = Progress("attribution", n_pairs, "pairs of sample and baseline", settings.verbose)
@@ -278,7 +278,8 @@ def attribution_blocks(
         n_pieces = ceil(len(x) / max(1, _PIECE_SIZE // b.shape[1]))
         pieces = list(gen_batches(len(x), ceil(len(x) / n_pieces)))
         with torch.no_grad():
-            x = torch.cat([to_columns(x[piece]) for piece in pieces])
+            if columnwise:
+                x = torch.cat([to_columns(x[piece]) for piece in pieces])
             hidden_x = torch.cat([network.hidden(x[piece]) for piece in pieces])
         for i in range(len(b)):
             gradient, gap, n_evaluations = _integrate(
@@ -297,11 +298,11 @@ def attribution_blocks(
 
 
 def _check_outputs(
-    body: Callable[[Tensor], Any], point: Tensor, target: NDArray[np.int64], n_classes: int | None
+    network: SplitNetwork, row: Tensor, target: NDArray[np.int64], n_classes: int | None
 ) -> None:
     """Raise if the network does not return logits of the classes of `target`."""
     with torch.no_grad():
-        output = body(point.clone())
+        output = network.body(network.hidden(row))
     shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
     if len(shape) not in (1, 2) or shape[0] != 1:
         raise ValueError(

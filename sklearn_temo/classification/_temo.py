@@ -397,8 +397,8 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ndarray of shape (n_clips,)
             Labels.
         """
-        best = self._logits(X).argmax(axis=1)
-        return self.classes_[best]
+        logits = self._logits(X)
+        return self.classes_[logits.argmax(axis=1)]
 
     @property
     def module_(self):

@@ -407,10 +407,9 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         return self.layout_.feature_mask(self.get_landmark_support())
 
     def _mirror_pairs(self, n_landmarks, n_kept):
-        if self.symmetric == "auto":
+        symmetric = self.symmetric
+        if symmetric == "auto":
             symmetric = mesh.is_full_mesh(n_landmarks) and n_kept >= _MIN_SYMMETRIC
-        else:
-            symmetric = self.symmetric
         return mesh.mirror_pairs(n_landmarks) if symmetric else None
 
     def _make_estimator(self, layout, sample_weight):
