@@ -155,7 +155,7 @@ def test_partial_fit_rejects_unknown_labels_and_other_classes(aligned):
     temo = make_temo().partial_fit(X, y, classes=np.unique(y))
     with pytest.raises(ValueError, match=r"'boredom'.*not in classes"):
         temo.partial_fit(X, np.where(y == "anger", "boredom", y))
-    with pytest.raises(ValueError, match="not the same as on the first call"):
+    with pytest.raises(ValueError, match="is not the same as on last call"):
         temo.partial_fit(X, y, classes=["anger", "fear"])
 
 
@@ -492,6 +492,20 @@ def test_depth_weight_scales_the_third_coordinate(aligned, weight, matters):
     other = X.copy()
     other[:, 2::3] += 1
     assert np.any(temo.predict_proba(other) != temo.predict_proba(X)) == matters
+
+
+@pytest.mark.parametrize(("weight", "matters"), [(0.0, False), (1.0, True)])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_training_depends_on_depth_only_if_it_has_a_weight(aligned, method, weight, matters):
+    X, y = aligned
+    other = X.copy()
+    other[:, 2::3] += np.random.default_rng(0).normal(scale=0.01, size=(len(X), X.shape[1] // 3))
+    extra = {"classes": np.unique(y)} if method == "partial_fit" else {}
+    predicted = []
+    for clips in (X, other):
+        temo = make_temo(depth_weight=weight, max_epochs=1)
+        predicted.append(getattr(temo, method)(clips, y, **extra).predict_proba(X))
+    assert np.any(predicted[0] != predicted[1]) == matters
 
 
 def test_first_frame_that_is_always_dropped_has_no_effect(aligned):

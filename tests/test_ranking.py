@@ -111,10 +111,9 @@ def test_count_kept(k, expected):
     assert type(kept) is int
 
 
-@pytest.mark.parametrize("k", [0, -3, 469, 0.0, -0.5, 1.5, np.nan, True, "some", None, [3]])
-def test_an_invalid_k_raises_an_error_with_the_number_of_landmarks(k):
-    with pytest.raises(ValueError, match=r"from 1 to 468 .*got k="):
-        count_kept(k, 468)
+def test_more_than_all_landmarks_are_an_error():
+    with pytest.raises(ValueError, match=r"at most 468.*got k=469"):
+        count_kept(469, 468)
 
 
 @pytest.fixture
@@ -275,7 +274,7 @@ def test_the_order_contains_every_landmark_once(scores, size, alike):
 
 def test_nan_scores_come_last(twins):
     scores = np.array([1.0, np.nan, 1.0, 2.0, np.nan, 1.0, 1.0])
-    order = greedy_order(scores, [np.array([i]) for i in range(7)], make_components(*twins))
+    order = greedy_order(scores, np.arange(7)[:, None], make_components(*twins))
     assert {*order[-2:]} == {1, 4}
 
 
@@ -317,11 +316,9 @@ def test_round_sizes(step, k, sizes):
     assert round_sizes(step, 468, k) == sizes
 
 
-@pytest.mark.parametrize(
-    "step", [0, -1, True, 0.0, 1.0, 1.5, np.nan, "some", [], [128, 234], [5, 5], [2.5], [3, 0]]
-)
-def test_an_invalid_step_raises_an_error(step):
-    with pytest.raises(ValueError, match="step must be None, a positive int"):
+@pytest.mark.parametrize("step", [[128, 234], [5, 5], [2.5]])
+def test_a_sequence_that_does_not_decrease_is_an_error(step):
+    with pytest.raises(ValueError, match="step must be a decreasing sequence"):
         round_sizes(step, 468, 4)
 
 

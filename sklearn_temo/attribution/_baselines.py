@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain, islice, zip_longest
 from typing import Any
 
 import numpy as np
@@ -69,44 +70,35 @@ def make_baselines(
     X, y = check_X_y(X, y, dtype=[np.float32, np.float64])
     if n_baselines < 1:
         raise ValueError(f"n_baselines must be at least 1, got {n_baselines}.")
-    weight = None
-    if sample_weight is not None:
-        weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
-        used = weight > 0
-        X, y, weight = X[used], y[used], weight[used]
+    weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+    used = weight > 0
+    X, y, weight = X[used], y[used], weight[used]
     n_baselines = min(n_baselines, len(X))
     if kind == "typical":
-        return X[_typical_samples(X, y, weight, n_baselines)]
+        by_class = (_medoids(X, np.flatnonzero(y == c), weight) for c in np.unique(y))
+        in_turn = chain.from_iterable(zip_longest(*by_class))
+        return X[list(islice((medoid for medoid in in_turn if medoid is not None), n_baselines))]
     if kind == "random":
-        p = None if weight is None else weight / weight.sum(dtype=np.float64)
+        p = None if sample_weight is None else weight / weight.sum(dtype=np.float64)
         rng = check_random_state(random_state)
         return X[rng.choice(len(X), n_baselines, replace=False, p=p)]
     if kind == "mean":
         # Summed in double precision: rounding errors of long float32 sums are large.
-        double = None if weight is None else weight.astype(np.float64)
-        return np.average(X.astype(np.float64), axis=0, weights=double)[None].astype(X.dtype)
+        mean = np.average(X.astype(np.float64), axis=0, weights=weight.astype(np.float64))
+        return mean[None].astype(X.dtype)
     if kind == "zero":
         return np.zeros((1, X.shape[1]), dtype=X.dtype)
     raise ValueError(f"kind must be one of {KINDS}, got {kind!r}.")
 
 
-def _typical_samples(X: NDArray, y: NDArray, weight: NDArray | None, n_baselines: int) -> list[int]:
-    """Indices of the medoids of the classes, one class after the other."""
-    queues = [_medoids(X, np.flatnonzero(y == c), weight) for c in np.unique(y)]
-    chosen: list[int] = []
-    while len(chosen) < n_baselines:
-        chosen += [medoid for queue in queues if (medoid := next(queue, None)) is not None]
-    return chosen[:n_baselines]
-
-
-def _medoids(X: NDArray, members: NDArray, weight: NDArray | None) -> Iterator[int]:
+def _medoids(X: NDArray, members: NDArray, weight: NDArray) -> Iterator[int]:
     """Medoids of some samples, in the order in which the BUILD step of k-medoids adds them."""
     distance = pairwise_distances(X[members])
     nearest = np.full(len(members), np.inf)
     free = np.ones(len(members), dtype=bool)
     while free.any():
         left = np.minimum(distance, nearest[:, None])
-        cost = (left if weight is None else weight[members, None] * left).sum(axis=0)
+        cost = (weight[members, None] * left).sum(axis=0)
         cost[~free] = np.inf
         best = int(cost.argmin())
         free[best] = False

@@ -6,6 +6,7 @@ import mmap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from math import ceil
 from numbers import Integral, Real
 from typing import Any, Literal
 
@@ -13,17 +14,17 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_scalar
+from sklearn.utils import check_scalar, gen_batches
 from torch import Tensor, nn
 
 from .._progress import Progress
 from .._warnings import warn_user
-from ._path import SplitNetwork, device_of, frozen
+from ._path import IDENTITY, SplitNetwork, device_of, frozen
 
-# Attributions are made in pieces of 2 MB of float32: they stay in the cache of a core, and malloc
-# reuses their memory, where larger arrays come fresh from the system, page by page.
+# Attributions are computed in pieces of 2 MB of float32: they fit into the cache of a core, and
+# malloc reuses their memory.
 _PIECE_SIZE = 2**19
-# A difference of outputs below this share of the outputs themselves is taken for zero.
+# Smallest denominator of the relative completeness gap, as a share of the outputs.
 _SMALL_DIFFERENCE = 0.01
 
 
@@ -44,19 +45,14 @@ class IntegrationSettings:
         check_scalar(self.batch_size, "batch_size", Integral, min_val=1)
 
     @property
-    def first_steps(self) -> int:
-        """Nodes that every path begins with."""
-        return 8 if self.n_steps == "auto" else int(self.n_steps)
-
-    @property
-    def most_steps(self) -> int:
-        """Largest number of nodes of a path."""
-        return 256 if self.n_steps == "auto" else int(self.n_steps)
+    def step_range(self) -> tuple[int, int]:
+        """Smallest and largest number of nodes of a path."""
+        return (8, 256) if self.n_steps == "auto" else (self.n_steps, self.n_steps)
 
     @property
     def block_size(self) -> int:
-        """Samples that are attributed at once."""
-        return max(1, self.batch_size // self.first_steps)
+        """Number of samples that are attributed at once."""
+        return max(1, self.batch_size // self.step_range[0])
 
 
 @dataclass(frozen=True)
@@ -175,19 +171,19 @@ def integrated_gradients(
     """
     settings = IntegrationSettings(n_steps, tol, batch_size, device, verbose)
     X, baselines, target = check_inputs(X, baselines, target)
-    dtype = torch.empty(0, dtype=_dtype_of(module)).numpy().dtype
-    attributions = np.zeros(X.shape if average else (len(baselines), *X.shape), dtype=dtype)
-    gap = np.empty((len(baselines), len(X)), dtype=dtype)
+    dtype = _dtype_of(module)
+    attributions = torch.zeros(X.shape if average else (len(baselines), *X.shape), dtype=dtype)
+    gap = torch.zeros((len(baselines), len(X)), dtype=dtype)
     with frozen(module, device):
         for block in attribution_blocks(module, X, baselines, target, settings):
             for samples, piece in block.pieces:
                 if average:
-                    attributions[samples] += piece.div_(len(baselines)).cpu().numpy()
+                    attributions[samples] += piece.div_(len(baselines)).cpu()
                 else:
-                    attributions[block.baseline, samples] = piece.cpu().numpy()
-            gap[block.baseline, block.samples] = block.gap.cpu().numpy()
-    warn_of_gaps(int((gap > tol).sum()), gap.size, float(gap.max(initial=0)), tol, n_steps)
-    return attributions, gap
+                    attributions[block.baseline, samples] = piece.cpu()
+            gap[block.baseline, block.samples] = block.gap.cpu()
+    warn_of_gaps(int((gap > tol).sum()), gap.numel(), float(gap.max()), settings)
+    return attributions.numpy(), gap.numpy()
 
 
 def check_inputs(
@@ -195,10 +191,10 @@ def check_inputs(
 ) -> tuple[NDArray, NDArray, NDArray[np.int64]]:
     """Validate; returns X without a copy if it is an array, and a target for each row."""
     X, baselines, target = _as_rows(X, "X"), _as_rows(baselines, "baselines"), np.asarray(target)
-    if baselines.shape[1] != X.shape[1] or not len(baselines):
+    if baselines.shape[1] != X.shape[1]:
         raise ValueError(
-            f"baselines must have shape (n_baselines, {X.shape[1]}), at least one row and the "
-            f"columns of X; got {baselines.shape}."
+            f"baselines must have shape (n_baselines, {X.shape[1]}), with the columns of X; got "
+            f"{baselines.shape}."
         )
     if not np.isfinite(baselines).all():
         raise ValueError("baselines contain NaN or infinity.")
@@ -212,11 +208,11 @@ def check_inputs(
 
 def _as_rows(X: Any, name: str) -> NDArray:
     rows = X.detach().cpu().numpy() if isinstance(X, Tensor) else np.asanyarray(X)
-    if rows.ndim != 2 or rows.dtype.kind not in "fiub":
+    if rows.ndim != 2 or not len(rows) or rows.dtype.kind not in "fiub":
         raise ValueError(
-            f"{name} must be a 2-D array of numbers, one row for each sample; got shape "
-            f"{rows.shape} and dtype {rows.dtype}. A network that takes another shape can begin "
-            "with nn.Unflatten."
+            f"{name} must be a 2-D array of numbers with at least one row; got shape {rows.shape} "
+            f"and dtype {rows.dtype}. A network that takes another shape can begin with "
+            "nn.Unflatten."
         )
     return rows
 
@@ -227,15 +223,16 @@ def _dtype_of(module: nn.Module) -> torch.dtype:
     return next(dtypes, torch.float32)
 
 
-def warn_of_gaps(n_unconverged, n_pairs, worst, tol, n_steps):
+def warn_of_gaps(
+    n_unconverged: int, n_pairs: int, worst: float, settings: IntegrationSettings
+) -> None:
     """Warn when attributions did not converge."""
     if n_unconverged:
-        tried = "auto (up to 256 nodes)" if n_steps == "auto" else n_steps
         warn_user(
             f"{n_unconverged} of {n_pairs} pairs of sample and baseline have a relative "
-            f"completeness gap above tol={tol:g} (largest: {worst:.2g}) with n_steps={tried}: pass "
-            "a larger n_steps or tol. More nodes help little for a network with kinks (ReLU, max "
-            "pooling) or jumps.",
+            f"completeness gap above tol={settings.tol:g} (largest: {worst:.2g}) with "
+            f"n_steps={settings.n_steps} ({settings.step_range[1]} nodes): pass a larger n_steps "
+            "or tol. More nodes help little for a network with kinks (ReLU, max pooling) or jumps.",
             ConvergenceWarning,
         )
 
@@ -253,49 +250,44 @@ def attribution_blocks(
     """Attribute block by block, in memory that does not grow with the number of samples.
 
     `module` must be frozen. `n_classes` is the number of classes that the network must have, None
-    for any. With `columnwise`, attributions are those of the output of the network's columnwise map
-    where it has one: fewer columns, whose sums over a landmark are the same.
+    for any. With `columnwise`, the attributions are those of the output of the network's columnwise
+    map: fewer columns, whose sums over a landmark are the same.
     """
     device = device_of(module, settings.device)
-    as_tensor: dict[str, Any] = {"dtype": _dtype_of(module), "device": device}
-    split = network = SplitNetwork.of(module)
-    b = torch.tensor(baselines, **as_tensor)
-    first_baseline = b[0]
-    to_columns = split.columnwise if columnwise else None
-    if to_columns is not None:
-        network = replace(split, columnwise=None)
-        with torch.no_grad():
-            b = to_columns(b)
-        columns = b.new_empty(min(settings.block_size, len(X)), b.shape[1])
-    hidden_b = network.hidden(b)
-    _check_outputs(network.body, hidden_b[:1], target, n_classes)
+    dtype = _dtype_of(module)
+    network = SplitNetwork.of(module)
+    b = torch.tensor(baselines, dtype=dtype, device=device)
+    _check_outputs(network, b[:1], target, n_classes)
+    network.check(module, b[0], b[-1])
+    to_columns = network.columnwise
+    if columnwise:
+        network = replace(network, columnwise=IDENTITY)
+    with torch.no_grad():
+        b = to_columns(b) if columnwise else b
+        hidden_b = network.hidden(b)
     to_input = network.transpose(b[0])
     n_pairs = len(X) * len(b)
     progress = Progress("attribution", n_pairs, "pairs of sample and baseline", settings.verbose)
-    for start in range(0, len(X), settings.block_size):
-        x = _as_tensor(X[start : start + settings.block_size], as_tensor)
-        # The sum is finite if all numbers are, and takes no memory.
-        if not torch.isfinite(x.sum()) and not (good := torch.isfinite(x).all(dim=1)).all():
-            row = start + int((~good).nonzero()[0])
+    for samples in gen_batches(len(X), settings.block_size):
+        x = torch.tensor(np.ascontiguousarray(X[samples]), dtype=dtype, device=device)
+        # The sum of a row is finite if all its numbers are.
+        if not (finite := x.sum(dim=1).isfinite()).all():
+            row = samples.start + int(finite.int().argmin())
             raise ValueError(f"X contains NaN or infinity, first in row {row}.")
-        if not start:
-            split.check(module, first_baseline, x[0])
-        samples = slice(start, start + len(x))
         t = torch.as_tensor(target[samples], device=device)
-        pieces = _pieces(len(x), max(1, _PIECE_SIZE // b.shape[1]))
-        if to_columns is not None:
-            with torch.no_grad():
-                for piece in pieces:
-                    columns[piece] = to_columns(x[piece])
-            x = columns[: len(x)]
-        hidden_x = torch.cat([network.hidden(x[piece]) for piece in pieces])
+        n_pieces = ceil(len(x) / max(1, _PIECE_SIZE // b.shape[1]))
+        pieces = list(gen_batches(len(x), ceil(len(x) / n_pieces)))
+        with torch.no_grad():
+            if columnwise:
+                x = torch.cat([to_columns(x[piece]) for piece in pieces])
+            hidden_x = torch.cat([network.hidden(x[piece]) for piece in pieces])
         for i in range(len(b)):
             gradient, gap, n_evaluations = _integrate(
                 network.body, hidden_x, hidden_b[i], t, settings
             )
             attributed = (
                 (
-                    slice(start + piece.start, start + piece.stop),
+                    slice(samples.start + piece.start, samples.start + piece.stop),
                     (x[piece] - b[i]).mul_(to_input(gradient[piece])),
                 )
                 for piece in pieces
@@ -306,11 +298,11 @@ def attribution_blocks(
 
 
 def _check_outputs(
-    body: Callable[[Tensor], Any], point: Tensor, target: NDArray[np.int64], n_classes: int | None
+    network: SplitNetwork, row: Tensor, target: NDArray[np.int64], n_classes: int | None
 ) -> None:
     """Raise if the network does not return logits of the classes of `target`."""
     with torch.no_grad():
-        output = body(point.clone())
+        output = network.body(network.hidden(row))
     shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
     if len(shape) not in (1, 2) or shape[0] != 1:
         raise ValueError(
@@ -321,7 +313,7 @@ def _check_outputs(
     n_outputs = output.numel()
     n_found = max(2, n_outputs)
     wrong_number = n_classes is not None and n_found != n_classes
-    if wrong_number or (len(target) and not 0 <= target.min() <= target.max() < n_found):
+    if wrong_number or not 0 <= target.min() <= target.max() < n_found:
         raise ValueError(
             f"the network has {n_outputs} outputs, but there are {n_classes or 'other'} classes, "
             f"with targets from {target.min()} to {target.max()}: it must return one logit for "
@@ -329,22 +321,9 @@ def _check_outputs(
         )
 
 
-def _as_tensor(rows: NDArray, as_tensor: dict[str, Any]) -> Tensor:
-    """Tensor of rows, without a copy where possible; not to be written to."""
-    rows = np.ascontiguousarray(rows)
-    # as_tensor warns of arrays that are read-only.
-    return (torch.as_tensor if rows.flags.writeable else torch.tensor)(rows, **as_tensor)
-
-
-def _pieces(n_rows: int, n_most: int) -> list[slice]:
-    """Slices of nearly equal length, at most `n_most`."""
-    size = -(-n_rows // -(-n_rows // n_most))
-    return [slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
-
-
 def _release_pages(rows: NDArray) -> None:
-    """Release the pages of a memory map that were read; the file still holds their content."""
-    # Not those of a copy-on-write map, whose changes exist nowhere else.
+    """Release the memory of the pages of a memory map; they can be read from the file again."""
+    # The changes of a copy-on-write map are not in the file.
     if isinstance(rows, np.memmap) and rows.mode in ("r", "r+") and hasattr(mmap, "MADV_DONTNEED"):
         mapping: Any = rows
         mapping._mmap.madvise(mmap.MADV_DONTNEED)
@@ -388,11 +367,11 @@ def _integrate(
         gap = (total - exact[paths]).abs() / size[paths]
         return gradient, gap.nan_to_num(torch.inf, torch.inf)
 
-    n_steps = settings.first_steps
+    n_steps, most_steps = settings.step_range
     best, best_gap = gradients(slice(None), n_steps)
     n_evaluations = len(ends) * n_steps
     paths = torch.nonzero(best_gap > settings.tol)[:, 0]
-    while len(paths) and (n_steps := 2 * n_steps) <= settings.most_steps:
+    while len(paths) and (n_steps := 2 * n_steps) <= most_steps:
         gradient, gap = gradients(paths, n_steps)
         n_evaluations += len(paths) * n_steps
         # On a path with a kink more nodes can be worse.

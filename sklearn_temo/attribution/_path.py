@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -25,6 +26,9 @@ _AFFINE_LAYERS = (
 )
 
 
+IDENTITY = nn.Identity()
+
+
 @dataclass(frozen=True)
 class SplitNetwork:
     """A network as ``body(front(columnwise(x)))`` with affine `front` and `columnwise`.
@@ -35,18 +39,18 @@ class SplitNetwork:
 
     Parameters
     ----------
-    columnwise : callable or None
-        Affine map that mixes frames but neither landmarks nor coordinates: the attributions of a
-        landmark have the same sum before and behind it. None for the identity.
-    front : callable or None
-        Affine map. None for the identity.
     body : callable
         Maps the output of `front` to logits.
+    front : callable
+        Affine map.
+    columnwise : callable
+        Affine map that mixes frames but neither landmarks nor coordinates: the attributions of a
+        landmark have the same sum before and behind it.
     """
 
-    columnwise: Callable[[Tensor], Tensor] | None
-    front: Callable[[Tensor], Tensor] | None
     body: Callable[[Tensor], Tensor]
+    front: Callable[[Tensor], Tensor] = IDENTITY
+    columnwise: Callable[[Tensor], Tensor] = IDENTITY
 
     @classmethod
     def of(cls, module: nn.Module) -> SplitNetwork:
@@ -64,32 +68,20 @@ class SplitNetwork:
                     f"affine_front() of {type(module).__name__} must return (front, body) or "
                     f"(columnwise, front, body), got {type(parts).__name__}."
                 )
-            return cls(*parts) if len(parts) == 3 else cls(None, *parts)
+            return cls(*reversed(parts))
         # A subclass with its own forward, or a hook, may compute anything.
         plain = isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward
         if plain and not _has_hooks(module):
             layers = list(module.children())
-            affine = [_is_affine(layer) for layer in layers]
-            n_affine = affine.index(False) if False in affine else len(layers)
-            if n_affine:
-                front, body = layers[:n_affine], layers[n_affine:]
-                return cls(None, nn.Sequential(*front), nn.Sequential(*body))
-        return cls(None, None, module)
-
-    @property
-    def is_all_body(self) -> bool:
-        """Whether the network has no affine front."""
-        return self.columnwise is None and self.front is None
+            front = list(takewhile(_is_affine, layers))
+            if front:
+                return cls(nn.Sequential(*layers[len(front) :]), nn.Sequential(*front))
+        return cls(module)
 
     def hidden(self, x: Tensor) -> Tensor:
         """Input of the body for rows of the network's input."""
-        with torch.no_grad():
-            # A copy, since layers may work in place.
-            return x if self.is_all_body else self._affine(x.clone())
-
-    def _affine(self, x: Tensor) -> Tensor:
-        x = x if self.columnwise is None else self.columnwise(x)
-        return x if self.front is None else self.front(x)
+        # A copy, since layers may work in place.
+        return self.front(self.columnwise(x.clone()))
 
     def check(self, module: nn.Module, start: Tensor, end: Tensor) -> None:
         """Raise ValueError if the parts are not the module or the front is not affine.
@@ -97,7 +89,7 @@ class SplitNetwork:
         Both are tested at two rows `start` and `end` of shape (n_features,), and at a third one on
         the line through them. The completeness gap cannot show such an error.
         """
-        if self.is_all_body:
+        if self.body is module:
             return
         name = type(module).__name__
         if torch.equal(start, end):
@@ -106,7 +98,7 @@ class SplitNetwork:
         points = torch.stack([start, end, 3 * end - 2 * start])
         with torch.no_grad():
             hidden = self.hidden(points)
-            split, whole = self.body(hidden.clone()), module(points.clone())
+            split, whole = self.body(hidden.clone()), module(points)
         if not _close(split, whole):
             raise ValueError(
                 f"affine_front() of {name} returns parts that are not the network: "
@@ -124,8 +116,6 @@ class SplitNetwork:
 
         `like` is an input of shape (n_features,), for its dtype and device.
         """
-        if self.is_all_body:
-            return lambda gradient: gradient
 
         # The transpose of an affine map is the same at every point: one graph for each number of
         # rows is enough.
@@ -133,7 +123,7 @@ class SplitNetwork:
         def graph(n_rows: int) -> tuple[Tensor, Tensor]:
             with torch.enable_grad():
                 source = like.new_zeros(n_rows, *like.shape).requires_grad_()
-                return source, self._affine(source.clone())
+                return source, self.hidden(source)
 
         def to_input(gradient: Tensor) -> Tensor:
             source, hidden = graph(len(gradient))

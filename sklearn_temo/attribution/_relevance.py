@@ -117,7 +117,7 @@ def landmark_relevance(
     Raises
     ------
     ValueError
-        As :func:`integrated_gradients`; or if `X` has no rows or not the columns of `layout`.
+        As :func:`integrated_gradients`; or if `X` does not have the columns of `layout`.
 
     Warns
     -----
@@ -142,7 +142,7 @@ def landmark_relevance(
         module, X, baselines, target, layout, settings, sample_weight, n_classes
     )
     worst = relevance.completeness_gap
-    warn_of_gaps(relevance.n_unconverged, relevance.n_pairs, worst, tol, n_steps)
+    warn_of_gaps(relevance.n_unconverged, relevance.n_pairs, worst, settings)
     return relevance
 
 
@@ -159,14 +159,11 @@ def aggregate_relevance(
 ) -> LandmarkRelevance:
     """:func:`landmark_relevance` without its warning; `on_block` is called after each block."""
     X, baselines, target = check_inputs(X, baselines, target)
-    if not len(X) or layout.n_features != X.shape[1]:
+    if layout.n_features != X.shape[1]:
         raise ValueError(
-            f"X must have at least one row and the {layout.n_features} columns of layout; got "
-            f"shape {X.shape}."
+            f"X must have the {layout.n_features} columns of layout; got shape {X.shape}."
         )
-    weight = None
-    if sample_weight is not None:
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     sums = np.zeros((n_classes or int(target.max()) + 1, layout.n_landmarks))
     worst, n_evaluations, n_unconverged = 0.0, 0, 0
     with frozen(module, settings.device):
@@ -175,8 +172,7 @@ def aggregate_relevance(
         ):
             for samples, piece in block.pieces:
                 shares = _landmark_shares(piece, layout)
-                if weight is not None:
-                    shares *= torch.from_numpy(weight[samples, None])
+                shares *= torch.from_numpy(weight[samples, None])
                 # A hundred times faster than np.add.at.
                 classes = torch.from_numpy(target[samples])
                 torch.from_numpy(sums).index_add_(0, classes, shares)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -111,7 +112,7 @@ class TEMONet(nn.Module):
 
     def forward(
         self,
-        x: Tensor | None = None,
+        x: Any = None,
         *,
         reduced: Tensor | None = None,
         sample_weight: Tensor | None = None,
@@ -134,7 +135,6 @@ class TEMONet(nn.Module):
             Logits of each member in training, else their mean.
         """
         if reduced is None:
-            assert x is not None
             reduced = self.reduced(x)[:, None]
         reduced = self._augmented(reduced) if self.training else reduced[:, 0]
         return self._head(self._embedded(reduced))

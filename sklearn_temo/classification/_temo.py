@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from hashlib import sha256
 from numbers import Integral, Real
 from typing import Any
@@ -11,9 +12,9 @@ import torch
 from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from ..layout import LandmarkLayout
@@ -23,6 +24,18 @@ from ._training import EpochReport, build_net, class_weights, early_stopping, on
 
 # Clips that are predicted at once, which bounds the memory.
 _PREDICTION_BATCH = 128
+# Parameters of TEMOClassifier that are also parameters of TEMONet.
+_NETWORK_PARAMETERS = (
+    "hidden_size",
+    "n_filters",
+    "n_components",
+    "depth_weight",
+    "dropout",
+    "first_frame_dropout",
+    "noise",
+    "randomized",
+    "n_members",
+)
 
 
 class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -260,7 +273,6 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         # An interrupted fit must not leave the network of an earlier one with new classes.
         self.__dict__.pop("net_", None)
         self.classes_, targets = np.unique(labels, return_inverse=True)
-        self._seed = check_random_state(self.random_state).randint(2**31)
         passing = [("progress", EpochReport(self, progress))]
         n_held_out, split = 0, None
         if self.early_stopping:
@@ -310,18 +322,11 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self._validate_params()
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True; use fit.")
-        first = not hasattr(self, "net_")
-        if first and classes is None:
-            raise ValueError("classes must be passed on the first call to partial_fit.")
+        if not hasattr(self, "net_"):
+            # An interrupted fit may have left other classes.
+            self.__dict__.pop("classes_", None)
+        first = _check_partial_fit_first_call(self, classes)
         rows, labels, weight = self._training_data(X, y, sample_weight, reset=first)
-        if first:
-            self.classes_ = np.unique(classes)
-            self._seed = check_random_state(self.random_state).randint(2**31)
-        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-            raise ValueError(
-                f"classes={np.unique(classes)!r} is not the same as on the first call to "
-                f"partial_fit: {self.classes_!r}."
-            )
         unknown = np.setdiff1d(labels, self.classes_)
         if unknown.size:
             raise ValueError(f"y has labels {unknown!r} that are not in classes {self.classes_!r}.")
@@ -392,8 +397,8 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ndarray of shape (n_clips,)
             Labels.
         """
-        best = self._logits(X).argmax(axis=1)
-        return self.classes_[best]
+        logits = self._logits(X)
+        return self.classes_[logits.argmax(axis=1)]
 
     @property
     def module_(self):
@@ -414,18 +419,23 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return len(self.net_.history)
 
     def _training_data(self, X, y, sample_weight, *, reset):
-        """Validated clips in an order of their own, their labels, and weights of mean 1."""
-        raw = X
+        """Validated clips, sorted, their labels, and weights of mean 1.
+
+        With ``reset=True``, the layout of the clips and the seed are set too.
+        """
+        given = X
         X, y = validate_data(self, X, y, dtype=np.float32, reset=reset)
-        if reset:
-            self.layout_ = LandmarkLayout.infer(raw, n_frames=self.n_frames, n_coords=self.n_coords)
         check_classification_targets(y)
-        y = column_or_1d(y)
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        # In this order the same clips give the same network, also repeated clips and clips that
-        # differ in a depth that the network ignores.
-        seen = self.layout_.unflatten(X)[..., : None if self.depth_weight else 2]
-        keys = [(y[i], sha256(seen[i].tobytes()).digest(), weight[i], i) for i in range(len(X))]
+        if reset:
+            self.layout_ = LandmarkLayout.infer(
+                given, n_frames=self.n_frames, n_coords=self.n_coords
+            )
+            self._seed = check_random_state(self.random_state).randint(2**31)
+        # Sorted, so that the network depends neither on the order of the clips nor on whether they
+        # are weighted or repeated; without the third coordinate where the network ignores it.
+        used = self.layout_.unflatten(X)[..., : None if self.depth_weight else 2]
+        keys = [(y[i], sha256(used[i].tobytes()).digest(), weight[i], i) for i in range(len(X))]
         order = np.array([i for _, _, w, i in sorted(keys) if w])
         weight = weight[order]
         if np.all(weight % 1 == 0):
@@ -434,7 +444,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return X[order], y[order], (weight / weight.mean()).astype(np.float32)
 
     def _new_net(self, rows, targets, weight, callbacks=(), split=None):
-        """Untrained net for validated clips."""
+        """Untrained net for clips."""
         if len(self.classes_) < 2:
             raise ValueError(
                 f"TEMOClassifier needs samples of at least 2 classes, got one class: "
@@ -448,21 +458,8 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 f"face of {layout.n_landmarks} landmarks. Pass positions in frame 0, not "
                 'standardised, with the mirror partner of each landmark, or mirror="auto".'
             )
-        module = {
-            "n_frames": layout.n_frames,
-            "n_landmarks": layout.n_landmarks,
-            "n_coords": layout.n_coords,
-            "n_classes": len(self.classes_),
-            "hidden_size": self.hidden_size,
-            "n_filters": self.n_filters,
-            "n_components": self.n_components,
-            "depth_weight": self.depth_weight,
-            "dropout": self.dropout,
-            "first_frame_dropout": self.first_frame_dropout,
-            "noise": self.noise,
-            "randomized": self.randomized,
-            "n_members": self.n_members,
-        }
+        module = asdict(layout) | {name: getattr(self, name) for name in _NETWORK_PARAMETERS}
+        module["n_classes"] = len(self.classes_)
         return build_net(
             module,
             self._seed,
@@ -502,8 +499,8 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         module = self.net_.module_.eval()
         found = []
         with torch.inference_mode():
-            for start in range(0, len(rows), _PREDICTION_BATCH):
-                images = self._images(rows[start : start + _PREDICTION_BATCH]).to(self.net_.device)
+            for batch in gen_batches(len(rows), _PREDICTION_BATCH):
+                images = self._images(rows[batch]).to(self.net_.device)
                 logits = module(images.flatten(0, 1)).unflatten(0, images.shape[:2]).mean(dim=0)
                 found.append(logits.cpu().numpy())
         return np.concatenate(found, dtype=np.float64)

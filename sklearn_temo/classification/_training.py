@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from math import ceil
 from threading import Lock
 from typing import Any
@@ -75,19 +75,17 @@ class TEMONeuralNet(NeuralNetClassifier):
         return step
 
 
+@dataclass
 class ClipBatches:
     """Batches of a dataset, each indexed at once.
 
     A ``DataLoader`` collects a batch clip by clip, which takes longer than the training.
     """
 
-    def __init__(
-        self, dataset: Any, batch_size: int, shuffle: bool, generator: torch.Generator | None
-    ) -> None:
-        self.dataset = dataset
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.generator = generator
+    dataset: Any
+    batch_size: int
+    shuffle: bool
+    generator: torch.Generator | None
 
     def __iter__(self) -> Iterator[Any]:
         order = torch.arange(len(self.dataset))
@@ -197,11 +195,15 @@ def train(
         reduced = torch.stack([module.reduced(image) for image in images], dim=1)
     # torch's global generator is shared with other threads.
     module.generator = torch.Generator(reduced.device).manual_seed(seed)
+    # The operations are too short for more threads: a second one gains little, and waiting for it
+    # on a busy core takes many times the training.
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     try:
-        with one_thread():
-            clips = {"reduced": reduced, "sample_weight": sample_weight}
-            net.partial_fit(clips, torch.as_tensor(targets), epochs=n_epochs)
+        clips = {"reduced": reduced, "sample_weight": sample_weight}
+        net.partial_fit(clips, torch.as_tensor(targets), epochs=n_epochs)
     finally:
+        torch.set_num_threads(n_threads)
         module.generator = None
         module.eval()
     raise_swallowed_interrupt(net)
@@ -244,18 +246,3 @@ class EpochReport(Callback):
         if stop:
             # skorch ends a training on KeyboardInterrupt.
             raise KeyboardInterrupt
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Limit torch to one thread.
-
-    The operations of small networks are too short for more: a second thread gains little, and
-    waiting for it on a busy core takes many times the training.
-    """
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(n_threads)

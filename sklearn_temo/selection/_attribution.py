@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any
 
 import joblib
 import numpy as np
@@ -37,15 +37,13 @@ class RoundSettings:
     """Settings of a round, which are part of the key of its cache entry.
 
     `baselines` is the kind of baselines or an array of shape (n_baselines, n_features). `seed` is
-    that of random baselines and of torch during the training.
+    the seed of random baselines and of torch during the training.
     """
 
     layout: LandmarkLayout
     baselines: str | NDArray[np.float32]
     n_baselines: int
-    n_steps: int | Literal["auto"]
-    tol: float
-    batch_size: int
+    integration: IntegrationSettings
     seed: int
     version: str = version("sklearn-temo")
 
@@ -80,16 +78,15 @@ def cached_rounds(
         return train_and_attribute
     if not hasattr(memory, "cache"):
         memory = joblib.Memory(memory_folder(memory), verbose=0)
-    if not is_seeded:
-        problem = "every fit trains another network: pass an int as random_state of the selector"
-    elif not _has_stable_hash(estimator):
-        problem = (
-            f"the parameters of {type(estimator).__name__} cannot be compared with those of other "
-            "fits: define its classes and functions by name in an imported module, and pass a "
-            "class of torch modules instead of an initialised module"
-        )
-    else:
+    if is_seeded and _has_stable_hash(estimator):
         return memory.cache(train_and_attribute, ignore=["report"])
+    problem = (
+        f"the parameters of {type(estimator).__name__} cannot be compared with those of other "
+        "fits: define its classes and functions by name in an imported module, and pass a "
+        "class of torch modules instead of an initialised module"
+        if is_seeded
+        else "every fit trains another network: pass an int as random_state of the selector"
+    )
     warn_user(f"memory is not used, since {problem}.")
     return train_and_attribute
 
@@ -131,9 +128,7 @@ def train_and_attribute(
             sample_weight=sample_weight,
             random_state=settings.seed,
         )
-    integration = IntegrationSettings(
-        settings.n_steps, settings.tol, settings.batch_size, verbose=report.verbose
-    )
+    integration = replace(settings.integration, verbose=report.verbose)
     n_blocks = -(-len(X) // integration.block_size) * len(baselines)
     task = report.context.subcontext(task_name="attribute", max_subtasks=n_blocks)
 
@@ -183,17 +178,13 @@ def _components(
     layout: LandmarkLayout,
     sample_weight: NDArray[np.float64] | None,
 ) -> LandmarkComponents:
-    """Components of landmarks, behind the network's columnwise map where it has one.
+    """Components of landmarks, computed from the output of the network's columnwise map.
 
-    What the network scales down or ignores then counts less or not at all.
+    Coordinates that the network scales down or ignores then count less or not at all.
     """
-    rows = np.arange(len(X))
-    if len(rows) > _MAX_CLIPS:
-        rows = np.sort(np.random.default_rng(0).permutation(rows)[:_MAX_CLIPS])
-    columns = np.ascontiguousarray(X[rows])
-    columnwise = SplitNetwork.of(module).columnwise
-    if columnwise is not None:
-        with frozen(module), torch.no_grad():
-            columns = columnwise(torch.tensor(columns, device=device_of(module))).cpu().numpy()
+    rows = np.sort(np.random.default_rng(0).permutation(len(X))[:_MAX_CLIPS])
+    clips = torch.tensor(X[rows], device=device_of(module))
+    with frozen(module), torch.no_grad():
+        columns = SplitNetwork.of(module).columnwise(clips).cpu().numpy()
     weight = None if sample_weight is None else sample_weight[rows]
     return LandmarkComponents.of(columns, target[rows], layout, weight)

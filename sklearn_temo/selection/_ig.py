@@ -12,8 +12,8 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.feature_selection import SelectorMixin
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_is_fitted,
@@ -24,7 +24,7 @@ from sklearn.utils.validation import (
 from .. import mesh
 from .._warnings import warn_user
 from ..attribution._baselines import KINDS
-from ..attribution._integrated_gradients import warn_of_gaps
+from ..attribution._integrated_gradients import IntegrationSettings, warn_of_gaps
 from ..classification._temo import TEMOClassifier
 from ..layout import LandmarkArray, LandmarkLayout
 from ._attribution import Report, RoundSettings, cached_rounds
@@ -165,14 +165,23 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
 
     _parameter_constraints: dict[str, Any] = {
         "estimator": [HasMethods(["fit"]), None],
-        "k": "no_validation",
+        "k": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="right"),
+            StrOptions({"all"}),
+        ],
         "n_baselines": [Interval(Integral, 1, None, closed="left")],
         "baselines": [StrOptions(set(KINDS)), "array-like"],
         "n_steps": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "redundancy": [StrOptions({"avoid"}), None],
         "symmetric": [StrOptions({"auto"}), "boolean"],
-        "step": "no_validation",
+        "step": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="neither"),
+            "array-like",
+            None,
+        ],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "memory": [str, os.PathLike, HasMethods(["cache"]), None],
         "n_frames": [Interval(Integral, 1, None, closed="left"), None],
@@ -267,8 +276,15 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         n_landmarks = layout.n_landmarks
         n_kept = count_kept(self.k, n_landmarks)
         sizes = round_sizes(self.step, n_landmarks, n_kept)
-        mirror_pairs = [self._mirror_pairs(n_landmarks, n_left) for n_left in sizes]
-        baselines = self._check_baselines(X.shape[1])
+        baselines = self.baselines
+        if not isinstance(baselines, str):
+            baselines = check_array(baselines, dtype=np.float32, input_name="baselines")
+            if baselines.shape[1] != X.shape[1]:
+                raise ValueError(
+                    f"baselines must have shape (n_baselines, {X.shape[1]}), with the columns of "
+                    f"X; got {baselines.shape}."
+                )
+        integration = IntegrationSettings(self.n_steps, self.tol, self.batch_size)
         estimator = self._make_estimator(layout, sample_weight)
         seed, is_seeded = self._seed_estimator(estimator)
         train_and_attribute = cached_rounds(self.memory, estimator, is_seeded=is_seeded)
@@ -280,16 +296,15 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         scores, per_class = np.zeros(n_landmarks), np.zeros((len(np.unique(y)), n_landmarks))
         ranking = np.empty(n_landmarks, dtype=np.intp)
         results = []
-        for n_left, pairs in zip(sizes, mirror_pairs, strict=True):
+        for n_left in sizes:
+            pairs = self._mirror_pairs(n_landmarks, n_left)
             mask = layout.feature_mask(np.isin(np.arange(n_landmarks), left))
             columns = slice(None) if mask.all() else mask
             settings = RoundSettings(
                 layout=replace(layout, n_landmarks=len(left)),
                 baselines=baselines if isinstance(baselines, str) else baselines[:, columns],
                 n_baselines=self.n_baselines,
-                n_steps=self.n_steps,
-                tol=self.tol,
-                batch_size=self.batch_size,
+                integration=integration,
                 seed=seed,
             )
             # Contiguous, since the key of a cache entry depends on the memory order.
@@ -299,7 +314,7 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
             )
             results.append(result)
             relevance, gap = result.relevance, result.relevance.completeness_gap
-            warn_of_gaps(relevance.n_unconverged, relevance.n_pairs, gap, self.tol, self.n_steps)
+            warn_of_gaps(relevance.n_unconverged, relevance.n_pairs, gap, integration)
             scores[left], per_class[:, left] = relevance.overall, relevance.per_class
             partners = None
             if pairs is not None:
@@ -326,7 +341,7 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         self.completeness_gap_ = max(r.completeness_gap for r in relevances)
         self.n_gradient_evaluations_ = sum(r.n_gradient_evaluations for r in relevances)
         self.layout_ = layout
-        self._landmark_support = np.isin(np.arange(n_landmarks), left)
+        self._n_kept = n_kept
         progress.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
@@ -352,7 +367,7 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
             LandmarkLayout.infer(X, n_frames=layout.n_frames, n_coords=layout.n_coords)
         if type(kept) is not np.ndarray:
             return kept
-        return replace(layout, n_landmarks=int(self._landmark_support.sum())).attach(kept)
+        return replace(layout, n_landmarks=self._n_kept).attach(kept)
 
     def get_landmark_support(self, indices=False):
         """Mask or indices of the selected landmarks.
@@ -367,7 +382,8 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         ndarray of bool of shape (n_landmarks,), or of int of shape (n_kept,)
         """
         check_is_fitted(self)
-        return np.flatnonzero(self._landmark_support) if indices else self._landmark_support.copy()
+        support = self.ranking_ <= self._n_kept
+        return np.flatnonzero(support) if indices else support
 
     def get_feature_names_out(self, input_features=None):
         """Names of the columns of the selected landmarks.
@@ -388,26 +404,12 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         return super().get_feature_names_out(input_features)
 
     def _get_support_mask(self):
-        check_is_fitted(self)
         return self.layout_.feature_mask(self.get_landmark_support())
 
-    def _check_baselines(self, n_features):
-        """The kind of baselines, or a valid array of them."""
-        if isinstance(self.baselines, str):
-            return self.baselines
-        baselines = np.asarray(self.baselines, dtype=np.float32)
-        if baselines.ndim != 2 or baselines.shape[1] != n_features or not len(baselines):
-            raise ValueError(
-                f"baselines must have shape (n_baselines, {n_features}), one column for each "
-                f"feature of X; got {baselines.shape}."
-            )
-        return baselines
-
     def _mirror_pairs(self, n_landmarks, n_kept):
-        if self.symmetric == "auto":
+        symmetric = self.symmetric
+        if symmetric == "auto":
             symmetric = mesh.is_full_mesh(n_landmarks) and n_kept >= _MIN_SYMMETRIC
-        else:
-            symmetric = self.symmetric
         return mesh.mirror_pairs(n_landmarks) if symmetric else None
 
     def _make_estimator(self, layout, sample_weight):
@@ -440,7 +442,7 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         return seed, self.random_state is not None
 
     def __sklearn_is_fitted__(self):
-        return hasattr(self, "_landmark_support")
+        return hasattr(self, "_n_kept")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

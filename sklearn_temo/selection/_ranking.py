@@ -33,16 +33,15 @@ _MIN_FACTOR = 0.2
 
 def count_kept(k: int | float | str, n_landmarks: int) -> int:
     """Number of landmarks that the parameter `k` (a number, a share or "all") stands for."""
-    if isinstance(k, str) and k == "all":
+    if k == "all":
         return n_landmarks
-    if isinstance(k, Integral) and not isinstance(k, bool) and 1 <= k <= n_landmarks:
-        return int(k)
-    if isinstance(k, float | np.floating) and 0 < k <= 1:
+    if not isinstance(k, Integral):
         return max(1, round(float(k) * n_landmarks))
-    raise ValueError(
-        f"k must be an int from 1 to {n_landmarks} (the number of landmarks in X), a share as a "
-        f'float above 0 and up to 1.0, or "all"; got k={k!r}.'
-    )
+    if k > n_landmarks:
+        raise ValueError(
+            f"k must be at most {n_landmarks}, the number of landmarks in X; got k={k}."
+        )
+    return int(k)
 
 
 def round_sizes(
@@ -51,20 +50,16 @@ def round_sizes(
     """Numbers of landmarks that are left after each round; the last one is `n_kept`."""
     if step is None:
         return [n_kept]
-    if isinstance(step, Integral) and not isinstance(step, bool) and int(step) >= 1:
-        return [*range(n_landmarks - int(step), n_kept, -int(step)), n_kept]
-    if isinstance(step, float | np.floating) and 0 < step < 1:
-        return round_sizes(max(1, int(step * n_landmarks)), n_landmarks, n_kept)
-    if isinstance(step, Sequence | np.ndarray) and not isinstance(step, str):
-        sizes = list(step)
-        whole = all(isinstance(n, Integral) and not isinstance(n, bool) for n in sizes)
-        if sizes and whole and sizes == sorted({*sizes}, reverse=True) and sizes[-1] >= 1:
-            return [*(int(n) for n in sizes if n_kept < n < n_landmarks), n_kept]
-    raise ValueError(
-        "step must be None, a positive int (landmarks dropped in each round), a float between 0 "
-        "and 1 (the share of all landmarks dropped in each round), or a decreasing sequence of the "
-        f"numbers of landmarks left after each round, such as [234, 128]; got step={step!r}."
-    )
+    if isinstance(step, int | float | np.number):
+        n_dropped = int(step) if isinstance(step, Integral) else max(1, int(step * n_landmarks))
+        return [*range(n_landmarks - n_dropped, n_kept, -n_dropped), n_kept]
+    sizes = [int(n) for n in step]
+    if sizes != sorted({*step}, reverse=True):
+        raise ValueError(
+            "step must be a decreasing sequence of the numbers of landmarks left after each round, "
+            f"such as [234, 128]; got step={step!r}."
+        )
+    return [*(n for n in sizes if n_kept < n < n_landmarks), n_kept]
 
 
 @dataclass(frozen=True)
@@ -161,13 +156,14 @@ def rank_landmarks(
     scores. With `components`, the order is that of :func:`greedy_order`, else that of the scores.
     Equal landmarks are ordered by their index.
     """
-    firsts = np.arange(len(scores)) if pairs is None else np.flatnonzero(pairs >= range(len(pairs)))
-    groups = [np.array([i]) if pairs is None else np.unique([i, pairs[i]]) for i in firsts]
+    members = np.arange(len(scores))[:, None]
+    if pairs is not None:
+        members = np.column_stack([members, pairs])[pairs >= members[:, 0]]
     if components is None:
-        order = np.argsort(-scores[firsts], kind="stable")
+        order = np.argsort(-scores[members[:, 0]], kind="stable")
     else:
-        order = greedy_order(scores, groups, components)
-    groups = [groups[i] for i in order]
+        order = greedy_order(scores, members, components)
+    groups = [np.unique(group) for group in members[order]]
     kept = np.zeros(len(scores), dtype=bool)
     for group in groups:
         if kept.sum() + len(group) <= n_kept:
@@ -181,9 +177,12 @@ def rank_landmarks(
 
 
 def greedy_order(
-    scores: NDArray[np.floating], groups: list[NDArray[np.intp]], components: LandmarkComponents
+    scores: NDArray[np.floating], groups: NDArray[np.intp], components: LandmarkComponents
 ) -> NDArray[np.intp]:
     """Greedy selection with a redundancy penalty; returns indices of `groups`.
+
+    `groups` has shape (n_groups, 1), or (n_groups, 2) for pairs of mirror partners; a landmark on
+    the midline is its own partner.
 
     The first groups are those that explain most variance of the classes and of the movements of all
     landmarks (:func:`_explaining_groups`). Each further one has the highest penalised score: the
@@ -192,18 +191,14 @@ def greedy_order(
     """
     # NaN where the network yields no numbers.
     relevance = np.nan_to_num(scores).astype(np.float64)
-    sizes = np.array([len(group) for group in groups])
-    # A single landmark fills both places of its row, but counts once.
-    members = np.array([np.resize(group, sizes.max()) for group in groups])
-    counts = np.arange(sizes.max()) < sizes[:, None]
-    similarity = components.similarity()[members][:, :, members].max(axis=(1, 3))
+    similarity = components.similarity()[groups][:, :, groups].max(axis=(1, 3))
     factors = np.maximum(1 - similarity**_PENALTY_POWER, _MIN_FACTOR)
-    order = _explaining_groups(relevance, members, counts, components)
+    order = _explaining_groups(relevance, groups, components)
     factor = factors[order].min(axis=0, initial=1)
     is_left = np.ones(len(groups), dtype=bool)
     is_left[order] = False
     while is_left.any():
-        best = int(np.where(is_left, relevance[members[:, 0]] * factor, -1).argmax())
+        best = int(np.where(is_left, relevance[groups[:, 0]] * factor, -1).argmax())
         order.append(best)
         is_left[best] = False
         np.minimum(factor, factors[best], out=factor)
@@ -211,10 +206,7 @@ def greedy_order(
 
 
 def _explaining_groups(
-    scores: NDArray[np.float64],
-    members: NDArray[np.intp],
-    counts: NDArray[np.bool_],
-    components: LandmarkComponents,
+    scores: NDArray[np.float64], groups: NDArray[np.intp], components: LandmarkComponents
 ) -> list[int]:
     """Groups that explain most variance of the classes and of the movements of all landmarks.
 
@@ -229,9 +221,12 @@ def _explaining_groups(
     landmarks /= np.sqrt(np.square(landmarks).sum() / n_landmarks) or 1
     wanted = _normalised_gram(components.classes.astype(np.float64))
     wanted += _MOVEMENT_WEIGHT * _normalised_gram(landmarks.reshape(n_components, -1))
-    n_groups, width = members.shape
+    # A landmark that is its own partner counts once.
+    counts = np.ones(groups.shape, dtype=bool)
+    counts[:, 1:] = groups[:, 1:] != groups[:, :1]
+    n_groups, width = groups.shape
     size = width * n_each
-    features = (landmarks[:, members] * counts[..., None]).reshape(n_components, n_groups, size)
+    features = (landmarks[:, groups] * counts[..., None]).reshape(n_components, n_groups, size)
     features = features.transpose(1, 2, 0).copy()
     # Features of each group, multiplied by the inverse covariance given the chosen groups.
     whitened = features / _NOISE
