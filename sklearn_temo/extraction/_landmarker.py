@@ -17,6 +17,9 @@ from ..mesh import N_LANDMARKS_WITH_IRISES
 # front is found even if somebody in the background is seen more clearly.
 _MAX_FACES = 5
 
+# The file descriptor of standard error is one for all threads.
+_starting = threading.Lock()
+
 
 class FaceLandmarker:
     """Finds the landmarks of the largest face in a picture.
@@ -45,7 +48,10 @@ class FaceLandmarker:
             num_faces=_MAX_FACES,
         )
         try:
-            self._mediapipe = vision.FaceLandmarker.create_from_options(options)
+            with _discarded_stderr():
+                self._mediapipe = vision.FaceLandmarker.create_from_options(options)
+                # The threads of MediaPipe print until a first picture is processed.
+                self.detect(np.zeros((64, 64, 3), dtype=np.uint8))
         except (RuntimeError, ValueError) as error:
             raise ValueError(
                 f"MediaPipe cannot use the model file {str(model_path)!r} ({error}); "
@@ -82,6 +88,22 @@ class FaceLandmarker:
         no_face = np.full((N_LANDMARKS_WITH_IRISES, 3), np.nan)
         largest = max(faces, key=lambda face: np.ptp(face[:, :2], axis=0).prod(), default=no_face)
         return largest.astype(np.float32)
+
+
+@contextmanager
+def _discarded_stderr() -> Iterator[None]:
+    """Discard what C++ code prints to standard error: MediaPipe has no setting for its start-up.
+
+    Its errors are raised as exceptions, with their messages.
+    """
+    with _starting, open(os.devnull, "wb") as devnull:
+        original = os.dup(2)
+        os.dup2(devnull.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(original, 2)
+            os.close(original)
 
 
 # Landmarkers that are open and not in use, by process and model: a forked process cannot use the

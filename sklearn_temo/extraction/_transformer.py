@@ -20,7 +20,7 @@ from .._memory import memory_folder
 from .._progress import Progress
 from .._warnings import warn_user
 from ..layout import LandmarkLayout
-from ..mesh import N_LANDMARKS, N_LANDMARKS_WITH_IRISES, model_path
+from ..mesh import MODEL_SHA256, N_LANDMARKS, N_LANDMARKS_WITH_IRISES
 from ._clips import Clip, add_label, check_clips
 from ._landmarks import ClipLandmarks, ExtractionSettings, Postprocessing
 from ._parallel import extract_clips
@@ -169,9 +169,6 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
     MediaPipe itself, however, sends Google statistics about its performance and use, and has no
     setting to turn this off; its notice asks for the consent of the users of a program. If nothing
     may be sent, run it without access to the network: the results are the same.
-
-    MediaPipe prints some lines to the standard error when it first starts in a process, and has no
-    setting to turn this off either.
 
     References
     ----------
@@ -349,7 +346,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         return ExtractionSettings(
             None if self.sampling == "all" or self.n_frames is None else int(self.n_frames),
             None if isinstance(self.sampling, str) else check_window(self.sampling),
-            hashlib.sha256((path or model_path()).read_bytes()).hexdigest(),
+            MODEL_SHA256 if path is None else hashlib.sha256(path.read_bytes()).hexdigest(),
             path,
         )
 

@@ -77,7 +77,7 @@ def cached_rounds(
     if memory is None:
         return train_and_attribute
     if not hasattr(memory, "cache"):
-        memory = joblib.Memory(memory_folder(memory), verbose=0)
+        memory = joblib.Memory(str(memory_folder(memory)), verbose=0)
     if is_seeded and _has_stable_hash(estimator):
         return memory.cache(train_and_attribute, ignore=["report"])
     problem = (
