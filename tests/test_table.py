@@ -143,7 +143,7 @@ def test_missing_or_unordered_frames(tmp_path, clips):
     with pytest.raises(ValueError, match=r"row 7 is frame 1 of .* must have 3 frames"):
         load_landmarks(path)
     frame[:0].to_parquet(path)
-    with pytest.raises(ValueError, match="has no rows"):
+    with pytest.raises(ValueError, match="it has no rows"):
         load_landmarks(path)
 
 

@@ -157,6 +157,8 @@ def load_landmarks(path: str | os.PathLike[str]) -> Bunch:
         try:
             read = _read_npz if path.suffix.casefold() == ".npz" else _read_parquet
             columns, landmarks = read(file)
+            if not len(landmarks):
+                raise ValueError("it has no rows")
             for name, (kinds, words) in _KINDS.items():
                 _check_kind(name, columns[name], kinds, words)
         except Exception as error:  # numpy and pyarrow raise many types for a damaged file
@@ -164,8 +166,6 @@ def load_landmarks(path: str | os.PathLike[str]) -> Bunch:
                 f"{str(path)!r} cannot be read as a table of landmarks ({type(error).__name__}: "
                 f"{error}); write it again."
             ) from error
-    if not len(landmarks):
-        raise ValueError(f"{str(path)!r} has no rows.")
     n_frames = _count_frames(path, columns["source"], columns["frame"])
     sources = [
         _ESCAPED.sub(lambda found: chr(int(found[1], 16)), name)
