@@ -107,7 +107,7 @@ class LandmarkLayout:
         >>> LandmarkLayout.infer(np.zeros((2, 16 * 468 * 3)))
         LandmarkLayout(n_frames=16, n_landmarks=468, n_coords=3)
         """
-        n_features = np.shape(X)[-1]
+        n_features = (X.shape if hasattr(X, "shape") else np.asarray(X).shape)[-1]
         attached = X.layout if isinstance(X, LandmarkArray) else None
         named = _layout_of_names(getattr(X, "columns", ()))
         for layout, source in ((attached, "the previous step gave"), (named, "the columns name")):

@@ -9,7 +9,6 @@ from sklearn_temo import (
     IGLandmarkSelector,
     LandmarkAligner,
     TEMOClassifier,
-    make_temo_pipeline,
 )
 
 # A table of any number of columns: each column is a landmark with one coordinate in one frame.
@@ -21,7 +20,6 @@ ESTIMATORS = [
     FaceMirror(),
     IGLandmarkSelector(TEMOClassifier(max_epochs=20, random_state=0), k=1, **PLAIN, random_state=0),
     TEMOClassifier(**PLAIN, random_state=0),
-    make_temo_pipeline(),
 ]
 
 NEEDS_FACES = "the check passes tables of a few columns, which are no faces"
