@@ -31,7 +31,7 @@ from torch import nn
 from benchmarks.side_by_side import peak_megabytes, row, seconds
 from sklearn_temo import IGLandmarkSelector, LandmarkAligner, LandmarkLayout, TEMOClassifier
 from sklearn_temo.attribution import integrated_gradients, landmark_relevance, make_baselines
-from sklearn_temo.attribution._path import frozen
+from sklearn_temo.attribution._split_network import frozen
 from sklearn_temo.classification._network import TEMONet, fit_reduction
 from sklearn_temo.datasets import make_expression_clips
 

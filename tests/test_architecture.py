@@ -17,12 +17,12 @@ PACKAGE = "sklearn_temo"
 CHECKOUT = Path(__file__).parents[1]
 SOURCES = sorted((CHECKOUT / PACKAGE).rglob("*.py"))
 
-BASE = {"mesh", "layout", "mirror", "_memory", "_progress", "_warnings"}
+BASE = {"mesh", "layout", "mirror", "_cache_folder", "_progress", "_warnings"}
 STEPS = {"extraction", "alignment", "classification", "attribution", "inspection", "datasets"}
 
 # The modules and folders below the package, and the ones that each may import.
 MAY_IMPORT: dict[str, set[str]] = {
-    "_memory": set(),
+    "_cache_folder": set(),
     "_progress": set(),
     "_warnings": set(),
     "mesh": set(),
@@ -53,12 +53,12 @@ HEAVY = {
 # Modules that import a heavy package at their top; others import them at the first use.
 MAY_BE_HEAVY = {
     "attribution._integrated_gradients": {"torch"},
-    "attribution._path": {"torch"},
+    "attribution._split_network": {"torch"},
     "attribution._relevance": {"torch"},
     "classification._network": {"torch"},
     "classification._temo": {"torch"},
     "classification._training": {"skorch", "torch"},
-    "selection._attribution": {"skorch", "torch"},
+    "selection._round": {"skorch", "torch"},
 }
 
 
@@ -202,7 +202,7 @@ def test_every_way_to_write_an_import_is_seen():
         "from sklearn_temo import TEMOClassifier": "classification",
         "from ..layout import LandmarkLayout": "layout",
         "from .. import mirror": "mirror",
-        "from ..attribution._path import frozen": "attribution._path",
+        "from ..attribution._split_network import frozen": "attribution._split_network",
         "def f():\n    from ._ranking import best_first": "selection._ranking",
         "lazy.attach(__name__, submod_attrs={'_ranking': ['f']})": "selection._ranking",
     }

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from .._progress import Progress
 from .._warnings import warn_user
-from ._path import IDENTITY, SplitNetwork, device_of, frozen
+from ._split_network import IDENTITY, SplitNetwork, device_of, frozen
 
 # Attributions are computed in pieces of 2 MB of float32: they fit into the cache of a core, and
 # malloc reuses their memory.

@@ -19,7 +19,7 @@ from ._integrated_gradients import (
     check_inputs,
     warn_of_gaps,
 )
-from ._path import frozen
+from ._split_network import frozen
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.callback import CallbackContext, CallbackSupportMixin, with_callbacks
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 
-from .._memory import memory_folder
+from .._cache_folder import cache_folder
 from .._progress import Progress
 from .._warnings import warn_user
 from ..layout import LandmarkLayout
@@ -241,7 +241,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         """
         self._check(X)
         self._settings()
-        memory_folder(self.memory)
+        cache_folder(self.memory)
         context = self._init_callback_context()
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
@@ -354,7 +354,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         self, clips: list[Clip], context: CallbackContext | None = None
     ) -> Iterator[tuple[int, ClipLandmarks]]:
         """Yield the index and the landmarks of each clip, in any order, and set `report_`."""
-        folder = memory_folder(self.memory)
+        folder = cache_folder(self.memory)
         cache = None if folder is None else folder / "face_landmarks"
         postprocessing = Postprocessing(
             self.n_frames, self.n_landmarks, self.on_missing, self.sampling == "all"

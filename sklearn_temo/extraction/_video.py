@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._integrity import Packet, find_damage, find_undecoded
+from ._damage import Packet, find_damage, find_undecoded
 
 # A playlist that is named .mp4 must not make FFmpeg read other files or addresses, and a packet
 # that the end of the file cuts off must not be decoded.

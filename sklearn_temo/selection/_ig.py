@@ -27,8 +27,8 @@ from ..attribution._baselines import KINDS
 from ..attribution._integrated_gradients import IntegrationSettings, warn_of_gaps
 from ..classification._temo import TEMOClassifier
 from ..layout import LandmarkArray, LandmarkLayout
-from ._attribution import Report, RoundSettings, cached_rounds
 from ._ranking import count_kept, rank_landmarks, round_sizes
+from ._round import Report, RoundSettings, cached_rounds
 
 # With 40 landmarks or more, keeping mirror partners together was measured to cost no accuracy. With
 # fewer, the two sides of the face are too redundant.

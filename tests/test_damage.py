@@ -9,7 +9,7 @@ import pytest
 from sklearn_temo import FaceLandmarkTransformer
 from sklearn_temo.extraction import SkippedClipsWarning
 from sklearn_temo.extraction._clips import check_clips
-from sklearn_temo.extraction._integrity import find_undecoded
+from sklearn_temo.extraction._damage import find_undecoded
 from sklearn_temo.extraction._reading import read_clip
 
 N_FRAMES = 50

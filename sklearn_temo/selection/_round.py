@@ -17,12 +17,12 @@ from sklearn.callback import CallbackContext
 from skorch import NeuralNet
 from torch import nn
 
-from .._memory import memory_folder
+from .._cache_folder import cache_folder
 from .._warnings import warn_user
 from ..attribution._baselines import make_baselines
 from ..attribution._integrated_gradients import IntegrationSettings
-from ..attribution._path import SplitNetwork, device_of, frozen
 from ..attribution._relevance import LandmarkRelevance, aggregate_relevance
+from ..attribution._split_network import SplitNetwork, device_of, frozen
 from ..classification._temo import TEMOClassifier
 from ..classification._training import raise_swallowed_interrupt
 from ..layout import LandmarkLayout
@@ -77,7 +77,7 @@ def cached_rounds(
     if memory is None:
         return train_and_attribute
     if not hasattr(memory, "cache"):
-        memory = joblib.Memory(str(memory_folder(memory)), verbose=0)
+        memory = joblib.Memory(str(cache_folder(memory)), verbose=0)
     if is_seeded and _has_stable_hash(estimator):
         return memory.cache(train_and_attribute, ignore=["report"])
     problem = (

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 
-def memory_folder(memory: Any) -> Path | None:
+def cache_folder(memory: Any) -> Path | None:
     """Folder that a `memory` parameter names.
 
     Parameters
