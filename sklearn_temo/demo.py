@@ -52,7 +52,7 @@ def run_demo(output: Path) -> None:
     """
     import matplotlib as mpl
 
-    # This backend needs no screen.
+    # This backend needs no display.
     mpl.use("Agg")
     start = time.perf_counter()
     sample = load_cremad_sample()

@@ -19,8 +19,8 @@ _COLUMN_NAME = re.compile(r"f(\d{3,})_p(\d{3,})_([xyz]|\d+)")
 
 # Smallest and largest number of clips on which an inferred layout is checked.
 _MIN_CHECKED, _MAX_CHECKED = 4, 64
-# Mean squared difference of neighbouring landmarks, as a share of that of random pairs. Faces have
-# 0.02 to 0.35, columns that are no full mesh 0.5 to 1.
+# Mean squared difference of neighbouring landmarks, as a share of that of random pairs. Faces give
+# 0.02 to 0.35, columns that are not a full mesh 0.5 to 1.
 _MAX_NEIGHBOUR_DIFFERENCE = 0.45
 
 
@@ -149,7 +149,7 @@ class LandmarkLayout:
                 f"n_frames * n_coords = {n_frames} * {n_coords} = {n_frames * n_coords}: "
                 "pass the n_frames and n_coords that the clips were extracted with."
             )
-        # More landmarks than a face has, and a multiple of them: the columns are more frames.
+        # Columns of several full meshes belong to more frames than n_frames.
         for layout in full_meshes:
             if n_landmarks > max(mesh.FULL_MESHES) and n_landmarks % layout.n_landmarks == 0:
                 raise ValueError(
@@ -250,8 +250,9 @@ class LandmarkLayout:
 class LandmarkArray(np.ndarray):
     """Rows of clips that carry their layout to the next step.
 
-    An ndarray in every respect. The layout survives slicing of rows, arithmetic, pickling and
-    joblib; it is lost (None) where the columns are no longer those that it describes.
+    Otherwise an ndarray. The layout is kept when rows are selected, in arithmetic, by pickle and by
+    joblib. It is None after columns were selected by indexing, and where the number of columns is
+    no longer that of the layout.
 
     Attributes
     ----------
@@ -320,7 +321,7 @@ def _layout_of_names(columns: Any) -> LandmarkLayout | None:
 
 
 def _warn_unless_faces(X: Any, layout: LandmarkLayout) -> None:
-    """Warn where columns with the number of a full mesh do not vary like a face.
+    """Warn if the values do not vary like faces, though the number of columns fits a full mesh.
 
     On a face, neighbours on the mesh move together, also in standardised data.
     """
@@ -337,7 +338,7 @@ def _warn_unless_faces(X: Any, layout: LandmarkLayout) -> None:
     of_others = np.square(landmarks[:, first] - landmarks[:, others]).mean()
     if of_neighbours > _MAX_NEIGHBOUR_DIFFERENCE * of_others:
         warn_user(
-            f"the {layout.n_features} features of X are taken for {layout}, but neighbouring "
-            "landmarks do not vary together as on a face. If X holds selected landmarks, pass "
-            "n_frames; if its rows are not faces, pass n_frames to silence this warning."
+            f"the {layout.n_features} features of X are interpreted as {layout}, but neighbouring "
+            "landmarks do not vary together as on a face. Pass n_frames if X holds selected "
+            "landmarks, or if its rows are not faces."
         )

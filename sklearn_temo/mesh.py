@@ -47,7 +47,9 @@ def model_path() -> Path:
         If the file is missing or its SHA-256 differs from `MODEL_SHA256`.
     """
     path = Path(str(resources.files("sklearn_temo") / "models" / "face_landmarker.task"))
-    found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "no such file"
+    if not path.is_file():
+        raise RuntimeError(f"the bundled model {path} is missing; install sklearn-temo again.")
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != MODEL_SHA256:
         raise RuntimeError(
             f"the bundled model {path} is damaged: its SHA-256 is {found}, expected "

@@ -14,7 +14,7 @@ from .layout import LandmarkLayout
 
 __all__ = ["Mirror", "find_mirror_pairs"]
 
-# With fewer points a symmetric set is likely by chance.
+# Fewer points are often symmetric by chance.
 _MIN_POINTS = 5
 
 
@@ -30,14 +30,14 @@ def find_mirror_pairs(points: NDArray[Any], *, tolerance: float = 0.12) -> NDArr
         Positions, x first.
     tolerance : float, default=0.12
         Largest root mean square distance of matched points, as a share of the spread of the points
-        (their root mean square distance from the mean). Means of ten faces stay below 0.09, whole
-        or a symmetric part of the mesh; random points stay above 0.2.
+        (their root mean square distance from the mean). Means of ten faces, of the full mesh or of
+        a symmetric part of it, stay below 0.09; random points stay above 0.2.
 
     Returns
     -------
     ndarray of int of shape (n_landmarks,) or None
         Mirror partner of each landmark (itself on the midline). None if the points are not
-        symmetric, or there are fewer than five points or two coordinates.
+        symmetric, fewer than five, one-dimensional or not finite.
     """
     n_points, n_coords = points.shape
     if n_coords < 2 or n_points < _MIN_POINTS or not np.isfinite(points).all():
@@ -46,12 +46,12 @@ def find_mirror_pairs(points: NDArray[Any], *, tolerance: float = 0.12) -> NDArr
     spread = np.sqrt((centred**2).sum(axis=1).mean())
     reflected = centred * np.r_[-1.0, np.ones(n_coords - 1)]
     distance = cdist(centred, reflected)
-    # Symmetric distances make the assignment an involution.
+    # Partners of partners are only found with equal distances both ways, up to rounding.
     distance = (distance + distance.T) / 2
     partners = linear_sum_assignment(distance)[1]
-    matched = np.sqrt((distance[np.arange(n_points), partners] ** 2).mean())
+    rms_distance = np.sqrt((distance[np.arange(n_points), partners] ** 2).mean())
     is_involution = np.array_equal(partners[partners], np.arange(n_points))
-    return partners if is_involution and matched <= tolerance * spread else None
+    return partners if is_involution and rms_distance <= tolerance * spread else None
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,10 @@ class Mirror:
 
     @classmethod
     def from_clips(cls, X: NDArray[Any], layout: LandmarkLayout) -> Mirror | None:
-        """Find the mirror pairs in the mean of frame 0.
+        """Find the mirror of clips: pairs and axis from the mean of frame 0.
+
+        A frame holds positions if its mean is nearer to that of frame 0 than half the spread of
+        the landmarks, and displacements otherwise.
 
         Parameters
         ----------

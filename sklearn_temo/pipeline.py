@@ -83,7 +83,8 @@ def make_temo_pipeline(
         from .classification import TEMOClassifier
 
         classifier = TEMOClassifier()
-    classifier = clone(classifier)
+    else:
+        classifier = clone(classifier)
     if classifier.get_params(deep=False).get("random_state", 0) is None:
         classifier.set_params(random_state=random_state)
     selector = IGLandmarkSelector(

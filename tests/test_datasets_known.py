@@ -307,7 +307,7 @@ def test_unknown_numbers_of_a_name_are_an_error(tmp_path, stem, message):
 
 def test_a_repeated_recording_is_an_error(ravdess):
     plant(ravdess, "copy/01-01-06-01-02-01-12.mp4")
-    with pytest.raises(ValueError, match=r"Actor_12.* and .*copy.* are the same recording"):
+    with pytest.raises(ValueError, match=r"Actor_12.* and .*copy.* have the same file name"):
         load_ravdess(ravdess)
 
 

@@ -196,7 +196,7 @@ def test_selected_landmarks_with_the_columns_of_a_full_mesh_are_a_warning(scale)
     X = faces()
     kept = np.random.default_rng(0).permutation(np.arange(468) % 2 == 0)
     X = X[:, LandmarkLayout(2, 468, 3).feature_mask(kept)]
-    with pytest.warns(UserWarning, match="1404 features of X are taken for 1 frame of 468"):
+    with pytest.warns(UserWarning, match="1404 features of X are interpreted as 1 frame of 468"):
         LandmarkLayout.infer(StandardScaler().fit_transform(X) if scale else X)
 
 

@@ -1,4 +1,4 @@
-"""Head pose removed, displacement from a reference frame, and mirrored samples."""
+"""Alignment of landmarks, and mirror images as additional samples."""
 
 from ._aligner import LandmarkAligner
 from ._face_mirror import FaceMirror

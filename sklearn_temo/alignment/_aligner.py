@@ -17,7 +17,7 @@ from .. import mesh
 from ..layout import LandmarkLayout
 
 
-def _keeps_reference(aligner: LandmarkAligner) -> bool:
+def _can_invert(aligner: LandmarkAligner) -> bool:
     if aligner.reference == "mean":
         raise AttributeError(
             'inverse_transform is not available with reference="mean", which discards the mean of '
@@ -32,7 +32,7 @@ class LandmarkAligner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     Each frame is moved so that the landmarks that expressions hardly move lie where they lie on
     MediaPipe's canonical face, and scaled so that the distance between the centres of the eyes is
     1. Then each clip is expressed as displacement from a reference frame. The transformer is
-    stateless: rows do not depend on each other.
+    stateless.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ class LandmarkAligner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             clips -= clips.mean(axis=1, keepdims=True)
         return layout.flatten(clips)
 
-    @available_if(_keeps_reference)
+    @available_if(_can_invert)
     def inverse_transform(self, X):
         """Convert displacements back to positions.
 

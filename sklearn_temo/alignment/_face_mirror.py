@@ -18,10 +18,10 @@ class FaceMirror(BaseEstimator):
     """Add the mirror image of every clip to the training data.
 
     A mirrored face shows the same emotion, so mirror images enlarge small training sets.
-    :class:`~sklearn_temo.TEMOClassifier` uses them by itself; this sampler provides them to other
-    classifiers. scikit-learn's ``Pipeline`` has no steps that add samples: use
-    ``imblearn.pipeline.make_pipeline`` of imbalanced-learn, which applies samplers in fit and skips
-    them in predict.
+    :class:`~sklearn_temo.TEMOClassifier` adds them automatically; this sampler provides them to
+    other classifiers. scikit-learn's ``Pipeline`` does not support steps that add samples: use
+    ``imblearn.pipeline.make_pipeline`` of imbalanced-learn, which applies samplers in fit and
+    skips them in predict.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class FaceMirror(BaseEstimator):
         Raises
         ------
         ValueError
-            If the mean of frame 0 is not the picture of a symmetric face.
+            If the mean of frame 0 is not a symmetric face.
         """
         X, y, mirror = self._fit(X, y)
         return np.concatenate([X, mirror.apply(X)]), np.concatenate([y, y])
@@ -123,7 +123,7 @@ class FaceMirror(BaseEstimator):
                 f"the mean of frame 0 over {len(rows)} clips is not a symmetric face of "
                 f"{layout.n_landmarks} landmarks. FaceMirror needs positions in frame 0, not "
                 "standardised, and the mirror partner of every landmark "
-                "(IGLandmarkSelector(symmetric=True) keeps both)."
+                "(IGLandmarkSelector(symmetric=True) keeps partners together)."
             )
         self.n_features_in_ = rows.shape[1]
         self.mirror_pairs_ = mirror.pairs

@@ -1,4 +1,4 @@
-"""Bundled clips, synthetic clips, clips of the user, and known data sets."""
+"""Bundled clips, synthetic clips, your own clips, and loaders of public data sets."""
 
 from ._ckplus import load_ckplus
 from ._cremad import fetch_cremad, load_cremad_sample

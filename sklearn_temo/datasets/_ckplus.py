@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from .._warnings import warn_user
-from ._clip_files import first_names
+from ._clip_files import shorten_list
 
 _NAMES = ("neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
 _EMOTIONS: dict[float, str] = dict(enumerate(_NAMES))
@@ -167,7 +167,7 @@ def load_ckplus(
     if truncated:
         warn_user(
             f"{len(truncated)} sequences do not end with the apex that their label names: "
-            f"{first_names(truncated)}. Unpack the images again if unpacking was interrupted."
+            f"{shorten_list(truncated)}. Unpack the images again if unpacking was interrupted."
         )
     if return_X_y:
         return data, np.array(target)

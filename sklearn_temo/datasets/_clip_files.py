@@ -33,6 +33,6 @@ def files_below(
         yield from files_below(inner, parents | {resolved})
 
 
-def first_names(names: Sequence[str]) -> str:
+def shorten_list(names: Sequence[str]) -> str:
     """The first three names, for an error message."""
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

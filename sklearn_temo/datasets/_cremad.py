@@ -137,7 +137,7 @@ def fetch_cremad(
     """Download clips of CREMA-D: 91 actors, twelve sentences, six emotions.
 
     All 7,442 clips take about 2 GB. Clips that were downloaded before are not downloaded again, so
-    an interrupted download is continued by another call. When all clips are there, the network is
+    an interrupted download is continued by another call. When all clips are present, the network is
     not used.
 
     Parameters

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils import Bunch
 
-from ._clip_files import CLIP_EXTENSIONS, files_below, first_names
+from ._clip_files import CLIP_EXTENSIONS, files_below, shorten_list
 
 
 class ClipBunch(Bunch):
@@ -39,7 +39,7 @@ def load_clip_folder(
 ) -> Any:
     """List the clips of a folder or a CSV file, with their labels and subjects.
 
-    No clip is opened. The files of a folder are read as one of
+    No clip is opened. Two folder structures are recognised:
 
     - ``class/clip.mp4``: the folder is the label, the groups are unknown;
     - ``class/subject/.../clip.mp4``: the second folder is the group as well. Groups should be
@@ -123,7 +123,7 @@ def load_clip_folder(
     if 0 < len(without_group) < len(clips):
         raise ValueError(
             f"{len(without_group)} of the {len(clips)} clips of {str(source)!r} have no group "
-            f"({first_names(without_group)}); all or none must have one."
+            f"({shorten_list(without_group)}); all or none must have one."
         )
     data, target = [clip.path for clip in clips], np.array([clip.label for clip in clips])
     if return_X_y:
@@ -152,7 +152,7 @@ def _clips_of_folder(root: Path, extensions: Iterable[str]) -> list[_Clip]:
             clips.append(_Clip(str(file), label, inner[0] if len(inner) > 1 else None))
     if outside:
         raise ValueError(
-            f"{len(outside)} clips are in {str(root)!r} itself ({first_names(outside)}): move "
+            f"{len(outside)} clips are in {str(root)!r} itself ({shorten_list(outside)}): move "
             "them into a folder named after their class, or pass a CSV file."
         )
     if not clips:
@@ -192,7 +192,7 @@ def _clips_of_csv(source: Path) -> list[_Clip]:
     if missing:
         raise FileNotFoundError(
             f"{len(missing)} of the {len(rows)} files named in {str(source)!r} do not exist, "
-            f"relative to {str(source.parent)!r}: {first_names(missing)}."
+            f"relative to {str(source.parent)!r}: {shorten_list(missing)}."
         )
     # A clip in two rows could be in the training set and in the test set.
     counts = Counter(os.path.normpath(clip.path) for clip in clips)
@@ -200,6 +200,6 @@ def _clips_of_csv(source: Path) -> list[_Clip]:
     if repeated:
         raise ValueError(
             f"{str(source)!r} names {len(repeated)} clips more than once "
-            f"({first_names(repeated)}); each clip must have one row."
+            f"({shorten_list(repeated)}); each clip must have one row."
         )
     return clips

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.utils import Bunch
 
-from ._clip_files import VIDEO_EXTENSIONS, files_below, first_names
+from ._clip_files import VIDEO_EXTENSIONS, files_below, shorten_list
 
 _EMOTIONS = ("neutral", "calm", "happiness", "sadness", "anger", "fear", "disgust", "surprise")
 
@@ -161,14 +161,14 @@ def _find_videos(root: Path) -> dict[str, Path]:
             unknown.append(str(file.relative_to(root)))
         elif file.stem in videos:
             raise ValueError(
-                f"{str(videos[file.stem])!r} and {str(file)!r} are the same recording; remove one."
+                f"{str(videos[file.stem])!r} and {str(file)!r} have the same file name; remove one."
             )
         else:
             videos[file.stem] = file
     if unknown:
         raise ValueError(
-            f"{len(unknown)} videos in {str(root)!r} do not have a name of RAVDESS "
-            f"({first_names(unknown)}), seven numbers such as 01-01-06-01-02-01-12.mp4; move them "
+            f"{len(unknown)} videos in {str(root)!r} do not follow the naming scheme of RAVDESS "
+            f"({shorten_list(unknown)}), seven numbers such as 01-01-06-01-02-01-12.mp4; move them "
             "to another folder."
         )
     return videos
