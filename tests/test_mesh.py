@@ -118,5 +118,5 @@ def test_a_damaged_model_is_an_error(monkeypatch, unverified_model):
 
 def test_a_missing_model_is_an_error(monkeypatch, unverified_model, tmp_path):
     monkeypatch.setattr(mesh.resources, "files", lambda package: tmp_path)
-    with pytest.raises(RuntimeError, match="model .* is missing"):
+    with pytest.raises(RuntimeError, match=r"model .* is missing"):
         mesh.model_path()
