@@ -10,7 +10,7 @@ from sklearn_temo.datasets import load_cremad_sample, make_expression_clips
 
 
 def decode(path: str) -> NDArray[np.uint8]:
-    """Frames of a video as anybody would decode them, (n_frames, height, width, 3)."""
+    """Frames of a video, decoded by PyAV, of shape (n_frames, height, width, 3)."""
     import av
 
     with av.open(path) as container:
@@ -55,20 +55,20 @@ def write_video(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def expression_clips():
-    """Made clips of 4 frames: 84 rows in pixels, 12 of each of 7 emotions."""
+    """Synthetic clips of 4 frames: 84 rows in pixels, 12 of each of 7 emotions."""
     return make_expression_clips(n_clips=84, n_frames=4, random_state=0)
 
 
 @pytest.fixture(scope="session")
 def aligned(expression_clips):
-    """The made clips, aligned, and their emotions; not to be written to."""
+    """The synthetic clips, aligned, and their emotions; read-only."""
     X = LandmarkAligner(n_frames=4).fit_transform(expression_clips.data)
     X.flags.writeable = False
     return X, expression_clips.target
 
 
 class TaskRecorder:
-    """scikit-learn callback that keeps what it is told, from whatever depth."""
+    """scikit-learn callback that records its calls, at any depth."""
 
     max_propagation_depth = None
 
