@@ -15,6 +15,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from skorch import NeuralNetClassifier
+from skorch.dataset import ValidSplit
 
 from sklearn_temo import IGLandmarkSelector, TEMOClassifier, make_temo_pipeline
 
@@ -247,6 +248,14 @@ class Interrupted(Net):
         if self.training and Net.n_forwards == 2:
             raise KeyboardInterrupt
         return super().forward(x)
+
+
+@pytest.mark.parametrize("train_split", [None, ValidSplit(3)])
+def test_a_skorch_net_without_its_callbacks_is_fitted(tmp_path, aligned, train_split):
+    codes = np.unique(aligned[1], return_inverse=True)[1]
+    net = skorch_net(Net).set_params(train_split=train_split, callbacks="disable")
+    found = selector(tmp_path, net).fit(aligned[0], codes)
+    assert len(found.estimator_.history) == 1
 
 
 def test_an_interrupted_skorch_net_is_not_cached(tmp_path, aligned, monkeypatch):

@@ -135,7 +135,8 @@ def integrated_gradients(
         In the module's dtype; of shape (n_samples, n_features) with ``average=True``.
     gap : ndarray of shape (n_baselines, n_samples)
         Relative completeness gap of each pair,
-        ``|sum_i IG_i - (F(x) - F(b))| / max(|F(x) - F(b)|, 0.01 (|F(x)| + |F(b)|))``.
+        ``|sum_i IG_i - (F(x) - F(b))| / max(|F(x) - F(b)|, 0.01 (|F(x)| + |F(b)|), eps)``, where
+        ``eps`` is the machine epsilon of the module's dtype.
 
     Raises
     ------
@@ -270,8 +271,8 @@ def attribution_blocks(
     progress = Progress("attribution", n_pairs, "pairs of sample and baseline", settings.verbose)
     for samples in gen_batches(len(X), settings.block_size):
         x = torch.tensor(np.ascontiguousarray(X[samples]), dtype=dtype, device=device)
-        # The sum of a row is finite if all its numbers are.
-        if not (finite := x.sum(dim=1).isfinite()).all():
+        # The sums are a fast check. Sums of large finite numbers can overflow.
+        if not x.sum(dim=1).isfinite().all() and not (finite := x.isfinite().all(dim=1)).all():
             row = samples.start + int(finite.int().argmin())
             raise ValueError(f"X contains NaN or infinity, first in row {row}.")
         t = torch.as_tensor(target[samples], device=device)
@@ -312,13 +313,17 @@ def _check_outputs(
         )
     n_outputs = output.numel()
     n_found = max(2, n_outputs)
-    wrong_number = n_classes is not None and n_found != n_classes
-    if wrong_number or not 0 <= target.min() <= target.max() < n_found:
-        raise ValueError(
-            f"the network has {n_outputs} outputs, but there are {n_classes or 'other'} classes, "
-            f"with targets from {target.min()} to {target.max()}: it must return one logit for "
-            "each class, in the order of classes_ (or one for two classes)."
-        )
+    invalid = target[(target < 0) | (target >= n_found)]
+    if len(invalid):
+        problem = f"target contains {invalid[0]}"
+    elif n_classes not in (None, n_found):
+        problem = f"there are {n_classes} classes"
+    else:
+        return
+    raise ValueError(
+        f"the network has {n_outputs} outputs, but {problem}: it must return one logit for each "
+        "class, in the order of classes_ (or one for two classes)."
+    )
 
 
 def _release_pages(rows: NDArray) -> None:
@@ -356,7 +361,8 @@ def _integrate(
         at_start = _target_logits(at_start, target)
     exact = at_ends - at_start
     size = torch.maximum(exact.abs(), _SMALL_DIFFERENCE * (at_ends.abs() + at_start.abs()))
-    size = size.clamp_min(torch.finfo(size.dtype).tiny)
+    # Otherwise the gap would overflow for a network that returns 0 at both ends.
+    size = size.clamp_min(torch.finfo(size.dtype).eps)
 
     def gradients(paths, n_steps):
         n_paths = max(1, settings.batch_size // n_steps)

@@ -24,6 +24,8 @@ from ._training import EpochReport, build_net, class_weights, early_stopping, on
 
 # Clips that are predicted at once, which bounds the memory.
 _PREDICTION_BATCH = 128
+# Clips with integer weights are repeated up to this mean number of times, which bounds the memory.
+_MAX_REPETITIONS = 10
 # Parameters of TEMOClassifier that are also parameters of TEMONet.
 _NETWORK_PARAMETERS = (
     "hidden_size",
@@ -251,9 +253,10 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         y : array-like of shape (n_clips,)
             Labels of any type.
         sample_weight : array-like of shape (n_clips,), default=None
-            Weights of the clips. Whole numbers repeat the clips that many times. Other weights are
-            divided by their mean, and apply to the loss, the balance of the classes and the
-            principal components. A weight of 0 leaves a clip out.
+            Weights of the clips. Integer weights with a mean of at most 10 repeat the clips that
+            many times. Other weights, and larger integers, are divided by their mean, and apply to
+            the loss, the balance of the classes and the principal components. A weight of 0 leaves
+            a clip out, and is not counted in the mean. None for equal weights.
 
         Returns
         -------
@@ -438,7 +441,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         keys = [(y[i], sha256(used[i].tobytes()).digest(), weight[i], i) for i in range(len(X))]
         order = np.array([i for _, _, w, i in sorted(keys) if w])
         weight = weight[order]
-        if np.all(weight % 1 == 0):
+        if np.all(weight % 1 == 0) and weight.sum() <= _MAX_REPETITIONS * len(weight):
             order = np.repeat(order, weight.astype(int))
             weight = np.ones(len(order))
         return X[order], y[order], (weight / weight.mean()).astype(np.float32)

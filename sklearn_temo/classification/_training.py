@@ -221,7 +221,10 @@ def raise_swallowed_interrupt(net: NeuralNet) -> None:
     skorch ends a training without an error on KeyboardInterrupt. Its callbacks raise that between
     epochs to stop early; within an epoch it is Ctrl-C.
     """
-    if net.history and "train_loss" not in net.history[-1]:
+    # skorch writes the number of batches after its last pass over them in an epoch. Callbacks, which
+    # can be switched off, write "train_loss" at the end of an epoch.
+    written = {"valid_batch_count" if net.train_split else "train_batch_count", "train_loss"}
+    if net.history and written.isdisjoint(net.history[-1]):
         raise KeyboardInterrupt
 
 

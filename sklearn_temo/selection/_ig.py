@@ -293,7 +293,7 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         report = Report(self, progress, self.verbose)
 
         left = np.arange(n_landmarks)
-        scores, per_class = np.zeros(n_landmarks), np.zeros((len(np.unique(y)), n_landmarks))
+        scores, per_class = np.zeros(n_landmarks), None
         ranking = np.empty(n_landmarks, dtype=np.intp)
         results = []
         for n_left in sizes:
@@ -315,9 +315,14 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
             results.append(result)
             relevance, gap = result.relevance, result.relevance.completeness_gap
             warn_of_gaps(relevance.n_unconverged, relevance.n_pairs, gap, integration)
+            if per_class is None:
+                per_class = np.zeros((len(relevance.per_class), n_landmarks))
             scores[left], per_class[:, left] = relevance.overall, relevance.per_class
             partners = None
             if pairs is not None:
+                # A landmark whose partner was dropped is its own partner.
+                is_left = np.isin(np.arange(n_landmarks), left)
+                pairs = np.where(is_left & is_left[pairs], pairs, np.arange(n_landmarks))
                 scores, per_class = ((v + v[..., pairs]) / 2 for v in (scores, per_class))
                 partners = np.searchsorted(left, pairs[left])
             components = None if self.redundancy is None else result.components

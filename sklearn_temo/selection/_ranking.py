@@ -169,9 +169,15 @@ def rank_landmarks(
         if kept.sum() + len(group) <= n_kept:
             kept[group] = True
     if kept.sum() < n_kept:
-        # One place is left and all single landmarks are kept: a pair replaces the last of them.
-        kept[[group for group in groups if len(group) == 1][-1]] = False
-        kept[next(group for group in groups if len(group) == 2 and not kept[group].any())] = True
+        # One place is left and all single landmarks are kept: the best remaining pair replaces the
+        # last of them. Without single landmarks, one landmark of the pair is kept.
+        pair = next(group for group in groups if len(group) == 2 and not kept[group].any())
+        single = [group for group in groups if len(group) == 1]
+        if single:
+            kept[single[-1]] = False
+            kept[pair] = True
+        else:
+            kept[pair[0]] = True
     ranked = np.concatenate(groups)
     return np.concatenate([ranked[kept[ranked]], ranked[~kept[ranked]]])
 
