@@ -70,8 +70,8 @@ class AttributionBlock:
     n_evaluations : int
         Number of gradients that were computed.
     pieces : iterator of (slice, Tensor of shape (n_samples_of_piece, n_features))
-        Attributions and the rows of `X` they belong to. Computed when they are asked for: once, and
-        before the next block.
+        Rows of `X` and their attributions. The iterator computes them; it must be exhausted before
+        the next block.
     """
 
     baseline: int
@@ -121,7 +121,8 @@ def integrated_gradients(
     tol : float, default=1e-3
         Largest relative completeness gap that is accepted.
     batch_size : int, default=1024
-        Points on paths that are evaluated at once; it bounds the memory.
+        Number of points at which the network is evaluated at once: samples times nodes of the
+        integral. A larger number takes more memory.
     device : str or torch.device, default=None
         Device to compute on. The module is moved there and back. None for the device it is on.
     average : bool, default=False
@@ -225,13 +226,13 @@ def _dtype_of(module: nn.Module) -> torch.dtype:
 
 
 def warn_of_gaps(
-    n_unconverged: int, n_pairs: int, worst: float, settings: IntegrationSettings
+    n_unconverged: int, n_pairs: int, largest_gap: float, settings: IntegrationSettings
 ) -> None:
     """Warn when attributions did not converge."""
     if n_unconverged:
         warn_user(
             f"{n_unconverged} of {n_pairs} pairs of sample and baseline have a relative "
-            f"completeness gap above tol={settings.tol:g} (largest: {worst:.2g}) with "
+            f"completeness gap above tol={settings.tol:g} (largest: {largest_gap:.2g}) with "
             f"n_steps={settings.n_steps} ({settings.step_range[1]} nodes): pass a larger n_steps "
             "or tol. More nodes help little for a network with kinks (ReLU, max pooling) or jumps.",
             ConvergenceWarning,
