@@ -661,7 +661,7 @@ def test_a_network_may_know_more_classes_than_y_has(small):
 def test_a_pipeline_as_estimator_is_an_error(aligned):
     X, y = aligned
     selector = IGLandmarkSelector(make_pipeline(StandardScaler(), TEMOClassifier()), n_frames=4)
-    with pytest.raises(TypeError, match="before the selector"):
+    with pytest.raises(TypeError, match="in front of the selector"):
         selector.fit(X, y)
 
 

@@ -458,10 +458,10 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self._mirror = Mirror.from_clips(rows, layout) if self.mirror else None
         if self.mirror is True and self._mirror is None:
             raise ValueError(
-                "mirror=True, but no mirror pairs were found in the mean of frame 0 of "
-                f"{len(rows)} clips of {layout.n_landmarks} landmarks. Frame 0 must hold positions "
-                "that are not standardised, and X both landmarks of each mirror pair: pass such "
-                'clips, or mirror="auto".'
+                f"mirror=True, but the mean of frame 0 over {len(rows)} clips is not a symmetric "
+                f"face of {layout.n_landmarks} landmarks. TEMOClassifier needs positions in frame "
+                "0, not standardised, and the mirror partner of every landmark; pass mirror=False "
+                "to train without mirror images."
             )
         module_params = asdict(layout) | {name: getattr(self, name) for name in _NETWORK_PARAMETERS}
         module_params["n_classes"] = len(self.classes_)

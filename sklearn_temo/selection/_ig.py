@@ -25,6 +25,7 @@ from .. import mesh
 from .._warnings import warn_user
 from ..attribution._baselines import KINDS
 from ..attribution._integrated_gradients import IntegrationSettings, warn_of_gaps
+from ..attribution._relevance import LandmarkRelevance
 from ..classification._temo import TEMOClassifier
 from ..layout import LandmarkArray, LandmarkLayout
 from ._ranking import count_kept, rank_landmarks, round_sizes
@@ -304,7 +305,7 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         remaining = np.arange(n_landmarks)
         scores = np.zeros(n_landmarks)
         ranking = np.empty(n_landmarks, dtype=np.intp)
-        relevances = []
+        relevances: list[LandmarkRelevance] = []
         for n_remaining in n_remaining_in_rounds:
             pairs = self._mirror_pairs(n_landmarks, n_remaining)
             mask = layout.feature_mask(np.isin(np.arange(n_landmarks), remaining))
