@@ -286,7 +286,7 @@ def test_warnings_contain_no_data(tmp_path, aligned):
 
 def test_an_initialised_module_is_not_cached(tmp_path, aligned):
     codes = np.unique(aligned[1], return_inverse=True)[1]
-    with pytest.warns(UserWarning, match="pass a class of torch modules"):
+    with pytest.warns(UserWarning, match="the class of a torch module instead of an instance"):
         selector(tmp_path, skorch_net(Net()), k=8).fit(aligned[0], codes)
 
 
