@@ -667,6 +667,14 @@ class TestSampleWeight:
         assert_equal_weights(weighted, repeated)
         np.testing.assert_array_equal(weighted.predict_proba(X), repeated.predict_proba(X))
 
+    def test_large_integers_are_not_repeated(self, few):
+        X, y = few
+        repeats = np.where(np.arange(len(y)) % 2, 1, 10**9)
+        weighted = make_temo().fit(X, y, sample_weight=repeats)
+        divided = make_temo().fit(X, y, sample_weight=repeats / 10**9)
+        for name, value in weights(weighted).items():
+            np.testing.assert_allclose(value, weights(divided)[name], rtol=1e-4, atol=1e-5)
+
     def test_partial_fit_repeats_too(self, few, repeats):
         X, y = few
         weighted, repeated = make_temo(), make_temo()

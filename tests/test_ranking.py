@@ -91,6 +91,13 @@ def test_a_pair_replaces_the_last_midline_landmark_if_one_place_is_left():
     assert np.flatnonzero(mask_of_kept(scores, 4, pairs)).tolist() == [0, 1, 3, 4]
 
 
+def test_a_pair_is_split_if_one_place_is_left_without_midline_landmarks():
+    pairs = np.array([1, 0, 3, 2])
+    scores = np.array([1.0, 1.0, 2.0, 2.0])
+    assert np.flatnonzero(mask_of_kept(scores, 1, pairs)).tolist() == [2]
+    assert np.flatnonzero(mask_of_kept(scores, 3, pairs)).tolist() == [0, 2, 3]
+
+
 @pytest.mark.parametrize(
     ("k", "expected"),
     [

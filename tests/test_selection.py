@@ -609,6 +609,14 @@ class TestRounds:
         np.testing.assert_array_equal(kept, kept[pairs])
         np.testing.assert_array_equal(selector.landmark_scores_, selector.landmark_scores_[pairs])
 
+    @pytest.mark.parametrize("step", [[2], [5, 4, 3]])
+    def test_a_pair_is_split_if_a_round_starts_without_midline_landmarks(self, faces, step):
+        shape = {"n_frames": 4, "n_coords": 3}
+        temo = fast_temo(max_epochs=1)
+        selector = selector_of(temo, k=1, step=step, symmetric=True, **shape).fit(*faces)
+        assert selector.get_landmark_support().sum() == 1
+        assert sorted(selector.ranking_) == list(range(1, 469))
+
     def test_an_array_of_baselines(self, small):
         X, y = small
         selector = selector_of(k=3, step=[6], baselines=X[:2]).fit(X, y)
@@ -630,10 +638,30 @@ class TestRounds:
             selector_of(step=[5, 8]).fit(*small)
 
 
+class MoreClassesClassifier(FixedNetClassifier):
+    """Knows a class "d" that no clip has."""
+
+    def fit(self, X, y):
+        super().fit(X, y)
+        n_classes = len(self.classes_) + 1
+        self.classes_ = np.append(self.classes_, "d")
+        self.module_ = nn.Linear(X.shape[1], n_classes)
+        return self
+
+
+def test_a_network_may_know_more_classes_than_y_has(small):
+    selector = selector_of(MoreClassesClassifier()).fit(*small)
+    per_class = selector.landmark_scores_per_class_
+    assert per_class.shape == (4, 12)
+    assert np.isfinite(per_class[:3]).all()
+    assert np.isnan(per_class[3]).all()
+    assert selector.landmark_scores_.sum() == pytest.approx(1)
+
+
 def test_a_pipeline_as_estimator_is_an_error(aligned):
     X, y = aligned
     selector = IGLandmarkSelector(make_pipeline(StandardScaler(), TEMOClassifier()), n_frames=4)
-    with pytest.raises(TypeError, match="before the selector"):
+    with pytest.raises(TypeError, match="in front of the selector"):
         selector.fit(X, y)
 
 

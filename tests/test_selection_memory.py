@@ -15,6 +15,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from skorch import NeuralNetClassifier
+from skorch.dataset import ValidSplit
 
 from sklearn_temo import IGLandmarkSelector, TEMOClassifier, make_temo_pipeline
 
@@ -249,6 +250,14 @@ class Interrupted(Net):
         return super().forward(x)
 
 
+@pytest.mark.parametrize("train_split", [None, ValidSplit(3)])
+def test_a_skorch_net_without_its_callbacks_is_fitted(tmp_path, aligned, train_split):
+    codes = np.unique(aligned[1], return_inverse=True)[1]
+    net = skorch_net(Net).set_params(train_split=train_split, callbacks="disable")
+    found = selector(tmp_path, net).fit(aligned[0], codes)
+    assert len(found.estimator_.history) == 1
+
+
 def test_an_interrupted_skorch_net_is_not_cached(tmp_path, aligned, monkeypatch):
     """skorch itself treats Ctrl-C as a request to stop early."""
     X, y = aligned[0], np.unique(aligned[1], return_inverse=True)[1]
@@ -277,7 +286,7 @@ def test_warnings_contain_no_data(tmp_path, aligned):
 
 def test_an_initialised_module_is_not_cached(tmp_path, aligned):
     codes = np.unique(aligned[1], return_inverse=True)[1]
-    with pytest.warns(UserWarning, match="pass a class of torch modules"):
+    with pytest.warns(UserWarning, match="the class of a torch module instead of an instance"):
         selector(tmp_path, skorch_net(Net()), k=8).fit(aligned[0], codes)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import chain, islice, zip_longest
 from typing import Any
 
 import numpy as np
@@ -33,10 +31,12 @@ def make_baselines(
     y : array-like of shape (n_samples,)
         Class of each sample.
     kind : {"typical", "mean", "zero", "random"}, default="typical"
-        - "typical": medoids of each class, one class after the other in sorted order. The first
-          medoid of a class is the sample with the smallest sum of distances to the samples of its
-          class; each further one is the sample that reduces most the sum of the distances to the
-          nearest medoid (the BUILD step of k-medoids [1]_).
+        - "typical": medoids of the classes. The first baseline is the first medoid of the first
+          class in sorted order, the next is the first medoid of the second class, and so on; then
+          follow the second medoids. With fewer baselines than classes, the last classes have none.
+          The first medoid of a class is the sample with the smallest sum of distances to the
+          samples of its class; each further one is the sample that most reduces the sum of the
+          distances to the nearest medoid (the BUILD step of k-medoids [1]_).
         - "random": samples drawn without replacement, with probabilities proportional to
           `sample_weight`.
         - "mean": the mean of all samples, a single baseline.
@@ -75,9 +75,13 @@ def make_baselines(
     X, y, weight = X[used], y[used], weight[used]
     n_baselines = min(n_baselines, len(X))
     if kind == "typical":
-        by_class = (_medoids(X, np.flatnonzero(y == c), weight) for c in np.unique(y))
-        in_turn = chain.from_iterable(zip_longest(*by_class))
-        return X[list(islice((medoid for medoid in in_turn if medoid is not None), n_baselines))]
+        classes = [np.flatnonzero(y == c) for c in np.unique(y)]
+        # One medoid of each class in turn, as (index of the medoid, index of the class).
+        turns = sorted((i, c) for c, members in enumerate(classes) for i in range(len(members)))
+        turns = turns[:n_baselines]
+        counts = np.bincount([c for _, c in turns], minlength=len(classes))
+        medoids = [_medoids(X, classes[c], weight, n) for c, n in enumerate(counts)]
+        return X[[medoids[c][i] for i, c in turns]]
     if kind == "random":
         p = None if sample_weight is None else weight / weight.sum(dtype=np.float64)
         rng = check_random_state(random_state)
@@ -91,16 +95,19 @@ def make_baselines(
     raise ValueError(f"kind must be one of {KINDS}, got {kind!r}.")
 
 
-def _medoids(X: NDArray, members: NDArray, weight: NDArray) -> Iterator[int]:
+def _medoids(X: NDArray, members: NDArray, weight: NDArray, n_medoids: int) -> list[int]:
     """Medoids of some samples, in the order in which the BUILD step of k-medoids adds them."""
+    medoids: list[int] = []
+    if not n_medoids:
+        return medoids
     distance = pairwise_distances(X[members])
     nearest = np.full(len(members), np.inf)
     free = np.ones(len(members), dtype=bool)
-    while free.any():
-        left = np.minimum(distance, nearest[:, None])
-        cost = (weight[members, None] * left).sum(axis=0)
+    while len(medoids) < n_medoids:
+        cost = (weight[members, None] * np.minimum(distance, nearest[:, None])).sum(axis=0)
         cost[~free] = np.inf
         best = int(cost.argmin())
         free[best] = False
         nearest = np.minimum(nearest, distance[best])
-        yield members[best]
+        medoids.append(members[best])
+    return medoids

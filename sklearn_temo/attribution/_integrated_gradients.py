@@ -70,8 +70,8 @@ class AttributionBlock:
     n_evaluations : int
         Number of gradients that were computed.
     pieces : iterator of (slice, Tensor of shape (n_samples_of_piece, n_features))
-        Attributions and the rows of `X` they belong to. Computed when they are asked for: once, and
-        before the next block.
+        Rows of `X` and their attributions. The iterator computes them; it must be exhausted before
+        the next block.
     """
 
     baseline: int
@@ -121,7 +121,8 @@ def integrated_gradients(
     tol : float, default=1e-3
         Largest relative completeness gap that is accepted.
     batch_size : int, default=1024
-        Points on paths that are evaluated at once; it bounds the memory.
+        Number of points at which the network is evaluated at once: samples times nodes of the
+        integral. A larger number takes more memory.
     device : str or torch.device, default=None
         Device to compute on. The module is moved there and back. None for the device it is on.
     average : bool, default=False
@@ -135,7 +136,8 @@ def integrated_gradients(
         In the module's dtype; of shape (n_samples, n_features) with ``average=True``.
     gap : ndarray of shape (n_baselines, n_samples)
         Relative completeness gap of each pair,
-        ``|sum_i IG_i - (F(x) - F(b))| / max(|F(x) - F(b)|, 0.01 (|F(x)| + |F(b)|))``.
+        ``|sum_i IG_i - (F(x) - F(b))| / max(|F(x) - F(b)|, 0.01 (|F(x)| + |F(b)|), eps)``, where
+        ``eps`` is the machine epsilon of the module's dtype.
 
     Raises
     ------
@@ -224,13 +226,13 @@ def _dtype_of(module: nn.Module) -> torch.dtype:
 
 
 def warn_of_gaps(
-    n_unconverged: int, n_pairs: int, worst: float, settings: IntegrationSettings
+    n_unconverged: int, n_pairs: int, largest_gap: float, settings: IntegrationSettings
 ) -> None:
     """Warn when attributions did not converge."""
     if n_unconverged:
         warn_user(
             f"{n_unconverged} of {n_pairs} pairs of sample and baseline have a relative "
-            f"completeness gap above tol={settings.tol:g} (largest: {worst:.2g}) with "
+            f"completeness gap above tol={settings.tol:g} (largest: {largest_gap:.2g}) with "
             f"n_steps={settings.n_steps} ({settings.step_range[1]} nodes): pass a larger n_steps "
             "or tol. More nodes help little for a network with kinks (ReLU, max pooling) or jumps.",
             ConvergenceWarning,
@@ -270,8 +272,8 @@ def attribution_blocks(
     progress = Progress("attribution", n_pairs, "pairs of sample and baseline", settings.verbose)
     for samples in gen_batches(len(X), settings.block_size):
         x = torch.tensor(np.ascontiguousarray(X[samples]), dtype=dtype, device=device)
-        # The sum of a row is finite if all its numbers are.
-        if not (finite := x.sum(dim=1).isfinite()).all():
+        # The sums are a fast check. Sums of large finite numbers can overflow.
+        if not x.sum(dim=1).isfinite().all() and not (finite := x.isfinite().all(dim=1)).all():
             row = samples.start + int(finite.int().argmin())
             raise ValueError(f"X contains NaN or infinity, first in row {row}.")
         t = torch.as_tensor(target[samples], device=device)
@@ -312,13 +314,17 @@ def _check_outputs(
         )
     n_outputs = output.numel()
     n_found = max(2, n_outputs)
-    wrong_number = n_classes is not None and n_found != n_classes
-    if wrong_number or not 0 <= target.min() <= target.max() < n_found:
-        raise ValueError(
-            f"the network has {n_outputs} outputs, but there are {n_classes or 'other'} classes, "
-            f"with targets from {target.min()} to {target.max()}: it must return one logit for "
-            "each class, in the order of classes_ (or one for two classes)."
-        )
+    invalid = target[(target < 0) | (target >= n_found)]
+    if len(invalid):
+        problem = f"target contains {invalid[0]}"
+    elif n_classes not in (None, n_found):
+        problem = f"there are {n_classes} classes"
+    else:
+        return
+    raise ValueError(
+        f"the network has {n_outputs} outputs, but {problem}: it must return one logit for each "
+        "class, in the order of classes_ (or one for two classes)."
+    )
 
 
 def _release_pages(rows: NDArray) -> None:
@@ -356,7 +362,8 @@ def _integrate(
         at_start = _target_logits(at_start, target)
     exact = at_ends - at_start
     size = torch.maximum(exact.abs(), _SMALL_DIFFERENCE * (at_ends.abs() + at_start.abs()))
-    size = size.clamp_min(torch.finfo(size.dtype).tiny)
+    # Otherwise the gap would overflow for a network that returns 0 at both ends.
+    size = size.clamp_min(torch.finfo(size.dtype).eps)
 
     def gradients(paths, n_steps):
         n_paths = max(1, settings.batch_size // n_steps)

@@ -29,9 +29,9 @@ class LandmarkRelevance:
     Parameters
     ----------
     per_class : ndarray of shape (n_classes, n_landmarks)
-        Effect of each landmark on the logit of a class: the absolute value of its attribution,
-        which is summed over frames and coordinates, averaged over the baselines and, weighted, over
-        the samples of the class. NaN for a class without samples.
+        Effect of each landmark on the logit of each class. The attributions of a landmark are
+        summed over frames and coordinates; the absolute values of the sums are averaged over the
+        baselines and the (weighted) samples of the class. NaN for a class without samples.
     completeness_gap : float
         Largest relative completeness gap of all pairs of sample and baseline.
     n_gradient_evaluations : int
@@ -103,7 +103,8 @@ def landmark_relevance(
     tol : float, default=1e-3
         Largest relative completeness gap that is accepted.
     batch_size : int, default=1024
-        Points on paths that are evaluated at once; it bounds the memory.
+        Number of points at which the network is evaluated at once: samples times nodes of the
+        integral. A larger number takes more memory.
     device : str or torch.device, default=None
         Device to compute on; None for the device that the module is on.
     verbose : int, default=0
@@ -141,8 +142,8 @@ def landmark_relevance(
     relevance = aggregate_relevance(
         module, X, baselines, target, layout, settings, sample_weight, n_classes
     )
-    worst = relevance.completeness_gap
-    warn_of_gaps(relevance.n_unconverged, relevance.n_pairs, worst, settings)
+    gap = relevance.completeness_gap
+    warn_of_gaps(relevance.n_unconverged, relevance.n_pairs, gap, settings)
     return relevance
 
 
@@ -165,7 +166,7 @@ def aggregate_relevance(
         )
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     sums = np.zeros((n_classes or int(target.max()) + 1, layout.n_landmarks))
-    worst, n_evaluations, n_unconverged = 0.0, 0, 0
+    largest_gap, n_evaluations, n_unconverged = 0.0, 0, 0
     with frozen(module, settings.device):
         for block in attribution_blocks(
             module, X, baselines, target, settings, n_classes=n_classes, columnwise=True
@@ -178,12 +179,12 @@ def aggregate_relevance(
                 torch.from_numpy(sums).index_add_(0, classes, shares)
             n_evaluations += block.n_evaluations
             n_unconverged += int((block.gap > settings.tol).sum())
-            worst = max(worst, float(block.gap.max()))
+            largest_gap = max(largest_gap, float(block.gap.max()))
             on_block()
     total = np.bincount(target, weight, minlength=len(sums))[:, None] * len(baselines)
     per_class = np.divide(sums, total, out=np.full_like(sums, np.nan), where=total > 0)
     n_pairs = len(X) * len(baselines)
-    return LandmarkRelevance(per_class, worst, n_evaluations, n_pairs, n_unconverged)
+    return LandmarkRelevance(per_class, largest_gap, n_evaluations, n_pairs, n_unconverged)
 
 
 def _landmark_shares(attributions: Tensor, layout: LandmarkLayout) -> Tensor:

@@ -151,8 +151,8 @@ def _close(a: Tensor, b: Tensor) -> bool:
 
 def device_of(module: nn.Module, device: str | torch.device | None = None) -> torch.device:
     """`device`, or the one that a module is on; the CPU for a module without parameters."""
-    home = next((parameter.device for parameter in module.parameters()), "cpu")
-    return torch.device(device or home)
+    own_device = next((parameter.device for parameter in module.parameters()), "cpu")
+    return torch.device(device or own_device)
 
 
 @contextmanager
@@ -161,7 +161,7 @@ def frozen(module: nn.Module, device: str | torch.device | None = None) -> Itera
 
     The random generators of torch are restored too.
     """
-    home, device = device_of(module), device_of(module, device)
+    own_device, device = device_of(module), device_of(module, device)
     modes = [(part, part.training) for part in module.modules()]
     trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     gpus = [device] if device.type == "cuda" else []
@@ -173,12 +173,12 @@ def frozen(module: nn.Module, device: str | torch.device | None = None) -> Itera
             module.eval()
             for parameter in trained:
                 parameter.requires_grad_(False)
-            if home != device:
+            if own_device != device:
                 module.to(device)
             yield
         finally:
-            if home != device:
-                module.to(home)
+            if own_device != device:
+                module.to(own_device)
             for part, mode in modes:
                 part.training = mode
             for parameter in trained:

@@ -11,7 +11,7 @@ from sklearn.utils.extmath import randomized_svd
 from torch import Tensor, nn
 from torch.nn.functional import gelu, linear
 
-# Frames are sampled down to this number before the principal components are computed.
+# Largest number of frames that principal components are computed from.
 _MAX_FRAMES = 8192
 
 
@@ -123,9 +123,9 @@ class TEMONet(nn.Module):
         ----------
         x : Tensor of shape (n_clips, n_frames * n_landmarks * n_coords), default=None
             Clips.
-        reduced : Tensor of shape (n_clips, n_images, (1 + n_filters) * n_components), default=None
-            Output of :meth:`reduced`, in place of `x`, for each clip and its mirror image.
-            Training uses one of the images at random, evaluation the first one.
+        reduced : Tensor of shape (n_clips, n_views, (1 + n_filters) * n_components), default=None
+            Output of :meth:`reduced`, in place of `x`, for each view of a clip: the clip itself
+            and its mirror image. Training uses one view at random, evaluation the first one.
         sample_weight : Tensor of shape (n_clips,), default=None
             Ignored. skorch passes it with the clips, for the loss.
 
@@ -197,18 +197,29 @@ class TEMONet(nn.Module):
         return self.centred, front, self._head
 
     def _parts(self, z: Tensor, size: int) -> list[Tensor]:
-        """The first frames, and the filtered frames of all clips as rows of one matrix."""
+        """Split (n_clips, (1 + n_filters) * size) into first frames and filtered frames.
+
+        Their shapes are (n_clips, size) and (n_clips * n_filters, size). Clips of a single frame
+        have no second part.
+        """
         first, later = z.split([size, z.shape[1] - size], dim=1)
-        # One large matrix: torch multiplies a non-contiguous one clip by clip.
+        # As rows of one contiguous matrix, which torch multiplies in a single operation.
         return [first, later.reshape(-1, size)][: len(self.embeddings)]
 
     def _embedded(self, reduced: Tensor) -> Tensor:
-        """Hidden units of principal components."""
+        """Hidden units, before the activation, of principal components.
+
+        Takes the output of :meth:`reduced`; returns shape (n_clips, n_members * n_hidden).
+        """
         parts = zip(self._parts(reduced, self.n_components), self.embeddings, strict=True)
         return self._by_member([embedding(part) for part, embedding in parts])
 
     def _by_member(self, parts: list[Tensor]) -> Tensor:
-        """Hidden units of the parts of clips, ordered by member."""
+        """Join the hidden units of the parts, so that those of a member are contiguous.
+
+        The parts have shapes (n_clips, n_members * size) and (n_clips * n_filters, n_members *
+        size), each with its own size; the result has shape (n_clips, n_members * n_hidden).
+        """
         n_clips = len(parts[0])
         rows = [part.view(n_clips, -1, part.shape[1]) for part in parts]
         members = [row.unflatten(2, (self.n_members, -1)).transpose(1, 2) for row in rows]
@@ -228,11 +239,14 @@ class TEMONet(nn.Module):
         return torch.einsum("nmh,cmh->nmc", active, self.weight) + self.bias
 
     def _augmented(self, reduced: Tensor) -> Tensor:
-        """One of the images of each clip, with noise, and sometimes without its first frame."""
-        n_clips, n_images, _ = reduced.shape
+        """One view of each clip at random, with noise and dropout of the first frame.
+
+        Maps (n_clips, n_views, n_components_of_clip) to (n_clips, n_components_of_clip).
+        """
+        n_clips, n_views, _ = reduced.shape
         chance = reduced.new_empty(2, n_clips, 1).uniform_(generator=self.generator)
-        image = (chance[0, :, 0] * n_images).long()
-        reduced = reduced[torch.arange(n_clips, device=reduced.device), image]
+        view = (chance[0, :, 0] * n_views).long()
+        reduced = reduced[torch.arange(n_clips, device=reduced.device), view]
         if self.noise:
             noise = torch.empty_like(reduced).normal_(generator=self.generator)
             reduced = reduced + self.noise * noise

@@ -20,10 +20,12 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from ..layout import LandmarkLayout
 from ..mirror import Mirror
 from ._network import fit_reduction
-from ._training import EpochReport, build_net, class_weights, early_stopping, one_cycle, train
+from ._training import EpochReport, build_net, class_weights, make_early_stopping, one_cycle, train
 
 # Clips that are predicted at once, which bounds the memory.
 _PREDICTION_BATCH = 128
+# Clips with integer weights are repeated up to this mean number of times, which bounds the memory.
+_MAX_REPETITIONS = 10
 # Parameters of TEMOClassifier that are also parameters of TEMONet.
 _NETWORK_PARAMETERS = (
     "hidden_size",
@@ -251,9 +253,10 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         y : array-like of shape (n_clips,)
             Labels of any type.
         sample_weight : array-like of shape (n_clips,), default=None
-            Weights of the clips. Whole numbers repeat the clips that many times. Other weights are
-            divided by their mean, and apply to the loss, the balance of the classes and the
-            principal components. A weight of 0 leaves a clip out.
+            Weights of the clips. Integer weights with a mean of at most 10 repeat the clips that
+            many times. Other weights, and larger integers, are divided by their mean, and apply to
+            the loss, the balance of the classes and the principal components. A weight of 0 leaves
+            a clip out, and is not counted in the mean. None for equal weights.
 
         Returns
         -------
@@ -273,20 +276,20 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         # An interrupted fit must not leave the network of an earlier one with new classes.
         self.__dict__.pop("net_", None)
         self.classes_, targets = np.unique(labels, return_inverse=True)
-        passing = [("progress", EpochReport(self, progress))]
+        fit_callbacks = [("progress", EpochReport(self, progress))]
         n_held_out, split = 0, None
         if self.early_stopping:
-            n_held_out, split, stopping = early_stopping(
+            n_held_out, split, stopping = make_early_stopping(
                 targets, self.validation_fraction, self.n_iter_no_change, self._seed
             )
-            passing.append(("early_stopping", stopping))
+            fit_callbacks.append(("early_stopping", stopping))
         schedule = one_cycle(self.lr, self.max_epochs, len(rows) - n_held_out, self.batch_size)
-        passing.append(("schedule", schedule))
-        net = self._new_net(rows, targets, weight, passing, split)
+        fit_callbacks.append(("schedule", schedule))
+        net = self._new_net(rows, targets, weight, fit_callbacks, split)
         self._train(net, rows, targets, weight, self.max_epochs)
-        # These callbacks belong to this fit, not to later training or pickles.
+        # Later training and pickles must not use the callbacks of this fit.
         net.callbacks = self.callbacks
-        net.callbacks_ = [pair for pair in net.callbacks_ if pair not in passing]
+        net.callbacks_ = [pair for pair in net.callbacks_ if pair not in fit_callbacks]
         self.net_ = net
         progress.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
@@ -423,22 +426,23 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
         With ``reset=True``, the layout of the clips and the seed are set too.
         """
-        given = X
+        X_original = X
         X, y = validate_data(self, X, y, dtype=np.float32, reset=reset)
         check_classification_targets(y)
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if reset:
             self.layout_ = LandmarkLayout.infer(
-                given, n_frames=self.n_frames, n_coords=self.n_coords
+                X_original, n_frames=self.n_frames, n_coords=self.n_coords
             )
             self._seed = check_random_state(self.random_state).randint(2**31)
-        # Sorted, so that the network depends neither on the order of the clips nor on whether they
-        # are weighted or repeated; without the third coordinate where the network ignores it.
+        # Sorted by label and content, so that the network depends neither on the order of the
+        # clips nor on whether clips are weighted or repeated. The hash leaves out the third
+        # coordinate if the network ignores it. The weight and the index decide between equal clips.
         used = self.layout_.unflatten(X)[..., : None if self.depth_weight else 2]
         keys = [(y[i], sha256(used[i].tobytes()).digest(), weight[i], i) for i in range(len(X))]
         order = np.array([i for _, _, w, i in sorted(keys) if w])
         weight = weight[order]
-        if np.all(weight % 1 == 0):
+        if np.all(weight % 1 == 0) and weight.sum() <= _MAX_REPETITIONS * len(weight):
             order = np.repeat(order, weight.astype(int))
             weight = np.ones(len(order))
         return X[order], y[order], (weight / weight.mean()).astype(np.float32)
@@ -455,13 +459,14 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if self.mirror is True and self._mirror is None:
             raise ValueError(
                 f"mirror=True, but the mean of frame 0 over {len(rows)} clips is not a symmetric "
-                f"face of {layout.n_landmarks} landmarks. Pass positions in frame 0, not "
-                'standardised, with the mirror partner of each landmark, or mirror="auto".'
+                f"face of {layout.n_landmarks} landmarks. TEMOClassifier needs positions in frame "
+                "0, not standardised, and the mirror partner of every landmark; pass mirror=False "
+                "to train without mirror images."
             )
-        module = asdict(layout) | {name: getattr(self, name) for name in _NETWORK_PARAMETERS}
-        module["n_classes"] = len(self.classes_)
+        module_params = asdict(layout) | {name: getattr(self, name) for name in _NETWORK_PARAMETERS}
+        module_params["n_classes"] = len(self.classes_)
         return build_net(
-            module,
+            module_params,
             self._seed,
             criterion__weight=class_weights(self.class_weight, self.classes_, targets, weight),
             criterion__label_smoothing=self.label_smoothing,
@@ -477,18 +482,18 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _train(self, net, rows, targets, weight, n_epochs):
         """Train a net on clips and their mirror images, after the reduction if it is new."""
-        images = self._images(rows).to(net.device)
+        views = self._views(rows).to(net.device)
         weight = torch.from_numpy(weight).to(net.device)
         if not net.history:
-            clips = images.flatten(0, 1)
-            fit_reduction(net.module_, clips, weight.repeat(len(images)), self._seed)
+            clips = views.flatten(0, 1)
+            fit_reduction(net.module_, clips, weight.repeat(len(views)), self._seed)
         seed = self._seed + 1 + len(net.history)
-        train(net, images, targets, weight, n_epochs, seed)
+        train(net, views, targets, weight, n_epochs, seed)
 
-    def _images(self, X):
-        """Clips and their mirror images, Tensor of shape (n_images, n_clips, n_features)."""
-        images = [X] if self._mirror is None else [X, self._mirror.apply(X)]
-        return torch.from_numpy(np.stack(images))
+    def _views(self, X):
+        """Clips and their mirror images, Tensor of shape (n_views, n_clips, n_features)."""
+        views = [X] if self._mirror is None else [X, self._mirror.apply(X)]
+        return torch.from_numpy(np.stack(views))
 
     def _logits(self, X):
         """Mean logits of clips and their mirror images, ndarray of shape (n_clips, n_classes)."""
@@ -500,8 +505,8 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         found = []
         with torch.inference_mode():
             for batch in gen_batches(len(rows), _PREDICTION_BATCH):
-                images = self._images(rows[batch]).to(self.net_.device)
-                logits = module(images.flatten(0, 1)).unflatten(0, images.shape[:2]).mean(dim=0)
+                views = self._views(rows[batch]).to(self.net_.device)
+                logits = module(views.flatten(0, 1)).unflatten(0, views.shape[:2]).mean(dim=0)
                 found.append(logits.cpu().numpy())
         return np.concatenate(found, dtype=np.float64)
 

@@ -28,8 +28,8 @@ _SEEDING = Lock()
 class BalancedCrossEntropy(nn.CrossEntropyLoss):
     """Cross entropy with label smoothing, weighted by the class of each clip.
 
-    torch's own also applies the class weights to the smoothed share of the target, which draws all
-    clips towards a rare class.
+    ``nn.CrossEntropyLoss`` also weights the smoothing term, which biases predictions towards rare
+    classes.
     """
 
     weight: Tensor
@@ -93,23 +93,23 @@ class ClipBatches:
             device = self.generator.device if self.generator else "cpu"
             order = torch.randperm(len(order), generator=self.generator, device=device).cpu()
         for rows in order.split(self.batch_size):
-            # skorch passes a tuple on to the arrays, and indexes with anything else more slowly.
+            # A tuple is the fast path of skorch: it indexes the arrays directly.
             yield self.dataset[(rows,)]
 
 
-def build_net(module: dict[str, Any], seed: int, **net: Any) -> NeuralNetClassifier:
+def build_net(module_params: dict[str, Any], seed: int, **net_params: Any) -> NeuralNetClassifier:
     """Initialise a net with the parameters of :class:`TEMONet` and of skorch."""
-    if not net["verbose"]:
+    if not net_params["verbose"]:
         # Otherwise skorch formats a table in each epoch and prints nothing.
-        net["callbacks__print_log"] = None
+        net_params["callbacks__print_log"] = None
     temo = TEMONeuralNet(
         TEMONet,
-        **{f"module__{name}": value for name, value in module.items()},
+        **{f"module__{name}": value for name, value in module_params.items()},
         criterion=BalancedCrossEntropy,
         optimizer=torch.optim.AdamW,
         optimizer__fused=True,
-        classes=np.arange(module["n_classes"]),
-        **net,
+        classes=np.arange(module_params["n_classes"]),
+        **net_params,
     )
     # torch's global generator is seeded for the initial weights. All threads share it.
     with _SEEDING, torch.random.fork_rng():
@@ -117,10 +117,10 @@ def build_net(module: dict[str, Any], seed: int, **net: Any) -> NeuralNetClassif
         return temo.initialize()
 
 
-def early_stopping(
+def make_early_stopping(
     targets: NDArray[np.intp], validation_fraction: float, n_iter_no_change: int, seed: int
 ) -> tuple[int, ValidSplit, EarlyStopping]:
-    """Number of clips that are held out, the split, and the callback that stops."""
+    """Return the number of clips held out, the split of skorch, and the callback."""
     n_held_out = ceil(validation_fraction * len(targets))
     counts = np.bincount(targets)
     if counts.min() < 2 or min(n_held_out, len(targets) - n_held_out) < len(counts):
@@ -167,7 +167,7 @@ def one_cycle(lr: float, n_epochs: int, n_clips: int, batch_size: int) -> LRSche
 
 def train(
     net: NeuralNetClassifier,
-    images: Tensor,
+    views: Tensor,
     targets: NDArray[np.intp],
     sample_weight: Tensor,
     n_epochs: int,
@@ -178,8 +178,8 @@ def train(
     Parameters
     ----------
     net : skorch.NeuralNetClassifier
-    images : Tensor of shape (n_images, n_clips, n_features)
-        Clips and, with two images, their mirror images.
+    views : Tensor of shape (n_views, n_clips, n_features)
+        The clips and, if there are two views, their mirror images.
     targets : ndarray of int of shape (n_clips,)
         Encoded labels.
     sample_weight : Tensor of shape (n_clips,)
@@ -192,11 +192,11 @@ def train(
     module = net.module_
     # The reduction is fixed in training.
     with torch.no_grad():
-        reduced = torch.stack([module.reduced(image) for image in images], dim=1)
+        reduced = torch.stack([module.reduced(view) for view in views], dim=1)
     # torch's global generator is shared with other threads.
     module.generator = torch.Generator(reduced.device).manual_seed(seed)
-    # The operations are too short for more threads: a second one gains little, and waiting for it
-    # on a busy core takes many times the training.
+    # The matrices are too small to gain from several threads, and waiting for a thread on a busy
+    # core can take many times longer than the training.
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -221,7 +221,10 @@ def raise_swallowed_interrupt(net: NeuralNet) -> None:
     skorch ends a training without an error on KeyboardInterrupt. Its callbacks raise that between
     epochs to stop early; within an epoch it is Ctrl-C.
     """
-    if net.history and "train_loss" not in net.history[-1]:
+    # The net writes the number of batches after each pass over the data. A default callback, which
+    # may be switched off, writes "train_loss" at the end of an epoch.
+    end_of_epoch = {"valid_batch_count" if net.train_split else "train_batch_count", "train_loss"}
+    if net.history and end_of_epoch.isdisjoint(net.history[-1]):
         raise KeyboardInterrupt
 
 

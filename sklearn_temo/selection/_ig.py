@@ -25,13 +25,14 @@ from .. import mesh
 from .._warnings import warn_user
 from ..attribution._baselines import KINDS
 from ..attribution._integrated_gradients import IntegrationSettings, warn_of_gaps
+from ..attribution._relevance import LandmarkRelevance
 from ..classification._temo import TEMOClassifier
 from ..layout import LandmarkArray, LandmarkLayout
 from ._ranking import count_kept, rank_landmarks, round_sizes
-from ._round import Report, RoundSettings, cached_rounds
+from ._round import ProgressTarget, RoundSettings, cached_rounds
 
-# With 40 landmarks or more, keeping mirror partners together was measured to cost no accuracy. With
-# fewer, the two sides of the face are too redundant.
+# Keeping mirror pairs together costs no accuracy with 40 landmarks or more. With fewer, it wastes
+# places, since the two sides of the face are redundant.
 _MIN_SYMMETRIC = 40
 
 
@@ -63,40 +64,47 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
     tol : float, default=1e-3
         Largest relative completeness gap of a pair of sample and baseline that is accepted.
     redundancy : "avoid" or None, default="avoid"
-        Neighbours on a face move together: their scores are similar, and one of them carries most
-        of the information of all. "avoid" selects greedily: about the first 20 landmarks are those
+        Neighbours on a face move together: their scores are similar, and any one of them carries
+        most of the information. "avoid" selects greedily. The first landmarks, about 20, are those
         that explain most variance of the classes and of the movements of all landmarks, given
-        their scores; the others have the highest scores, lowered for landmarks that move like a
-        selected one. None takes the highest scores.
+        their scores. Each further landmark has the highest score after a penalty for moving like a
+        selected landmark. None selects the highest scores.
     symmetric : "auto" or bool, default="auto"
-        Whether to average scores over mirror pairs and to keep both landmarks of a pair or none.
-        Needs a full face mesh (468 or 478 landmarks). "auto" does so on a full mesh if at least 40
-        landmarks are kept.
+        Whether to average scores over mirror pairs and to keep both landmarks of a pair or none. A
+        single pair is split if the number of landmarks to keep requires it. True needs a full face
+        mesh (468 or 478 landmarks). "auto" is decided in each round: it is True if `X` has a full
+        mesh and the round keeps at least 40 landmarks.
     step : int, float, sequence of int or None, default=None
-        Landmarks to drop in each of several rounds, of which each trains a new network on the
-        remaining landmarks. As in :class:`~sklearn.feature_selection.RFE`, an int is a number, and
-        a float a share of all landmarks. A sequence such as ``[234, 128]`` gives the numbers of
-        landmarks that are left after the rounds; those up to `k` are ignored. None is a single
+        Landmarks to drop in each of several rounds. Each round trains a new network on the
+        remaining landmarks. As in :class:`~sklearn.feature_selection.RFE`, an int is a number of
+        landmarks, and a float a share of all landmarks. A sequence such as ``[234, 128]`` gives
+        the number of landmarks that remain after each round; numbers that are not between `k` and
+        the number of landmarks are ignored, and the last round always keeps `k`. None is a single
         round. With several rounds, `estimator` must accept any number of landmarks.
     batch_size : int, default=1024
-        Points on integration paths that are evaluated at once; it bounds the memory.
+        Number of points at which the network is evaluated at once: samples times nodes of the
+        integral. A larger number takes more memory.
     memory : str, path, object with the joblib.Memory interface or None, default=None
         Cache of the trained networks and their attributions, a folder or a ``joblib.Memory``. Fits
         on the same data that differ only in `k`, `redundancy` or `symmetric` share an entry, so
         that a search over `k` trains one network for each fold; with `step`, each round has an
         entry of its own. An entry is valid for the same `X`, `y`, `sample_weight`, parameters of
-        `estimator`, parameters of the selector and version of this package. **Clear the cache
-        after changing the code of a network of your own.** Nothing is cached if neither the
-        selector nor `estimator` has a `random_state`. Entries can be as personal as the data. None
-        caches nothing.
+        `estimator`, other parameters of the selector and version of this package. **Clear the
+        cache after changing the code of a network of your own.** Nothing is cached, with a
+        warning, if fits cannot be compared: the parameters of `estimator` contain an initialised
+        module or a local function, or the selector has no `random_state`. The selector needs none
+        if `estimator` has an int as `random_state` and `baselines` is not "random". The cache
+        contains personal data if `X` does. None caches nothing.
     n_frames : int or None, default=None
         Frames of a clip. None infers it, see :meth:`LandmarkLayout.infer`.
     n_coords : int, default=3
         Coordinates of a landmark.
     random_state : int, RandomState instance or None, default=None
-        Seed of random baselines and of the network: `estimator` gets it if its own `random_state`
-        is None, and torch's global generator is seeded with it during the training and restored
-        afterwards.
+        Determines random baselines and the training of the network. If `estimator` has a parameter
+        `random_state` that is None, it is set to a seed drawn from this one. For an estimator
+        other than :class:`TEMOClassifier`, torch's global generator is also seeded during the
+        training and restored afterwards; the seed is 0 if `estimator` has an int as `random_state`
+        and `baselines` is not "random". Pass an int for reproducible results.
     verbose : int, default=0
         If positive, print the progress of the attribution about once a second.
 
@@ -114,9 +122,10 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         classes. With `step`, a landmark's score is that of the last round it took part in. The
         scores of a round sum to 1, or to 0 if no landmark moves.
     landmark_scores_per_class_ : ndarray of shape (n_classes, n_landmarks)
-        Effect of each landmark on the logit of each class: the absolute value of its attribution,
-        which is summed over frames and coordinates, averaged over the samples of the class and the
-        baselines.
+        Effect of each landmark on the logit of each class. The attributions of a landmark are
+        summed over frames and coordinates; the absolute values of the sums are averaged over the
+        baselines and the (weighted) samples of the class. Rows are ordered as `classes_`; NaN for
+        a class without samples.
     ranking_ : ndarray of int of shape (n_landmarks,)
         Rank of each landmark, 1 for the one that is selected first. Kept landmarks have the ranks
         up to `k`.
@@ -229,8 +238,8 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
     def default_estimator():
         """Unfitted network that ``estimator=None`` stands for.
 
-        It has few principal components and much noise: late components are jitter, which would
-        give landmarks that hardly move a part of the scores.
+        It has few principal components and much noise in training: low-variance components are
+        noise and would give a score to landmarks that barely move.
 
         Returns
         -------
@@ -256,17 +265,18 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
             Labels.
         sample_weight : array-like of shape (n_clips,), default=None
             Weights of the clips, in the training of the network, which must accept them, in the
-            baselines, the scores and the redundancy. An integer weight has the effect of
-            repeating the clip, and a weight of 0 that of leaving it out. None for equal weights.
+            baselines, the scores and the redundancy. An integer weight is equivalent to repeating
+            the clip if the network treats it so (see :meth:`TEMOClassifier.fit`), and a weight of
+            0 to leaving it out. None for equal weights.
 
         Returns
         -------
         self : IGLandmarkSelector
         """
         self._validate_params()
-        given = X
+        X_original = X
         X, y = validate_data(self, X, y, dtype=np.float32)
-        layout = LandmarkLayout.infer(given, n_frames=self.n_frames, n_coords=self.n_coords)
+        layout = LandmarkLayout.infer(X_original, n_frames=self.n_frames, n_coords=self.n_coords)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
@@ -275,7 +285,7 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
             X, y, sample_weight = X[used], y[used], sample_weight[used]
         n_landmarks = layout.n_landmarks
         n_kept = count_kept(self.k, n_landmarks)
-        sizes = round_sizes(self.step, n_landmarks, n_kept)
+        n_remaining_in_rounds = round_sizes(self.step, n_landmarks, n_kept)
         baselines = self.baselines
         if not isinstance(baselines, str):
             baselines = check_array(baselines, dtype=np.float32, input_name="baselines")
@@ -286,22 +296,22 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
                 )
         integration = IntegrationSettings(self.n_steps, self.tol, self.batch_size)
         estimator = self._make_estimator(layout, sample_weight)
-        seed, is_seeded = self._seed_estimator(estimator)
+        seed, is_seeded = self._set_random_state(estimator)
         train_and_attribute = cached_rounds(self.memory, estimator, is_seeded=is_seeded)
-        progress = self._init_callback_context(max_subtasks=2 * len(sizes))
+        progress = self._init_callback_context(max_subtasks=2 * len(n_remaining_in_rounds))
         progress.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        report = Report(self, progress, self.verbose)
+        progress_target = ProgressTarget(self, progress, self.verbose)
 
-        left = np.arange(n_landmarks)
-        scores, per_class = np.zeros(n_landmarks), np.zeros((len(np.unique(y)), n_landmarks))
+        remaining = np.arange(n_landmarks)
+        scores = np.zeros(n_landmarks)
         ranking = np.empty(n_landmarks, dtype=np.intp)
-        results = []
-        for n_left in sizes:
-            pairs = self._mirror_pairs(n_landmarks, n_left)
-            mask = layout.feature_mask(np.isin(np.arange(n_landmarks), left))
+        relevances: list[LandmarkRelevance] = []
+        for n_remaining in n_remaining_in_rounds:
+            pairs = self._mirror_pairs(n_landmarks, n_remaining)
+            mask = layout.feature_mask(np.isin(np.arange(n_landmarks), remaining))
             columns = slice(None) if mask.all() else mask
             settings = RoundSettings(
-                layout=replace(layout, n_landmarks=len(left)),
+                layout=replace(layout, n_landmarks=len(remaining)),
                 baselines=baselines if isinstance(baselines, str) else baselines[:, columns],
                 n_baselines=self.n_baselines,
                 integration=integration,
@@ -310,34 +320,39 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
             # Contiguous, since the key of a cache entry depends on the memory order.
             clips = np.ascontiguousarray(X[:, columns])
             result = train_and_attribute(
-                clone(estimator), clips, y, sample_weight, settings, report
+                clone(estimator), clips, y, sample_weight, settings, progress_target
             )
-            results.append(result)
             relevance, gap = result.relevance, result.relevance.completeness_gap
             warn_of_gaps(relevance.n_unconverged, relevance.n_pairs, gap, integration)
-            scores[left], per_class[:, left] = relevance.overall, relevance.per_class
+            if not relevances:
+                first_baselines = result.baselines
+                per_class = np.zeros((len(relevance.per_class), n_landmarks))
+            relevances.append(relevance)
+            scores[remaining], per_class[:, remaining] = relevance.overall, relevance.per_class
             partners = None
             if pairs is not None:
+                # A landmark whose partner was dropped is its own partner.
+                is_remaining = np.isin(np.arange(n_landmarks), remaining)
+                pairs = np.where(is_remaining & is_remaining[pairs], pairs, np.arange(n_landmarks))
                 scores, per_class = ((v + v[..., pairs]) / 2 for v in (scores, per_class))
-                partners = np.searchsorted(left, pairs[left])
+                partners = np.searchsorted(remaining, pairs[remaining])
             components = None if self.redundancy is None else result.components
-            order = left[rank_landmarks(scores[left], n_left, partners, components)]
-            ranking[order] = np.arange(1, len(left) + 1)
-            left = np.sort(order[:n_left])
+            order = remaining[rank_landmarks(scores[remaining], n_remaining, partners, components)]
+            ranking[order] = np.arange(1, len(remaining) + 1)
+            remaining = np.sort(order[:n_remaining])
 
-        relevances = [result.relevance for result in results]
         if not all((relevance.overall > 0).any() for relevance in relevances):
             warn_user(
                 f"no landmark has a score above 0: {type(estimator).__name__} gives all {len(X)} "
                 "clips the same output, as when no landmark moves, or NaN. The selection of "
                 f"{n_kept} of {n_landmarks} landmarks is arbitrary."
             )
-        self.estimator_ = results[-1].estimator
+        self.estimator_ = result.estimator
         self.classes_ = self.estimator_.classes_
-        self.baselines_ = results[0].baselines
+        self.baselines_ = first_baselines
         self.landmark_scores_, self.landmark_scores_per_class_ = scores, per_class
         self.ranking_ = ranking
-        self.n_landmarks_in_rounds_ = [n_landmarks, *sizes[:-1]]
+        self.n_landmarks_in_rounds_ = [n_landmarks, *n_remaining_in_rounds[:-1]]
         self.completeness_gap_ = max(r.completeness_gap for r in relevances)
         self.n_gradient_evaluations_ = sum(r.n_gradient_evaluations for r in relevances)
         self.layout_ = layout
@@ -417,8 +432,8 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         estimator = self.default_estimator() if self.estimator is None else clone(self.estimator)
         if isinstance(estimator, Pipeline):
             raise TypeError(
-                "estimator must be the network alone, got a Pipeline: put the steps before the "
-                "network before the selector, so that both see the same columns."
+                "estimator must be a network, got a Pipeline: move the preprocessing steps in "
+                "front of the selector."
             )
         if sample_weight is not None and not has_fit_parameter(estimator, "sample_weight"):
             raise TypeError(
@@ -429,8 +444,11 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         own = estimator.get_params(deep=False)
         return estimator.set_params(**{name: n for name, n in shape.items() if name in own})
 
-    def _seed_estimator(self, estimator):
-        """Seed a network that has no seed; returns the seed, and whether fits are reproducible."""
+    def _set_random_state(self, estimator):
+        """Set the random state of a network that has none.
+
+        Returns the seed of a fit, and whether an entry of the cache may be used for it.
+        """
         seed = check_random_state(self.random_state).randint(2**31)
         own = estimator.get_params(deep=False)
         if own.get("random_state", seed) is None:

@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 
 from ..layout import LandmarkLayout
 
-# Principal components of the clips, which contain what landmarks do together, and of the movement
-# of a single landmark; the remaining ones are jitter.
+# Number of principal components of the clips, and of the movement of a single landmark. Components
+# of lower variance are noise.
 _MAX_COMPONENTS = 64
 _MAX_LANDMARK_COMPONENTS = 3
-# A landmark that moves less than this share of the one that moves most is constant up to rounding.
+# A landmark counts as constant if its movement is below this share of the largest movement; smaller
+# movements are rounding errors.
 _STILL = 1e-6
-# Landmarks that are chosen by explained variance. They explain most of what can be explained.
+# Number of landmarks that are chosen by explained variance; further ones explain little more.
 _N_EXPLAINING = 20
-# Noise variance of the regression, in units of the mean variance of the weighted landmarks.
+# Noise variance of the ridge regression, relative to the mean variance of the weighted landmarks.
 _NOISE = 0.2
 # Weight of the movements of all landmarks, relative to a weight of 1 for the classes.
 _MOVEMENT_WEIGHT = 9
@@ -96,9 +97,9 @@ class LandmarkComponents:
         indicators = np.eye(target.max() + 1)[target]
         weight = weight / (weight @ indicators)[target]
         weight /= weight.sum()
-        for values in (columns, indicators):
-            values -= weight @ values
-            values *= np.sqrt(weight)[:, None]
+        for matrix in (columns, indicators):
+            matrix -= weight @ matrix
+            matrix *= np.sqrt(weight)[:, None]
         # Scaled so that squares neither overflow nor underflow.
         columns /= max(np.abs(columns).max(), np.finfo(np.float32).tiny)
         directions = np.linalg.eigh(columns @ columns.T)[1][:, : -_MAX_COMPONENTS - 1 : -1]
@@ -106,12 +107,15 @@ class LandmarkComponents:
         scores = directions.T @ columns
         scores = scores.reshape(n_components, -1, layout.n_landmarks, layout.n_coords)
         of_landmarks = scores.transpose(2, 0, 1, 3).reshape(layout.n_landmarks, n_components, -1)
-        left, sizes, _ = np.linalg.svd(of_landmarks, full_matrices=False)
-        left, sizes = left[..., :_MAX_LANDMARK_COMPONENTS], sizes[:, :_MAX_LANDMARK_COMPONENTS]
-        total = np.sqrt(np.square(sizes).sum(axis=1, keepdims=True))
+        vectors, values, _ = np.linalg.svd(of_landmarks, full_matrices=False)
+        vectors, values = (
+            vectors[..., :_MAX_LANDMARK_COMPONENTS],
+            values[:, :_MAX_LANDMARK_COMPONENTS],
+        )
+        total = np.sqrt(np.square(values).sum(axis=1, keepdims=True))
         moves = total > _STILL * total.max()
-        sizes = np.divide(sizes, total, out=np.zeros_like(sizes), where=moves)
-        landmarks = (left * sizes[:, None]).transpose(1, 0, 2)
+        values = np.divide(values, total, out=np.zeros_like(values), where=moves)
+        landmarks = (vectors * values[:, None]).transpose(1, 0, 2)
         # The same memory order as after loading from a cache, so that later sums are equal.
         return cls(
             landmarks.astype(np.float32, order="C"),
@@ -169,9 +173,15 @@ def rank_landmarks(
         if kept.sum() + len(group) <= n_kept:
             kept[group] = True
     if kept.sum() < n_kept:
-        # One place is left and all single landmarks are kept: a pair replaces the last of them.
-        kept[[group for group in groups if len(group) == 1][-1]] = False
-        kept[next(group for group in groups if len(group) == 2 and not kept[group].any())] = True
+        # One place is left and all single landmarks are kept: the best remaining pair replaces the
+        # last of them. Without single landmarks, one landmark of the pair is kept.
+        pair = next(group for group in groups if len(group) == 2 and not kept[group].any())
+        single = [group for group in groups if len(group) == 1]
+        if single:
+            kept[single[-1]] = False
+            kept[pair] = True
+        else:
+            kept[pair[0]] = True
     ranked = np.concatenate(groups)
     return np.concatenate([ranked[kept[ranked]], ranked[~kept[ranked]]])
 
@@ -219,22 +229,22 @@ def _explaining_groups(
     landmarks = components.landmarks.astype(np.float64) * np.sqrt(scores)[:, None]
     n_components, n_landmarks, n_each = landmarks.shape
     landmarks /= np.sqrt(np.square(landmarks).sum() / n_landmarks) or 1
-    wanted = _normalised_gram(components.classes.astype(np.float64))
-    wanted += _MOVEMENT_WEIGHT * _normalised_gram(landmarks.reshape(n_components, -1))
+    to_explain = _normalised_gram(components.classes.astype(np.float64))
+    to_explain += _MOVEMENT_WEIGHT * _normalised_gram(landmarks.reshape(n_components, -1))
     # A landmark that is its own partner counts once.
-    counts = np.ones(groups.shape, dtype=bool)
-    counts[:, 1:] = groups[:, 1:] != groups[:, :1]
+    is_counted = np.ones(groups.shape, dtype=bool)
+    is_counted[:, 1:] = groups[:, 1:] != groups[:, :1]
     n_groups, width = groups.shape
     size = width * n_each
-    features = (landmarks[:, groups] * counts[..., None]).reshape(n_components, n_groups, size)
+    features = (landmarks[:, groups] * is_counted[..., None]).reshape(n_components, n_groups, size)
     features = features.transpose(1, 2, 0).copy()
     # Features of each group, multiplied by the inverse covariance given the chosen groups.
     whitened = features / _NOISE
     chosen: list[int] = []
     is_left = np.ones(n_groups, dtype=bool)
-    while is_left.any() and counts[chosen].sum() < _N_EXPLAINING:
+    while is_left.any() and is_counted[chosen].sum() < _N_EXPLAINING:
         covariance = np.eye(size) + whitened @ features.transpose(0, 2, 1)
-        explained = (whitened @ wanted) @ whitened.transpose(0, 2, 1)
+        explained = (whitened @ to_explain) @ whitened.transpose(0, 2, 1)
         gain = np.linalg.solve(covariance, explained).trace(axis1=1, axis2=2)
         best = int(np.where(is_left, gain, -1).argmax())
         if gain[best] <= 0:

@@ -28,7 +28,7 @@ from ..classification._training import raise_swallowed_interrupt
 from ..layout import LandmarkLayout
 from ._ranking import LandmarkComponents
 
-# Clips that components are computed from. More of them change little.
+# Largest number of clips that components are computed from. More clips change little.
 _MAX_CLIPS = 1024
 
 
@@ -59,8 +59,8 @@ class RoundResult:
 
 
 @dataclass(frozen=True)
-class Report:
-    """Receivers of the progress of a fit: scikit-learn's callbacks, and standard output."""
+class ProgressTarget:
+    """Selector and context for scikit-learn's callbacks, and verbosity of the printed progress."""
 
     selector: BaseEstimator
     context: CallbackContext
@@ -72,18 +72,18 @@ def cached_rounds(
 ) -> Callable[..., RoundResult]:
     """:func:`train_and_attribute`, cached in `memory` if its results can be reproduced.
 
-    An entry is keyed by the content of all arguments of the function except `report`.
+    An entry is keyed by the content of all arguments of the function except `progress_target`.
     """
     if memory is None:
         return train_and_attribute
     if not hasattr(memory, "cache"):
         memory = joblib.Memory(str(cache_folder(memory)), verbose=0)
     if is_seeded and _has_stable_hash(estimator):
-        return memory.cache(train_and_attribute, ignore=["report"])
+        return memory.cache(train_and_attribute, ignore=["progress_target"])
     problem = (
-        f"the parameters of {type(estimator).__name__} cannot be compared with those of other "
-        "fits: define its classes and functions by name in an imported module, and pass a "
-        "class of torch modules instead of an initialised module"
+        f"the parameters of {type(estimator).__name__} cannot be hashed reproducibly: pass classes "
+        "and functions that are defined at the top level of a module, and the class of a torch "
+        "module instead of an instance"
         if is_seeded
         else "every fit trains another network: pass an int as random_state of the selector"
     )
@@ -105,10 +105,10 @@ def train_and_attribute(
     y: NDArray,
     sample_weight: NDArray[np.float64] | None,
     settings: RoundSettings,
-    report: Report,
+    progress_target: ProgressTarget,
 ) -> RoundResult:
     """Fit a network, and attribute its decisions to landmarks."""
-    _train(estimator, X, y, sample_weight, settings.seed, report)
+    _train(estimator, X, y, sample_weight, settings.seed, progress_target)
     module: Any = getattr(estimator, "module_", None)
     if not isinstance(module, nn.Module):
         raise TypeError(
@@ -128,21 +128,21 @@ def train_and_attribute(
             sample_weight=sample_weight,
             random_state=settings.seed,
         )
-    integration = replace(settings.integration, verbose=report.verbose)
+    integration = replace(settings.integration, verbose=progress_target.verbose)
     n_blocks = -(-len(X) // integration.block_size) * len(baselines)
-    task = report.context.subcontext(task_name="attribute", max_subtasks=n_blocks)
+    task = progress_target.context.subcontext(task_name="attribute", max_subtasks=n_blocks)
 
     def on_block() -> None:
         block = task.subcontext(task_name="block")
-        block.call_on_fit_task_begin(estimator=report.selector)
-        block.call_on_fit_task_end(estimator=report.selector)
+        block.call_on_fit_task_begin(estimator=progress_target.selector)
+        block.call_on_fit_task_end(estimator=progress_target.selector)
 
-    task.call_on_fit_task_begin(estimator=report.selector, X=X, y=y)
+    task.call_on_fit_task_begin(estimator=progress_target.selector, X=X, y=y)
     n_classes, layout = len(estimator.classes_), settings.layout
     relevance = aggregate_relevance(
         module, X, baselines, target, layout, integration, sample_weight, n_classes, on_block
     )
-    task.call_on_fit_task_end(estimator=report.selector, X=X, y=y)
+    task.call_on_fit_task_end(estimator=progress_target.selector, X=X, y=y)
     components = _components(module, X, target, layout, sample_weight)
     return RoundResult(estimator, baselines, relevance, components)
 
@@ -153,22 +153,22 @@ def _train(
     y: NDArray,
     sample_weight: NDArray[np.float64] | None,
     seed: int,
-    report: Report,
+    progress_target: ProgressTarget,
 ) -> None:
     """Fit the network, with torch seeded for networks that use its global generator."""
     weights = {} if sample_weight is None else {"sample_weight": sample_weight}
     # TEMOClassifier has generators of its own, so that it can be fitted in threads.
     is_global = not isinstance(estimator, TEMOClassifier)
-    task = report.context.subcontext(task_name="train")
+    task = progress_target.context.subcontext(task_name="train")
     with torch.random.fork_rng(enabled=is_global), task.propagate_callback_context(estimator):
         if is_global:
             torch.manual_seed(seed)
-        task.call_on_fit_task_begin(estimator=report.selector, X=X, y=y)
+        task.call_on_fit_task_begin(estimator=progress_target.selector, X=X, y=y)
         estimator.fit(X, y, **weights)
         if isinstance(estimator, NeuralNet):
             # skorch returns a partly trained net after Ctrl-C, which must not be cached.
             raise_swallowed_interrupt(estimator)
-        task.call_on_fit_task_end(estimator=report.selector, X=X, y=y)
+        task.call_on_fit_task_end(estimator=progress_target.selector, X=X, y=y)
 
 
 def _components(
