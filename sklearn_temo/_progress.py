@@ -8,7 +8,9 @@ _SECONDS_BETWEEN = 1.0
 
 
 class Progress:
-    """Prints lines such as ``[name] 12 of 40 clips, 3 s, 7 s left``, at most one per second.
+    """Prints lines such as ``[name] 12 of 40 clips, 3 s, 7 s left``.
+
+    At most one line is printed per second; the last one is always printed.
 
     Parameters
     ----------

@@ -153,9 +153,12 @@ def _extract(options: argparse.Namespace) -> int:
         verbose=not options.quiet,
     )
     try:
-        check_table_place(options.out)
+        table = check_table_place(options.out)
         if options.failures is not None:
+            options.failures = options.failures.expanduser()
             check_place(options.failures)
+            if options.failures.resolve() == table.resolve():
+                raise ValueError(f"--out and --failures are both {options.out!r}; pass two files.")
         effective_n_jobs(options.n_jobs)
         clips = _find_clips(options.clips)
         transformer.fit(clips)
@@ -192,6 +195,7 @@ def _find_clips(paths: Sequence[str]) -> list[str]:
     clips: dict[str, str] = {}
     n_named = 0
     for path in paths:
+        path = path if os.path.lexists(path) else os.path.expanduser(path)
         found = [path]
         if os.path.isdir(path):
             files = sorted(files_below(path), key=lambda file: file.parts)

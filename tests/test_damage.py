@@ -232,6 +232,14 @@ def test_longer_sound_is_not_a_truncation(tmp_path, name):
     assert len(read(tmp_path / name)) == N_FRAMES
 
 
+def test_element_of_length_zero_ends_the_search(write):
+    path = write("a.wmv")
+    content = path.read_bytes()
+    index = content.rindex(b"\x90\x08\x00\x33")
+    path.write_bytes(content[:index] + b"\x36\x26\xb2\x75" + bytes(12 + 8) + b"\x01" * 1000)
+    assert len(read(path)) == N_FRAMES
+
+
 def test_truncated_index_is_not_a_truncation(write):
     path = write("mpeg4.avi")
     content = path.read_bytes()

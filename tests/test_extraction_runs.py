@@ -382,6 +382,17 @@ def test_sampling_all_interpolates_at_even_times(cremad_frames):
     np.testing.assert_allclose(bridged.landmarks[2], resampled.landmarks[2], atol=3)
 
 
+def test_sampling_all_ignores_rounding_of_times(write_video, cremad_frames):
+    frames = list(cremad_frames[0][:7].copy())
+    frames[3] = np.zeros_like(frames[3])
+    path = write_video(frames, ticks=range(0, 280, 40))
+    transformer = FaceLandmarkTransformer(n_frames=10, sampling="all", on_missing="nan")
+    (found,) = transformer.extract([path])
+    # Sample 6 is at frame 4, but its position is computed as 3.9999999, and frame 3 has no face.
+    assert found.detected.tolist() == [i not in (4, 5) for i in range(10)]
+    assert np.isfinite(found.landmarks).all(axis=(1, 2)).tolist() == found.detected.tolist()
+
+
 def test_sampling_window(cremad_paths):
     (clip,) = FaceLandmarkTransformer(n_frames=3, sampling=(0.5, 1.0)).extract(cremad_paths[:1])
     np.testing.assert_allclose(clip.times, [0.5, 0.75, 1.0], atol=0.04)

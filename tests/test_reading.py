@@ -316,6 +316,14 @@ def test_animated_image_is_a_clip(tmp_path):
     assert numbers(read(tmp_path / "moving.gif", 3)) == [0, 2, 4]
 
 
+def test_animation_without_durations_has_no_frame_rate(tmp_path):
+    images = [Image.fromarray(frame) for frame in grey_frames(5)]
+    images[0].save(tmp_path / "a.gif", save_all=True, append_images=images[1:], duration=0)
+    fps, frames = read_clip(check_clips([tmp_path / "a.gif"])[0], None)
+    assert math.isnan(fps)
+    assert [frame.time for frame in frames] == [0, 1, 2, 3, 4]
+
+
 def test_file_type_is_found_from_the_content(tmp_path, write_video):
     video = write_video(grey_frames(3)).rename(tmp_path / "video.png")
     Image.fromarray(grey_frames(2)[1]).save(tmp_path / "image.mp4", format="png")
@@ -679,6 +687,8 @@ def test_window_without_a_frame_is_an_error(window):
     message = r"no frame lies inside sampling=\(.*; the clip has 51 frames from 0 to 2 .*0.04 apart"
     with pytest.raises(ValueError, match=message):
         pick_frames(AT_25_FPS, 4, window)
+    with pytest.raises(ValueError, match="the clip has 1 frame.$"):
+        pick_frames([0.0], 4, (1.0, None))
 
 
 @pytest.mark.parametrize(

@@ -76,10 +76,11 @@ class Damage:
 def find_damage(path: Path, container: Any, packets: list[Packet]) -> Damage | None:
     """Find out whether the end or a part in the middle of a video file is missing.
 
-    Demuxers skip what they do not understand without an error. A single sign proves nothing:
-    recordings pause, containers contain padding, and headers are wrong. Damage is reported where
-    two signs agree: time is missing (a long step between frames, or a header that promises more),
-    and bytes are missing (the file ends inside an element, or has bytes that no packet covers).
+    Demuxers skip unknown bytes without an error. A single sign is not enough: recordings pause,
+    containers contain padding, and headers are wrong. Damage is reported if two signs agree: time
+    is missing (a long step between frames, or a longer duration in the header), and bytes are
+    missing (the file ends inside an element, or has bytes that no packet covers). For fragmented
+    MP4 files, bytes without a packet are enough if they contain the start of a fragment.
 
     Parameters
     ----------
@@ -216,7 +217,8 @@ def _element_length(head: bytes, kind: str) -> int | None:
         length = int.from_bytes(head[4 : 4 + n_bytes]) & ((1 << 7 * n_bytes) - 1)
         return None if length == (1 << 7 * n_bytes) - 1 else 4 + n_bytes + length
     if kind == "asf" and head.startswith((b"\x30\x26\xb2\x75", b"\x36\x26\xb2\x75")):
-        return unpack("<16xQ", head)[0]
+        (length,) = unpack("<16xQ", head)
+        return length if length >= 24 else None
     return None
 
 

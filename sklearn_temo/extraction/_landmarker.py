@@ -106,15 +106,18 @@ def _discarded_stderr() -> Iterator[None]:
             os.close(original)
 
 
-# Landmarkers that are open and not in use, by process and model: a forked process cannot use the
-# landmarkers of its parent.
-_idle: dict[tuple[int, Path], list[FaceLandmarker]] = {}
+# Open landmarkers that are not in use, by process and digest of the model: a forked process cannot
+# use the landmarkers of its parent, and the file of a model may be replaced.
+_idle: dict[tuple[int, str], list[FaceLandmarker]] = {}
 
 
 @contextmanager
-def open_landmarker(model_path: Path) -> Iterator[FaceLandmarker]:
-    """Lend a landmarker to one thread; it stays open, since starting one takes several frames."""
-    idle = _idle.setdefault((os.getpid(), model_path), [])
+def open_landmarker(model_path: Path, model_digest: str) -> Iterator[FaceLandmarker]:
+    """Lend a landmarker to one thread, and keep it open: the start takes as long as several frames.
+
+    Reuses an idle landmarker of the same digest, the SHA-256 of the model file.
+    """
+    idle = _idle.setdefault((os.getpid(), model_digest), [])
     try:
         landmarker = idle.pop()
     except IndexError:

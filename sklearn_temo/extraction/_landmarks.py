@@ -15,6 +15,10 @@ from ._clips import Clip
 from ._landmarker import FaceLandmarker
 from ._reading import Frame, read_clip
 
+# Decimals of positions between frames: a time that differs from that of a frame only by rounding
+# must not mix in the next frame, which may be NaN.
+_DECIMALS = 6
+
 
 @dataclass(frozen=True, eq=False)
 class ClipLandmarks:
@@ -158,9 +162,12 @@ class Postprocessing:
         landmarks, times = found.landmarks[:, : self.n_landmarks], found.times
         detected = found.detected
         if self.on_missing == "raise" and not detected.all():
-            number = int(detected.argmin())
+            first = int(detected.argmin())
+            number = found.repeats[:first].sum()
+            # Without a frame rate, the times may be frame numbers.
+            time = f"time {times[first]:g}" if np.isnan(found.fps) else f"{times[first]:.3f} s"
             raise ValueError(
-                f"no face found in frame {number} of the sample, at {times[number]:.3f} s; pass "
+                f"no face found in frame {number} of the sample, at {time}; pass "
                 'on_missing="interpolate" to fill it, or "nan" to keep it as NaN.'
             )
         if self.on_missing == "interpolate" and not detected.all():
@@ -174,7 +181,7 @@ class Postprocessing:
             even = np.linspace(times[0], times[-1], self.n_frames)
             landmarks = _interpolate(landmarks, times, even)
             # Both frames that a time lies between must have a face.
-            detected = np.interp(even, times, detected) == 1
+            detected = np.interp(even, times, detected).round(_DECIMALS) == 1
             times = even
         else:
             landmarks = np.repeat(landmarks, found.repeats, axis=0)
@@ -194,7 +201,7 @@ def _interpolate(
     landmarks: NDArray[np.float32], times: NDArray[np.float64], wanted: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     """Interpolate landmarks of shape (n_frames, n_landmarks, 3) linearly at other times."""
-    position = np.interp(wanted, times, np.arange(len(times)))
+    position = np.interp(wanted, times, np.arange(len(times))).round(_DECIMALS)
     before, after = np.floor(position).astype(int), np.ceil(position).astype(int)
     weight = (position - before).astype(np.float32)[:, None, None]
     return (1 - weight) * landmarks[before] + weight * landmarks[after]

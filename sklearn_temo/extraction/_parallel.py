@@ -15,7 +15,7 @@ from typing import Any
 from joblib import Parallel, delayed, effective_n_jobs
 from joblib.parallel import get_active_backend
 
-from ..mesh import model_path
+from ..mesh import model_path as bundled_model_path
 from ._cache import find_entry, read_entry, write_entry
 from ._clips import Clip
 from ._landmarker import open_landmarker
@@ -91,7 +91,8 @@ def extract_clip(
     settings: ExtractionSettings, index: int, clip: Clip, entry: Path | None, n_threads: int = 1
 ) -> ClipResult:
     """Find the landmarks of a clip, and write them to the cache."""
-    with open_landmarker(settings.model_path or model_path()) as landmarker:
+    path = settings.model_path or bundled_model_path()
+    with open_landmarker(path, settings.model_digest) as landmarker:
         try:
             found = find_landmarks(clip, settings, landmarker, n_threads)
         except (ValueError, TypeError) as error:

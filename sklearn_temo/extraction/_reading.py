@@ -128,10 +128,13 @@ def pick_frames(
         end = times[0 if stop >= 0 else -1] + stop
         last = int(np.searchsorted(times, end + slack, side="right")) - 1
     if first > last:
-        raise ValueError(
-            f"no frame lies inside sampling={window!r}; the clip has {len(times)} frames from 0 to "
-            f"{times[-1] - times[0]:.6g} (seconds, or frames of an array), {step:.6g} apart."
-        )
+        length = "1 frame"
+        if len(times) > 1:
+            length = (
+                f"{len(times)} frames from 0 to {times[-1] - times[0]:.6g} (seconds, or frames of "
+                f"an array), {step:.6g} apart"
+            )
+        raise ValueError(f"no frame lies inside sampling={window!r}; the clip has {length}.")
     if n_frames is None:
         return dict.fromkeys(range(first, last + 1), 1)
     # Without the rounding of containers, a file of constant rate and the array of its frames give
@@ -182,8 +185,7 @@ def read_clip(
     if image is None:
         video = Video(content, n_threads)
         return video.fps, _read_video(video, n_frames, window)
-    times = _animation_times(image)
-    fps = (len(times) - 1) / times[-1] if len(times) > 1 else np.nan
+    fps, times = _animation_times(image)
     return fps, _read_image(image, times, n_frames, window)
 
 
@@ -222,7 +224,8 @@ def _read_video(video: Video, n_frames: int | None, window: Window | None) -> Ge
                     yield frame
                 return
             except WrongTimeline:
-                continue
+                if find_timeline == video.decoded_timeline:
+                    raise
     raise UnreadableFile("it has no frames")
 
 
@@ -246,14 +249,16 @@ def _open_image(path: Path) -> Any:
 
 
 @_pillow_errors()
-def _animation_times(image: Any) -> list[float]:
-    """Times of the frames of an image in seconds, or their numbers if the file has no times."""
+def _animation_times(image: Any) -> tuple[float, list[float]]:
+    """Frame rate and times in seconds; NaN and the frame numbers if the file has no durations."""
     times = [0.0]
     if image.format in _ANIMATED_FORMATS:
         for number in range(getattr(image, "n_frames", 1) - 1):
             image.seek(number)
             times.append(times[-1] + image.info.get("duration", 0) / 1000)
-    return times if times[-1] else [float(number) for number in range(len(times))]
+    if times[-1]:
+        return (len(times) - 1) / times[-1], times
+    return np.nan, [float(number) for number in range(len(times))]
 
 
 def _read_image(

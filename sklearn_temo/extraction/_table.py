@@ -272,15 +272,29 @@ def _arrow_table(clips: Sequence[ClipLandmarks]) -> Any:
 
 def _read_npz(file: BinaryIO) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
     with np.load(file, allow_pickle=False) as archive:
-        return {name: archive[name] for name in _KINDS}, archive["landmarks"]
+        columns, landmarks = {name: archive[name] for name in _KINDS}, archive["landmarks"]
+    _check_kind("landmarks", landmarks, "fiu", "numbers")
+    expected = (len(columns["source"]), *landmarks.shape[1:2], 3)
+    if landmarks.ndim != 3 or landmarks.shape != expected:
+        raise ValueError(
+            f"landmarks must have the shape (n_rows, n_landmarks, 3) with {expected[0]} rows, but "
+            f"has the shape {landmarks.shape}"
+        )
+    for name, column in columns.items():
+        if column.shape != expected[:1]:
+            raise ValueError(
+                f"the column {name!r} must have the shape {expected[:1]}, but has {column.shape}"
+            )
+    return columns, landmarks
 
 
 def _read_parquet(file: BinaryIO) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
     from pyarrow.parquet import ParquetFile
 
     table = ParquetFile(file).read()
-    numbers = [int(name[1:4]) for name in table.column_names if re.fullmatch(r"p\d+_[xyz]", name)]
-    names = _coordinate_names(max(numbers, default=0) + 1)
+    coordinates = (re.fullmatch(r"p(\d{3,})_[xyz]", name) for name in table.column_names)
+    n_landmarks = 1 + max((int(found[1]) for found in coordinates if found), default=0)
+    names = _coordinate_names(n_landmarks)
     landmarks = np.empty((len(table), len(names)), dtype=np.float32)
     for number, name in enumerate(names):
         column = table.column(name).to_numpy()  # missing values become NaN
@@ -288,7 +302,7 @@ def _read_parquet(file: BinaryIO) -> tuple[dict[str, NDArray[Any]], NDArray[Any]
         landmarks[:, number] = column
     columns = {name: np.array(table.column(name).to_pylist()) for name in _KINDS}
     columns["time"] = table.column("time").to_numpy()
-    return columns, landmarks.reshape(len(table), len(names) // 3, 3)
+    return columns, landmarks.reshape(len(table), n_landmarks, 3)
 
 
 def _check_kind(name: str, column: NDArray[Any], kinds: str, words: str) -> None:

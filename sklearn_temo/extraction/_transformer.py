@@ -150,7 +150,8 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
     ----------
     report_ : ExtractionReport
         Results of the last run, clip by clip. Replaced by every call of :meth:`fit_transform`,
-        :meth:`transform` and :meth:`extract`.
+        :meth:`transform` and :meth:`extract`, unless the call raises an error before the last clip
+        is done: then the report of the previous run stays.
 
     See Also
     --------
