@@ -154,7 +154,7 @@ def test_interrupt(calls, here, capfd, monkeypatch, memory):
     monkeypatch.setattr(FaceLandmarkTransformer, "extract", interrupt)
     assert main(["extract", "a.mp4", "--out", "t.npz", *memory]) == 130
     message = capfd.readouterr().err
-    assert ("the same command goes on where it stopped" in message) == bool(memory)
+    assert ("the same command continues where it stopped" in message) == bool(memory)
     assert ("with --memory DIR" in message) != bool(memory)
     assert not (here / "t.npz").exists()
 
@@ -172,7 +172,7 @@ def test_existing_table_stays_when_writing_fails(calls, here, capfd, monkeypatch
     error = capfd.readouterr().err.splitlines()[-1]
     assert error.startswith("stopped: ")
     assert f"{str(here / 't.npz')!r} cannot be written (No space left on device)" in error
-    assert error.endswith("; with --memory DIR a run goes on where it stopped")
+    assert error.endswith("; with --memory DIR a run continues where it stopped")
     assert [file.name for file in here.iterdir()] == ["t.npz"]
     assert load_landmarks("t.npz").sources.tolist() == ["old"]
 

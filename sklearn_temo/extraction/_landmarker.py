@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 
 from ..mesh import N_LANDMARKS_WITH_IRISES
 
-# MediaPipe lists faces by its confidence, not by their size. With room for several, the person in
-# front is found even if somebody in the background is seen more clearly.
+# MediaPipe ranks faces by confidence, not by size. With a limit of one, it could find a clearer
+# face in the background instead of the person in front.
 _MAX_FACES = 5
 
-# The file descriptor of standard error is one for all threads.
+# All threads share the file descriptor of standard error.
 _starting = threading.Lock()
 
 
 class FaceLandmarker:
-    """Finds the landmarks of the largest face in a picture.
+    """Finds the landmarks of the largest face in an image.
 
-    Every picture is processed on its own (MediaPipe's image mode), so results do not depend on the
-    order of pictures.
+    Every image is processed independently (MediaPipe's image mode), so results do not depend on
+    the order of images.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class FaceLandmarker:
         try:
             with _discarded_stderr():
                 self._mediapipe = vision.FaceLandmarker.create_from_options(options)
-                # The threads of MediaPipe print until a first picture is processed.
+                # The threads of MediaPipe print until the first image is processed.
                 self.detect(np.zeros((64, 64, 3), dtype=np.uint8))
         except (RuntimeError, ValueError) as error:
             raise ValueError(

@@ -35,15 +35,15 @@ class ClipLandmarks:
         Presentation times of the frames in seconds. Arrays of frames and clips of image files
         have no times; their frames are numbered 0, 1, 2, ...
     fps : float
-        Mean frame rate of the file; NaN for pictures and arrays.
+        Mean frame rate of the file; NaN for images and arrays.
     size : tuple of int
         Width and height of the first frame in pixels.
     source : str
-        The path as it was passed, or "clip 3" for an array. The name of a clip of image files
-        consists of the first and the last: "S005/001/01.png ... 11.png"; if another clip has the
-        same first and last files, its index is added.
+        The path as it was passed, or "clip 3" for an array. For a clip of image files, the first
+        and the last file, "S005/001/01.png ... 11.png", and the index of the clip if another clip
+        has the same first and last file.
     error : str or None
-        Why the clip was skipped; its landmarks and times are NaN. None if it was not.
+        Why the clip was skipped; its landmarks and times are then NaN. None if it was not skipped.
     """
 
     landmarks: NDArray[np.float32]
@@ -57,21 +57,21 @@ class ClipLandmarks:
 
 @dataclass(frozen=True)
 class ExtractionSettings:
-    """Everything besides the clip that the found landmarks depend on; part of the cache key.
+    """Settings that found landmarks depend on; part of the cache key.
 
     Parameters
     ----------
     n_frames : int or None
         Number of frames to sample evenly in time; None for all frames.
     window : (float or None, float or None) or None
-        Seconds between which frames are sampled.
+        Start and stop, in seconds, of the part that is sampled.
     model_digest : str
         SHA-256 of the model file.
     model_path : Path or None
-        None for the bundled model, wherever the package is installed. Not part of the key.
+        None for the bundled model. Not part of the key, so that a cache can be moved.
     mediapipe_version : str
     format_version : int
-        Increased when entries of the cache, or how landmarks are found, change.
+        Increased when the format of the entries or the extraction changes.
     """
 
     n_frames: int | None
@@ -93,7 +93,7 @@ class FoundLandmarks:
     times : ndarray of float64 of shape (n_seen,)
         Seconds.
     repeats : ndarray of int64 of shape (n_seen,)
-        How many frames of the sample each frame is used for.
+        Number of frames of the sample that each frame is used for.
     fps : float
     size : ndarray of int64 of shape (2,)
         Width and height of the first frame.
@@ -139,7 +139,7 @@ def _read_ahead(frames: Iterator[Frame]) -> Iterator[Frame]:
 
 @dataclass(frozen=True)
 class Postprocessing:
-    """Turns found landmarks into the landmarks of the sample; the parameters of the transformer.
+    """Postprocessing of found landmarks: missing faces, number of landmarks and resampling.
 
     Parameters
     ----------
