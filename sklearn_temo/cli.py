@@ -181,7 +181,7 @@ def _extract(options: argparse.Namespace) -> int:
         _say(f"interrupted: no table was written; {remedy}")
         return 130
     except Exception as error:
-        # Python would exit with 1, which means that a table was written.
+        # Otherwise, Python would exit with 1, which means that a table was written.
         if not isinstance(error, (OSError, ValueError)):
             traceback.print_exc()
         _say(f"stopped: {error}; {remedy}")

@@ -135,7 +135,7 @@ def test_all_damage_is_noticed(entry, found):
 def test_pickles_are_not_loaded(entry):
     entry.parent.mkdir(parents=True)
     np.savez(entry, landmarks=np.array({"code": print}, dtype=object))
-    with pytest.warns(UserWarning, match="clip 0: extracted again, since .* is damaged"):
+    with pytest.warns(UserWarning, match="clip 0: extracted again, because .* is damaged"):
         assert read_entry(entry, "clip 0") is None
 
 

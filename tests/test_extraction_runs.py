@@ -196,7 +196,7 @@ def test_damaged_entry_is_extracted_again_with_a_warning(tmp_path, rows, cremad_
     transformer.transform(cremad_paths)
     damaged = entries(tmp_path)[2]
     damaged.write_bytes(damaged.read_bytes()[:1000])
-    with pytest.warns(UserWarning, match=f"extracted again, since .*{damaged.name}' is damaged"):
+    with pytest.warns(UserWarning, match=f"extracted again, because .*{damaged.name}' is damaged"):
         np.testing.assert_array_equal(transformer.transform(cremad_paths), rows)
     assert transformer.report_.n_cached == 5
     with warnings.catch_warnings():

@@ -79,8 +79,8 @@ def find_damage(path: Path, container: Any, packets: list[Packet]) -> Damage | N
     Demuxers skip unknown bytes without an error. A single sign is not enough: recordings pause,
     containers contain padding, and headers are wrong. Damage is reported if two signs agree: time
     is missing (a long step between frames, or a longer duration in the header), and bytes are
-    missing (the file ends inside an element, or has bytes that no packet covers). For fragmented
-    MP4 files, bytes without a packet are enough if they contain the start of a fragment.
+    missing (the file ends inside an element, or has bytes that no packet covers). In MP4 files, one
+    sign is enough: bytes after the last packet that contain a fragment and filler.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def find_damage(path: Path, container: Any, packets: list[Packet]) -> Damage | N
 def _find_hole(
     path: Path, kind: str, packets: list[Packet], step: float, stated: float
 ) -> Damage | None:
-    """Find bytes that no packet covers, between frames that are far apart in time."""
+    """Find bytes that no packet covers, at a place where frames are missing."""
     packets = sorted(packets, key=lambda packet: packet.position)
     shown = np.array([packet.time if packet.is_video else np.nan for packet in packets])
     # Byte ranges between packets, one after each packet, and the times of the frames around it.

@@ -214,8 +214,7 @@ class Video:
     def _seek(self, time: float, decoded: float) -> Iterator[Any] | None:
         """Decode from the keyframe at `time`.
 
-        Returns None if the seek does not reach it, or goes back to the last frame that was decoded,
-        at the time `decoded`, or further.
+        Returns None if the seek does not reach it, or returns to a frame at or before `decoded`.
         """
         from av.error import FFmpegError
 
@@ -244,7 +243,7 @@ class Video:
 
 
 def _intact(frames: Iterable[Any]) -> Iterator[Any]:
-    """Yield frames; raise at the first damaged one, since the decoder does not mark all others."""
+    """Yield frames, and raise at a damaged one: the decoder does not mark the frames after it."""
     begun = False
     for frame in frames:
         # The first frames of a recording may depend on frames before it.
