@@ -1,4 +1,4 @@
-"""The `memory` parameter of the estimators: a folder, or a ``joblib.Memory``."""
+"""Validation of the `memory` parameter of the estimators."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def cache_folder(memory: Any) -> Path | None:
     Returns
     -------
     Path or None
-        None where nothing is cached: `memory` is None, or a ``joblib.Memory(None)``.
+        None if nothing is cached: `memory` is None, or a ``joblib.Memory(None)``.
 
     Raises
     ------

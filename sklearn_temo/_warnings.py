@@ -1,4 +1,4 @@
-"""Warnings that point to the line of the user."""
+"""Warnings attributed to the user's code."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import sys
 import warnings
 from types import FrameType
 
-# Packages whose frames lie between the user's line and the code that warns.
+# Packages that may call this one on behalf of the user.
 _LIBRARIES = {"sklearn_temo", "sklearn", "joblib", "contextlib", "skorch"}
 
 
 def warn_user(message: str | Warning, category: type[Warning] = UserWarning) -> None:
-    """Warn at the first line of the call stack outside of this package and scikit-learn.
+    """Warn at the innermost line of the call stack that belongs to the user.
+
+    Lines of this package and of scikit-learn, joblib, skorch and contextlib are skipped.
 
     Parameters
     ----------

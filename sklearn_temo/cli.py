@@ -111,9 +111,11 @@ def _add_extract(commands: Any) -> None:
 
 
 def _n_frames(text: str) -> int | None:
-    if text != "all" and not text.isdecimal():
+    if text == "all":
+        return None
+    if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"expected a whole number from 1, or all; got {text!r}")
-    return None if text == "all" else int(text)
+    return int(text)
 
 
 def _sampling(text: str) -> str | tuple[float | None, float | None]:
@@ -139,7 +141,7 @@ def _extract(options: argparse.Namespace) -> int:
     from joblib import effective_n_jobs
 
     from .extraction import FaceLandmarkTransformer, SkippedClipsWarning, save_landmarks
-    from .extraction._table import check_place, check_table_place
+    from .extraction._table import check_table_place, check_writable
 
     transformer = FaceLandmarkTransformer(
         n_frames=options.n_frames,
@@ -153,17 +155,20 @@ def _extract(options: argparse.Namespace) -> int:
         verbose=not options.quiet,
     )
     try:
-        check_table_place(options.out)
+        table = check_table_place(options.out)
         if options.failures is not None:
-            check_place(options.failures)
+            options.failures = options.failures.expanduser()
+            check_writable(options.failures)
+            if options.failures.resolve() == table.resolve():
+                raise ValueError(f"--out and --failures are both {options.out!r}; pass two files.")
         effective_n_jobs(options.n_jobs)
         clips = _find_clips(options.clips)
         transformer.fit(clips)
     except (ImportError, OSError, TypeError, ValueError) as error:
         options.error(_printable(error))
-    remedy = "the same command goes on where it stopped"
+    remedy = "the same command continues where it stopped"
     if options.memory is None:
-        remedy = "with --memory DIR a run goes on where it stopped"
+        remedy = "with --memory DIR a run continues where it stopped"
     try:
         with redirect_stdout(sys.stderr), warnings.catch_warnings():
             # The summary lists the skipped clips.
@@ -176,7 +181,7 @@ def _extract(options: argparse.Namespace) -> int:
         _say(f"interrupted: no table was written; {remedy}")
         return 130
     except Exception as error:
-        # Without this Python would exit with 1, which means that a table was written.
+        # Otherwise, Python would exit with 1, which means that a table was written.
         if not isinstance(error, (OSError, ValueError)):
             traceback.print_exc()
         _say(f"stopped: {error}; {remedy}")
@@ -185,13 +190,14 @@ def _extract(options: argparse.Namespace) -> int:
 
 
 def _find_clips(paths: Sequence[str]) -> list[str]:
-    """Files that are named and clips in folders, each absolute path once."""
+    """Named files, and the clips in named folders; each absolute path once."""
     from .datasets._clip_files import CLIP_EXTENSIONS, files_below
 
     # Links are not resolved: labels may be read from the path, and a link is another path.
     clips: dict[str, str] = {}
     n_named = 0
     for path in paths:
+        path = path if os.path.lexists(path) else os.path.expanduser(path)
         found = [path]
         if os.path.isdir(path):
             files = sorted(files_below(path), key=lambda file: file.parts)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sklearn_temo.extraction._cache import find_entry, read_entry, write_entry
+from sklearn_temo.extraction._cache import entry_path, read_entry, write_entry
 from sklearn_temo.extraction._clips import check_clips
 from sklearn_temo.extraction._landmarks import ExtractionSettings, FoundLandmarks
 
@@ -37,7 +37,7 @@ def name(tmp_path):
     """Function that gives the file name of the entry of a clip."""
 
     def name(clip, settings=SETTINGS):
-        return find_entry(tmp_path, check_clips([clip])[0], settings).name
+        return entry_path(tmp_path, check_clips([clip])[0], settings).name
 
     return name
 
@@ -135,7 +135,7 @@ def test_all_damage_is_noticed(entry, found):
 def test_pickles_are_not_loaded(entry):
     entry.parent.mkdir(parents=True)
     np.savez(entry, landmarks=np.array({"code": print}, dtype=object))
-    with pytest.warns(UserWarning, match="clip 0: extracted again, since .* is damaged"):
+    with pytest.warns(UserWarning, match="clip 0: extracted again, because .* is damaged"):
         assert read_entry(entry, "clip 0") is None
 
 

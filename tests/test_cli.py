@@ -154,7 +154,7 @@ def test_interrupt(calls, here, capfd, monkeypatch, memory):
     monkeypatch.setattr(FaceLandmarkTransformer, "extract", interrupt)
     assert main(["extract", "a.mp4", "--out", "t.npz", *memory]) == 130
     message = capfd.readouterr().err
-    assert ("the same command goes on where it stopped" in message) == bool(memory)
+    assert ("the same command continues where it stopped" in message) == bool(memory)
     assert ("with --memory DIR" in message) != bool(memory)
     assert not (here / "t.npz").exists()
 
@@ -172,7 +172,7 @@ def test_existing_table_stays_when_writing_fails(calls, here, capfd, monkeypatch
     error = capfd.readouterr().err.splitlines()[-1]
     assert error.startswith("stopped: ")
     assert f"{str(here / 't.npz')!r} cannot be written (No space left on device)" in error
-    assert error.endswith("; with --memory DIR a run goes on where it stopped")
+    assert error.endswith("; with --memory DIR a run continues where it stopped")
     assert [file.name for file in here.iterdir()] == ["t.npz"]
     assert load_landmarks("t.npz").sources.tolist() == ["old"]
 
@@ -208,6 +208,7 @@ def test_unexpected_error_prints_a_traceback_and_exits_with_4(calls, here, capfd
         ("a.mp4 --out=", "must end in .parquet or .npz."),
         ("a.mp4 --out t.npz --memory=", "memory="),
         ("a.mp4 --out t.npz --failures gone/f.csv", "'gone/f.csv' cannot be written"),
+        ("a.mp4 --out t.npz --failures ./t.npz", "--out and --failures are both 't.npz'"),
         ("empty --out t.npz", "'empty': no clips in this folder"),
     ],
 )
@@ -256,6 +257,17 @@ def test_clip_named_twice_is_extracted_once(calls, here, capfd):
     # Labels may be read from paths, so a link is a clip of its own.
     assert calls[0][1] == ["clips/a.mp4", "clips/b.mp4", "link.mp4"]
     assert "repeated clips, which are extracted only once: 2\n" in capfd.readouterr().err
+
+
+def test_paths_may_begin_with_the_home_folder(calls, here, monkeypatch):
+    monkeypatch.setenv("HOME", str(here / "home"))
+    monkeypatch.setenv("USERPROFILE", str(here / "home"))
+    (here / "home" / "clips").mkdir(parents=True)
+    (here / "home" / "clips" / "a.mp4").touch()
+    files = ["--out", "~/t.npz", "--failures", "~/f.csv"]
+    assert main(["extract", "~/clips", *files]) == 0
+    assert calls[0][1] == [str(here / "home" / "clips" / "a.mp4")]
+    assert sorted(file.name for file in (here / "home").iterdir()) == ["clips", "f.csv", "t.npz"]
 
 
 def test_links_to_folders_are_followed_without_loops(calls, here):

@@ -112,14 +112,14 @@ def test_truncated_video_is_reported(write, name, share):
     assert len(read(path)) == N_FRAMES
     truncate(path, share)
     for n_frames, window in [(None, None), (4, None), (1, (0.2, None)), (3, (-0.5, None))]:
-        with pytest.raises(ValueError, match=r"^breaks off at .* s, but its .*copy or download"):
+        with pytest.raises(ValueError, match=r"^ends at .* s, but its .*copy or download"):
             read(path, n_frames, window)
 
 
-def test_error_tells_last_time_and_promised_time(write):
+def test_error_tells_last_time_and_stated_time(write):
     path = write("ffv1.mkv")
     truncate(path, 0.5)
-    with pytest.raises(ValueError, match=r"off at (0.9|1.0)\d\d s, but its header promises 2.000"):
+    with pytest.raises(ValueError, match=r"ends at (0.9|1.0)\d\d s, but its header states 2.000"):
         read(path, 4)
 
 
@@ -130,7 +130,7 @@ def test_window_before_the_truncation_is_read(write, name):
     truncate(path, 0.7)
     assert_same_frames(read(path, 3, (0.0, 0.2)), expected)
     # The missing frames may be inside this window.
-    with pytest.raises(ValueError, match="breaks off"):
+    with pytest.raises(ValueError, match="ends at"):
         read(path, 3, (0.0, 1.9))
 
 
@@ -140,7 +140,7 @@ def test_interrupted_copy_of_full_size_is_reported(write, name, filler):
     path = write(name)
     n_bytes = truncate(path, 0.6)
     path.write_bytes(path.read_bytes().ljust(n_bytes, filler))
-    with pytest.raises(ValueError, match="breaks off"):
+    with pytest.raises(ValueError, match="ends at"):
         read(path, 4)
 
 
@@ -152,7 +152,7 @@ def test_truncated_recordings_are_reported(tmp_path, cremad_paths, share):
         with open(path, "rb") as file:
             copy.write_bytes(file.read())
         truncate(copy, share)
-        with pytest.raises(ValueError, match="breaks off"):
+        with pytest.raises(ValueError, match="ends at"):
             read(copy, 4)
 
 
@@ -162,7 +162,7 @@ def test_truncated_clip_can_be_skipped(tmp_path, cremad_paths):
         cut.write_bytes(file.read()[:60000])
     skipping = FaceLandmarkTransformer(n_frames=2, on_error="skip-with-nan", memory=tmp_path)
     for _ in range(2):
-        with pytest.warns(SkippedClipsWarning, match=r"clip 0 \('.*cut.flv'\): breaks off"):
+        with pytest.warns(SkippedClipsWarning, match=r"clip 0 \('.*cut.flv'\): ends at"):
             X = skipping.transform([cut, cremad_paths[0]])
         assert np.isnan(X).all(axis=1).tolist() == [True, False]
 
@@ -232,6 +232,14 @@ def test_longer_sound_is_not_a_truncation(tmp_path, name):
     assert len(read(tmp_path / name)) == N_FRAMES
 
 
+def test_element_of_length_zero_ends_the_search(write):
+    path = write("a.wmv")
+    content = path.read_bytes()
+    index = content.rindex(b"\x90\x08\x00\x33")
+    path.write_bytes(content[:index] + b"\x36\x26\xb2\x75" + bytes(12 + 8) + b"\x01" * 100000)
+    assert len(read(path)) == N_FRAMES
+
+
 def test_truncated_index_is_not_a_truncation(write):
     path = write("mpeg4.avi")
     content = path.read_bytes()
@@ -252,7 +260,7 @@ def test_one_missing_frame_is_tolerated_and_two_are_not(write, name):
     path.write_bytes(content[: positions[-1] + 20])
     assert len(read(path)) == N_FRAMES - 1
     path.write_bytes(content[: positions[-2] + 20])
-    with pytest.raises(ValueError, match="breaks off"):
+    with pytest.raises(ValueError, match="ends at"):
         read(path)
 
 
@@ -264,7 +272,7 @@ def test_zeros_in_the_middle_are_reported(write, name, start, stop):
     assert len(read(path)) == N_FRAMES
     overwrite(path, start, stop)
     for n_frames in (None, 16):
-        with pytest.raises(ValueError, match=r"damaged|cannot be read|breaks off"):
+        with pytest.raises(ValueError, match=r"damaged|cannot be read|ends at"):
             read(path, n_frames)
 
 

@@ -175,8 +175,11 @@ def test_error_names_a_clip_without_a_face(write_video, cremad_paths, no_face):
 
 def test_on_missing_raise_names_clip_and_frame(cremad_frames):
     clip = with_gaps(cremad_frames[0][:3], [2])
-    with pytest.raises(ValueError, match=r"clip 0 \(array .*no face found in frame 2 .* at 2.000"):
+    with pytest.raises(ValueError, match=r"clip 0 \(array .*no face found in frame 2 .* time 2;"):
         FaceLandmarkTransformer(n_frames=3, on_missing="raise").transform([clip])
+    # The frames of a short clip are repeated: frame 1 of the clip is frame 2 of the sample.
+    with pytest.raises(ValueError, match="no face found in frame 2 of the sample, at time 1;"):
+        FaceLandmarkTransformer(n_frames=4, on_missing="raise").transform([clip[1:]])
 
 
 def test_n_frames_none_needs_clips_of_equal_length(cremad_frames):
@@ -233,6 +236,16 @@ def test_unusable_model(tmp_path, cremad_paths):
     (tmp_path / "bad.task").write_bytes(b"nothing")
     with pytest.raises(ValueError, match=r"cannot use the model file '.*bad.task'"):
         FaceLandmarkTransformer(model_path=tmp_path / "bad.task").transform(cremad_paths[:1])
+
+
+def test_replaced_model_file_is_read_again(tmp_path, cremad_paths):
+    model = tmp_path / "mine.task"
+    model.write_bytes(model_path().read_bytes())
+    transformer = FaceLandmarkTransformer(n_frames=1, model_path=model)
+    transformer.transform(cremad_paths[:1])
+    model.write_bytes(b"nothing")
+    with pytest.raises(ValueError, match="cannot use the model file"):
+        transformer.transform(cremad_paths[:1])
 
 
 def test_transformer_is_stateless():

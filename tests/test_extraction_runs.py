@@ -196,7 +196,7 @@ def test_damaged_entry_is_extracted_again_with_a_warning(tmp_path, rows, cremad_
     transformer.transform(cremad_paths)
     damaged = entries(tmp_path)[2]
     damaged.write_bytes(damaged.read_bytes()[:1000])
-    with pytest.warns(UserWarning, match=f"extracted again, since .*{damaged.name}' is damaged"):
+    with pytest.warns(UserWarning, match=f"extracted again, because .*{damaged.name}' is damaged"):
         np.testing.assert_array_equal(transformer.transform(cremad_paths), rows)
     assert transformer.report_.n_cached == 5
     with warnings.catch_warnings():
@@ -380,6 +380,17 @@ def test_sampling_all_interpolates_at_even_times(cremad_frames):
     (bridged,) = FaceLandmarkTransformer(n_frames=4, sampling="all").extract([clip])
     assert bridged.detected.tolist() == [True, True, False, True]
     np.testing.assert_allclose(bridged.landmarks[2], resampled.landmarks[2], atol=3)
+
+
+def test_sampling_all_ignores_rounding_of_times(write_video, cremad_frames):
+    frames = list(cremad_frames[0][:7].copy())
+    frames[3] = np.zeros_like(frames[3])
+    path = write_video(frames, ticks=range(0, 280, 40))
+    transformer = FaceLandmarkTransformer(n_frames=10, sampling="all", on_missing="nan")
+    (found,) = transformer.extract([path])
+    # Sample 6 is at frame 4, but its position is computed as 3.9999999, and frame 3 has no face.
+    assert found.detected.tolist() == [i not in (4, 5) for i in range(10)]
+    assert np.isfinite(found.landmarks).all(axis=(1, 2)).tolist() == found.detected.tolist()
 
 
 def test_sampling_window(cremad_paths):

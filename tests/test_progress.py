@@ -1,4 +1,4 @@
-"""Progress lines of long work."""
+"""Progress of long computations."""
 
 import pytest
 
@@ -30,17 +30,17 @@ def test_time_left_ignores_the_start_of_processes(clock, capsys):
     ]
 
 
-def test_time_left_ignores_cached_pieces(clock, capsys):
+def test_time_left_ignores_cached_items(clock, capsys):
     progress = Progress("run", 50, "clips", 1)
     clock[0] = 4
-    progress.advance(40, free=True)
+    progress.advance(40, cached=True)
     for second in (10, 12, 14):
         clock[0] = second
         progress.advance()
     assert lines(capsys)[-1] == "[run] 43 of 50 clips, 14 s, 14 s left"
 
 
-def test_several_pieces_at_a_time(clock, capsys):
+def test_several_items_at_a_time(clock, capsys):
     progress = Progress("run", 30, "pairs", 1)
     for second in (8, 10, 12):
         clock[0] = second

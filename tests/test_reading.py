@@ -316,6 +316,14 @@ def test_animated_image_is_a_clip(tmp_path):
     assert numbers(read(tmp_path / "moving.gif", 3)) == [0, 2, 4]
 
 
+def test_animation_without_durations_has_no_frame_rate(tmp_path):
+    images = [Image.fromarray(frame) for frame in grey_frames(5)]
+    images[0].save(tmp_path / "a.gif", save_all=True, append_images=images[1:], duration=0)
+    fps, frames = read_clip(check_clips([tmp_path / "a.gif"])[0], None)
+    assert math.isnan(fps)
+    assert [frame.time for frame in frames] == [0, 1, 2, 3, 4]
+
+
 def test_file_type_is_found_from_the_content(tmp_path, write_video):
     video = write_video(grey_frames(3)).rename(tmp_path / "video.png")
     Image.fromarray(grey_frames(2)[1]).save(tmp_path / "image.mp4", format="png")
@@ -420,7 +428,7 @@ def noise(n):
 def test_video_truncated_before_its_index_is_an_error(write_video):
     path = write_video(noise(9), "half.mp4", codec="libx264", pixels="yuv420p")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(ValueError, match=r"cannot be read .* check that it is whole"):
+    with pytest.raises(ValueError, match=r"cannot be read .* check that it is complete"):
         read(path, 4)
 
 
@@ -459,7 +467,7 @@ def test_sample_does_not_depend_on_the_duration_in_the_header(write_video, lie):
         (np.zeros((4, 4), np.uint8), ValueError, r"clip 1 .*shape \(4, 4\).*grey"),
         (np.zeros((9, 4, 4), np.uint8), ValueError, r"clip 1 .*grey of .*\(n_frames, height, w"),
         (np.zeros((3, 4, 5), np.uint8), ValueError, "clip 1 .*np.moveaxis"),
-        (np.zeros((4, 4, 4), np.uint8), ValueError, r"clip 1 .*RGB .*clip\[..., :3\] drops alpha"),
+        (np.zeros((4, 4, 4), np.uint8), ValueError, r"clip 1 .*clip\[..., :3\] removes alpha"),
         (np.zeros((9, 4, 4, 1), np.uint8), ValueError, "clip 1 .*RGB"),
         (np.zeros((0, 4, 4, 3), np.uint8), ValueError, "clip 1 .*non-empty"),
     ],
@@ -614,7 +622,7 @@ def test_missing_image_file_is_named(frame_files):
 
 def test_image_file_of_another_size_is_named(frame_files):
     Image.new("RGB", (8, 6)).save(frame_files[5])
-    with pytest.raises(ValueError, match=r"^frame 5 .*: is 8 x 6 pixels large.* are 64 x 48"):
+    with pytest.raises(ValueError, match=r"^frame 5 .*: has 8 x 6 pixels.* have 64 x 48"):
         read(tuple(frame_files))
 
 
@@ -679,6 +687,8 @@ def test_window_without_a_frame_is_an_error(window):
     message = r"no frame lies inside sampling=\(.*; the clip has 51 frames from 0 to 2 .*0.04 apart"
     with pytest.raises(ValueError, match=message):
         pick_frames(AT_25_FPS, 4, window)
+    with pytest.raises(ValueError, match=r"the clip has 1 frame\.$"):
+        pick_frames([0.0], 4, (1.0, None))
 
 
 @pytest.mark.parametrize(

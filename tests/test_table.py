@@ -111,6 +111,7 @@ def test_tables_edited_with_pandas_are_loaded(tmp_path, clips):
     save_landmarks(path, clips)
     frame = pd.read_parquet(path)
     frame["emotion"] = "anger"
+    frame["p1_x"] = 0.5
     frame["source"] = frame["source"].astype("category")
     frame["p000_x"] = frame["p000_x"].astype(float)
     frame = frame[frame["source"] != "a"][frame.columns[::-1]]
@@ -153,6 +154,25 @@ def test_parquet_file_without_a_column(tmp_path, clips, column):
     save_landmarks(path, clips)
     pd.read_parquet(path).drop(columns=column).to_parquet(path)
     with pytest.raises(ValueError, match=f"cannot be read as a table .*KeyError: .*{column}"):
+        load_landmarks(path)
+
+
+@pytest.mark.parametrize(
+    ("column", "change", "message"),
+    [
+        ("landmarks", lambda values: values.astype(str), "'landmarks' must hold numbers"),
+        ("landmarks", lambda values: values[:, :, :2], r"landmarks must have the shape \(n_rows"),
+        ("landmarks", lambda values: values[:-1], r"landmarks must have the shape .* with 9 rows"),
+        ("landmarks", np.ravel, r"landmarks must have the shape \(n_rows"),
+        ("time", lambda values: values[:-1], r"the column 'time' must have the shape \(9,\)"),
+    ],
+)
+def test_npz_archive_of_wrong_shapes(tmp_path, clips, column, change, message):
+    path = tmp_path / "t.npz"
+    save_landmarks(path, clips)
+    with np.load(path) as archive:
+        np.savez(path, **{**archive, column: change(archive[column])})
+    with pytest.raises(ValueError, match=message):
         load_landmarks(path)
 
 

@@ -14,10 +14,10 @@ from ._landmarks import ExtractionSettings, FoundLandmarks
 from ._table import replacing
 
 
-def find_entry(folder: Path, clip: Clip, settings: ExtractionSettings) -> Path:
-    """File of the cache for a clip, named by a hash of its content and the settings.
+def entry_path(folder: Path, clip: Clip, settings: ExtractionSettings) -> Path:
+    """Path of the cache entry of a clip, named by a hash of its content and the settings.
 
-    The file need not exist. Raises OSError if the clip cannot be read.
+    The entry may not exist. Raises OSError if the clip cannot be read.
     """
     digest = hashlib.sha256(repr(settings).encode())
     if isinstance(clip.content, np.ndarray):
@@ -25,7 +25,7 @@ def find_entry(folder: Path, clip: Clip, settings: ExtractionSettings) -> Path:
         digest.update(np.ascontiguousarray(clip.content).data)
     else:
         paths = clip.content if isinstance(clip.content, tuple) else (clip.content,)
-        digest.update(f"{paths is clip.content} {len(paths)}".encode())
+        digest.update(f"{isinstance(clip.content, tuple)} {len(paths)}".encode())
         for path in paths:
             with open(path, "rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
@@ -34,9 +34,9 @@ def find_entry(folder: Path, clip: Clip, settings: ExtractionSettings) -> Path:
 
 
 def read_entry(entry: Path, label: str) -> FoundLandmarks | None:
-    """Read the entry of the clip with a label; None if there is none.
+    """Read a cache entry; None if it does not exist.
 
-    Warns and returns None if the entry is damaged.
+    If it is damaged, warns with the label of the clip and returns None.
     """
     try:
         content = entry.read_bytes()
@@ -48,14 +48,14 @@ def read_entry(entry: Path, label: str) -> FoundLandmarks | None:
             arrays = dict(archive)
         return FoundLandmarks(**{**arrays, "fps": arrays["fps"].item()})
     except Exception:  # numpy raises many types for a damaged file
-        warn_user(f"{label}: extracted again, since its cache entry {str(entry)!r} is damaged.")
+        warn_user(f"{label}: extracted again, because its cache entry {str(entry)!r} is damaged.")
         return None
 
 
 def write_entry(entry: Path, found: FoundLandmarks) -> None:
-    """Write an entry under a temporary name and rename it.
+    """Write a cache entry under a temporary name and rename it.
 
-    A process may be killed at any time, and several processes may write the same entry.
+    The process may be killed at any time, and several processes may write the same entry.
     """
     entry.parent.mkdir(parents=True, exist_ok=True)
     with replacing(entry) as file:

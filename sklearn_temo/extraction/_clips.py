@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Clip:
-    """A validated clip, not read yet.
+    """A clip whose form was checked; `error` says why it cannot be used.
 
     Parameters
     ----------
     content : Path, tuple of Path, or ndarray of uint8 of shape (n_frames, height, width, 3)
-        A tuple holds image files, one per frame. Unchanged if the clip is invalid.
+        A tuple holds image files, one per frame. As the user passed it if the clip is invalid.
     source : str
         The path as the user passed it, or "clip 3" for an array. For a clip of image files, the
         first and the last file: "S005/001/01.png ... 11.png".
@@ -58,12 +58,9 @@ def check_clips(clips: Any, skip_bad: bool = False) -> list[Clip]:
     """
     checked: list[Clip] = []
     files_of: dict[str, tuple[str, ...]] = {}
-    for index, content in enumerate(_as_list(clips)):
-        source = _source(index, content)
-        label = source if source == f"clip {index}" else f"clip {index} ({source!r})"
-        if isinstance(content, np.ndarray):
-            label = f"clip {index} (array of shape {content.shape})"
-        elif isinstance(content, tuple | list):
+    for index, content in enumerate(_unwrap(clips)):
+        source, label = _names(index, content)
+        if isinstance(content, tuple | list):
             # Other clips of image files may have the same first and last file.
             files = tuple(map(str, content))
             if files_of.setdefault(source, files) != files:
@@ -80,8 +77,8 @@ def check_clips(clips: Any, skip_bad: bool = False) -> list[Clip]:
     return checked
 
 
-def _as_list(clips: Any) -> Iterable[Any]:
-    """Take the clips out of whatever container the user passed."""
+def _unwrap(clips: Any) -> Iterable[Any]:
+    """Iterable of the clips in a list, an array or a similar container."""
     not_lists = str | bytes | os.PathLike | Mapping
     if isinstance(clips, not_lists) or not isinstance(clips, Iterable):
         raise TypeError(
@@ -106,16 +103,21 @@ def _is_path(content: Any) -> bool:
     return isinstance(content, str | os.PathLike)
 
 
-def _source(index: int, content: Any) -> str:
-    """Name of a clip; the image files between the first and the last are left out."""
+def _names(index: int, content: Any) -> tuple[str, str]:
+    """Source and label of a clip, as in :class:`Clip`."""
+    name = f"clip {index}"
+    if isinstance(content, np.ndarray):
+        return name, f"{name} (array of shape {content.shape})"
     if _is_path(content):
-        return str(content)
-    if isinstance(content, tuple | list) and content and all(map(_is_path, content)):
+        source = str(content)
+    elif isinstance(content, tuple | list) and content and all(map(_is_path, content)):
         first, last = Path(content[0]), Path(content[-1])
-        if len(content) == 1:
-            return str(first)
-        return f"{first} ... {last.name if last.parent == first.parent else last}"
-    return f"clip {index}"
+        source = str(first)
+        if len(content) > 1:
+            source += f" ... {last.name if last.parent == first.parent else last}"
+    else:
+        return name, name
+    return source, f"{name} ({source!r})"
 
 
 def _check_content(content: Any) -> Path | tuple[Path, ...] | NDArray[np.uint8]:
@@ -144,8 +146,7 @@ def _check_content(content: Any) -> Path | tuple[Path, ...] | NDArray[np.uint8]:
 def add_label(label: str, error: Exception) -> Exception:
     """Copy of an error, without its traceback, whose message begins with a label.
 
-    Its type stays if it is ValueError, TypeError, FileNotFoundError or OSError; else it becomes
-    ValueError.
+    ValueError, TypeError, FileNotFoundError and OSError keep their type; others become ValueError.
     """
     kept = (ValueError, TypeError, FileNotFoundError, OSError)
     kind = type(error) if type(error) in kept else ValueError
@@ -153,12 +154,14 @@ def add_label(label: str, error: Exception) -> Exception:
 
 
 def _check_file(path: str | os.PathLike[str]) -> Path:
-    # A folder may really be called ~.
+    # A folder may be named ~.
     checked = Path(path if os.path.lexists(path) else os.path.expanduser(path))
     try:
         size = checked.stat().st_size
     except (FileNotFoundError, NotADirectoryError):
-        raise FileNotFoundError(f"no such file (seen from {Path.cwd()}); check the path.") from None
+        raise FileNotFoundError(
+            f"no such file (working directory: {Path.cwd()}); check the path."
+        ) from None
     except (OSError, ValueError) as error:
         raise ValueError(f"cannot be opened ({error}); check the path.") from None
     if not checked.is_file():
@@ -179,7 +182,7 @@ def _check_array(array: NDArray[Any]) -> NDArray[np.uint8]:
     if array.ndim not in (3, 4) or array.shape[-1] != 3 or 0 in array.shape:
         raise ValueError(
             "expected a non-empty RGB array of shape (height, width, 3) or (n_frames, height, "
-            "width, 3); np.moveaxis moves colours to the last axis, clip[..., :3] drops alpha, "
+            "width, 3); np.moveaxis moves colours to the last axis, clip[..., :3] removes alpha, "
             "np.stack([grey] * 3, axis=-1) converts grey of shape (height, width) or (n_frames, "
             "height, width)."
         )

@@ -10,27 +10,27 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-# Seconds by which the duration in a header may exceed that of the frames. Headers round, and count
-# the sound, which often ends some hundredths of a second later.
+# Seconds by which the duration in a header may exceed that of the frames. Headers round, and
+# include the sound, which often ends some hundredths of a second later.
 _TOLERANCE = 0.1
 
 # A step from one frame to the next is a gap if it is this many times as long as the median step.
 _LONG_STEP = 2.5
 
-# Damage takes at least this share of the bytes that the missing frames have at the median size of
-# the others, and more than containers write between packets.
+# Bytes without a packet count as damage if they are at least this share of the expected size of the
+# missing frames (at the median size of a frame), and more than containers write between packets.
 _MIN_SHARE = 0.25
 _MIN_BYTES = 1024
 
-# An index behind the frames takes at most this many bytes for each packet.
+# Maximum number of bytes per packet of an index after the frames.
 _INDEX_ENTRY = 24
 
-# Filler: bytes in a row that no coded picture contains.
+# Number of equal bytes in a row that count as filler: coded frames have no run of this length.
 _N_FILLER = 512
 _MAX_SEARCHED = 1 << 24
 
-# Packets in a row without a decoded frame. Some have none anyway (reference pictures that are not
-# shown, second fields of interlaced pictures), and up to seven follow a splice.
+# Packets in a row without a decoded frame that are not damage: some have no frame of their own
+# (hidden reference frames, second fields of interlaced frames), and up to seven follow a splice.
 _MAX_UNDECODED = 7
 
 
@@ -76,10 +76,11 @@ class Damage:
 def find_damage(path: Path, container: Any, packets: list[Packet]) -> Damage | None:
     """Find out whether the end or a part in the middle of a video file is missing.
 
-    Demuxers skip what they do not understand without an error. A single sign proves nothing:
-    recordings pause, containers contain padding, and headers are wrong. Damage is reported where
-    two signs agree: time is missing (a long step between frames, or a header that promises more),
-    and bytes are missing (the file ends inside an element, or has bytes that no packet covers).
+    Demuxers skip unknown bytes without an error. A single sign is not enough: recordings pause,
+    containers contain padding, and headers are wrong. Damage is reported if two signs agree: time
+    is missing (a long step between frames, or a longer duration in the header), and bytes are
+    missing (the file ends inside an element, or has bytes that no packet covers). In MP4 files, one
+    sign is enough: bytes after the last packet that contain a fragment and filler.
 
     Parameters
     ----------
@@ -98,29 +99,29 @@ def find_damage(path: Path, container: Any, packets: list[Packet]) -> Damage | N
     if not len(times):
         return None
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    promised = _promised_duration(container)
-    # FFmpeg gives no duration if an ASF file has not the size that its header says.
-    is_short = _missing_time(promised, times, step) > 0 or (kind == "asf" and np.isnan(promised))
+    stated = _stated_duration(container)
+    # FFmpeg reports no duration for an ASF file whose size differs from the size in its header.
+    is_short = _missing_time(stated, times, step) > 0 or (kind == "asf" and np.isnan(stated))
     if is_short and _is_truncated(path, kind):
-        wanted = "more" if np.isnan(promised) else f"{promised:.3f} s"
+        expected = "a larger size" if np.isnan(stated) else f"{stated:.3f} s"
         last = float(times[-1])
-        return Damage(last, f"breaks off at {last:.3f} s, but its header promises {wanted}")
-    return _find_hole(path, kind, packets, step, promised)
+        return Damage(last, f"ends at {last:.3f} s, but its header states {expected}")
+    return _find_hole(path, kind, packets, step, stated)
 
 
 def _find_hole(
-    path: Path, kind: str, packets: list[Packet], step: float, promised: float
+    path: Path, kind: str, packets: list[Packet], step: float, stated: float
 ) -> Damage | None:
-    """Find bytes that no packet covers, at a place where frames are missing as well."""
+    """Find bytes that no packet covers, at a place where frames are missing."""
     packets = sorted(packets, key=lambda packet: packet.position)
     shown = np.array([packet.time if packet.is_video else np.nan for packet in packets])
-    # Byte ranges without a packet, one behind each packet, and the frames on either side.
+    # Byte ranges between packets, one after each packet, and the times of the frames around it.
     starts = np.maximum.accumulate([packet.position + packet.size for packet in packets])
     stops = np.array([*(packet.position for packet in packets[1:]), path.stat().st_size])
     n_bytes = stops - starts
     before = np.fmax(np.fmax.accumulate(shown), np.nanmin(shown))
     after = np.append(np.fmin.accumulate(shown[:0:-1])[::-1], np.nan)
-    missing = _missing_time(promised, np.sort([packet.time for packet in packets]), step)
+    missing = _missing_time(stated, np.sort([packet.time for packet in packets]), step)
     seconds = np.where(after - before > _LONG_STEP * step, after - before - step, missing)
     size = np.median([packet.size for packet in packets if packet.is_video])
     needed = np.maximum(_MIN_BYTES, _MIN_SHARE * seconds * size / (step or 1.0))
@@ -130,7 +131,8 @@ def _find_hole(
         # The index leads to every packet. Only a fragmented file may lose some, all at the end.
         is_hole[:-1], is_hole[-1] = False, b"moof" in _read(path, starts[-1], stops[-1])
     for i in np.flatnonzero(is_hole):
-        # MPEG streams may contain padding where they pause, MP4 files anything at the end.
+        # Only filler is damage in MPEG streams, which may contain padding during a pause, and at
+        # the end of MP4 files, which may contain other data.
         has_filler = bytes(_N_FILLER) in _read(path, starts[i], stops[i])
         if has_filler or not kind.startswith(("mpeg", "mov,")):
             until = "on" if not seconds[i] else f"to {before[i] + seconds[i] + step:.3f} s"
@@ -162,8 +164,8 @@ def find_undecoded(packets: list[float], frames: list[float]) -> tuple[float, fl
     return (ends[long[0]], min(ends[long[0] + 1], packets[-1])) if len(long) else None
 
 
-def _promised_duration(container: Any) -> float:
-    """Seconds until the end of the last frame as the header says; NaN if it does not."""
+def _stated_duration(container: Any) -> float:
+    """Duration in seconds according to the header; NaN if the header has none."""
     stream = container.streams.video[0]
     if container.format.name == "avi":
         # FFmpeg shortens the duration of a truncated AVI file.
@@ -173,21 +175,21 @@ def _promised_duration(container: Any) -> float:
     return np.nan if container.duration is None else container.duration / 1e6
 
 
-def _missing_time(promised: float, times: NDArray[np.float64], step: float) -> float:
-    """Seconds that a header promises beyond the last of sorted times; 0 within the tolerance."""
-    # Some headers count from the first frame, some from zero.
-    gap = promised - max(np.nanmax(times), np.nanmax(times) - times[0])
+def _missing_time(stated: float, times: NDArray[np.float64], step: float) -> float:
+    """Seconds by which the stated duration exceeds sorted times; 0 within the tolerance."""
+    # Some headers count from the first frame, others from zero.
+    gap = stated - max(np.nanmax(times), np.nanmax(times) - times[0])
     return gap - step if gap > max(_TOLERANCE, 1.5 * step) else 0.0
 
 
 def _is_truncated(path: Path, kind: str) -> bool:
     """Whether a file ends in filler, or inside one of its outermost elements."""
     size = path.stat().st_size
-    # An interrupted download may leave the rest of the file as it was allocated.
+    # The rest of an interrupted download may be allocated but not written.
     if _read(path, size - _N_FILLER, size) in (bytes(_N_FILLER), b"\xff" * _N_FILLER):
         return True
     if kind == "flv":
-        # A tag ends with its length, which also follows from its header.
+        # The length of a tag is stored at its end and in its header.
         (length,) = unpack(">I", _read(path, size - 4, size))
         tag = _read(path, size - 4 - length, size)
         return len(tag) != length + 4 or int.from_bytes(tag[1:4]) != length - 11
@@ -203,7 +205,7 @@ def _is_truncated(path: Path, kind: str) -> bool:
 def _element_length(head: bytes, kind: str) -> int | None:
     """Bytes of an outermost element of a container from its first 24; None if unknown."""
     if kind == "avi" and head.startswith(b"RIFF"):
-        # The length is filled in last; until then it is one of these.
+        # The length is written last; until then it is 0 or the largest number.
         (length,) = unpack("<4xI", head[:8])
         return None if length in (0, 0xFFFFFFFF) else length + 8
     if kind.startswith("mov,"):
@@ -216,12 +218,13 @@ def _element_length(head: bytes, kind: str) -> int | None:
         length = int.from_bytes(head[4 : 4 + n_bytes]) & ((1 << 7 * n_bytes) - 1)
         return None if length == (1 << 7 * n_bytes) - 1 else 4 + n_bytes + length
     if kind == "asf" and head.startswith((b"\x30\x26\xb2\x75", b"\x36\x26\xb2\x75")):
-        return unpack("<16xQ", head)[0]
+        (length,) = unpack("<16xQ", head)
+        return length if length >= 24 else None
     return None
 
 
 def _read(path: Path, start: int, stop: int) -> bytes:
-    """Bytes of a file, at most the first 16 MiB of those asked for."""
+    """Read a range of bytes of a file, at most 16 MiB."""
     with open(path, "rb") as file:
         file.seek(max(0, start))
         return file.read(min(stop - start, _MAX_SEARCHED))

@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 
 from ..mesh import N_LANDMARKS_WITH_IRISES
 
-# MediaPipe lists faces by its confidence, not by their size. With room for several, the person in
-# front is found even if somebody in the background is seen more clearly.
+# MediaPipe ranks faces by confidence, not by size. With a limit of one, it could find a clearer
+# face in the background instead of the person in front.
 _MAX_FACES = 5
 
-# The file descriptor of standard error is one for all threads.
+# All threads share the file descriptor of standard error.
 _starting = threading.Lock()
 
 
 class FaceLandmarker:
-    """Finds the landmarks of the largest face in a picture.
+    """Finds the landmarks of the largest face in an image.
 
-    Every picture is processed on its own (MediaPipe's image mode), so results do not depend on the
-    order of pictures.
+    Every image is processed independently (MediaPipe's image mode), so results do not depend on
+    the order of images.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class FaceLandmarker:
         try:
             with _discarded_stderr():
                 self._mediapipe = vision.FaceLandmarker.create_from_options(options)
-                # The threads of MediaPipe print until a first picture is processed.
+                # The threads of MediaPipe print until the first image is processed.
                 self.detect(np.zeros((64, 64, 3), dtype=np.uint8))
         except (RuntimeError, ValueError) as error:
             raise ValueError(
@@ -106,15 +106,18 @@ def _discarded_stderr() -> Iterator[None]:
             os.close(original)
 
 
-# Landmarkers that are open and not in use, by process and model: a forked process cannot use the
-# landmarkers of its parent.
-_idle: dict[tuple[int, Path], list[FaceLandmarker]] = {}
+# Open landmarkers that are not in use, by process and digest of the model: a forked process cannot
+# use the landmarkers of its parent, and the file of a model may be replaced.
+_idle: dict[tuple[int, str], list[FaceLandmarker]] = {}
 
 
 @contextmanager
-def open_landmarker(model_path: Path) -> Iterator[FaceLandmarker]:
-    """Lend a landmarker to one thread; it stays open, since starting one takes several frames."""
-    idle = _idle.setdefault((os.getpid(), model_path), [])
+def open_landmarker(model_path: Path, model_digest: str) -> Iterator[FaceLandmarker]:
+    """Lend a landmarker to one thread, and keep it open: the start takes as long as several frames.
+
+    Reuses an idle landmarker of the same digest, the SHA-256 of the model file.
+    """
+    idle = _idle.setdefault((os.getpid(), model_digest), [])
     try:
         landmarker = idle.pop()
     except IndexError:

@@ -15,6 +15,10 @@ from ._clips import Clip
 from ._landmarker import FaceLandmarker
 from ._reading import Frame, read_clip
 
+# Decimals of positions between frames: a time that differs from that of a frame only by rounding
+# must not mix in the next frame, which may be NaN.
+_DECIMALS = 6
+
 
 @dataclass(frozen=True, eq=False)
 class ClipLandmarks:
@@ -31,15 +35,15 @@ class ClipLandmarks:
         Presentation times of the frames in seconds. Arrays of frames and clips of image files
         have no times; their frames are numbered 0, 1, 2, ...
     fps : float
-        Mean frame rate of the file; NaN for pictures and arrays.
+        Mean frame rate of the file; NaN for images and arrays.
     size : tuple of int
         Width and height of the first frame in pixels.
     source : str
-        The path as it was passed, or "clip 3" for an array. The name of a clip of image files
-        consists of the first and the last: "S005/001/01.png ... 11.png"; if another clip has the
-        same first and last files, its index is added.
+        The path as it was passed, or "clip 3" for an array. For a clip of image files, the first
+        and the last file, "S005/001/01.png ... 11.png", and the index of the clip if another clip
+        has the same first and last file.
     error : str or None
-        Why the clip was skipped; its landmarks and times are NaN. None if it was not.
+        Why the clip was skipped; its landmarks and times are then NaN. None if it was not skipped.
     """
 
     landmarks: NDArray[np.float32]
@@ -53,21 +57,21 @@ class ClipLandmarks:
 
 @dataclass(frozen=True)
 class ExtractionSettings:
-    """Everything besides the clip that the found landmarks depend on; part of the cache key.
+    """Settings that found landmarks depend on; part of the cache key.
 
     Parameters
     ----------
     n_frames : int or None
         Number of frames to sample evenly in time; None for all frames.
     window : (float or None, float or None) or None
-        Seconds between which frames are sampled.
+        Start and stop, in seconds, of the part that is sampled.
     model_digest : str
         SHA-256 of the model file.
     model_path : Path or None
-        None for the bundled model, wherever the package is installed. Not part of the key.
+        None for the bundled model. Not part of the key, so that a cache can be moved.
     mediapipe_version : str
     format_version : int
-        Increased when entries of the cache, or how landmarks are found, change.
+        Increased when the format of the entries or the extraction changes.
     """
 
     n_frames: int | None
@@ -89,7 +93,7 @@ class FoundLandmarks:
     times : ndarray of float64 of shape (n_seen,)
         Seconds.
     repeats : ndarray of int64 of shape (n_seen,)
-        How many frames of the sample each frame is used for.
+        Number of frames of the sample that each frame is used for.
     fps : float
     size : ndarray of int64 of shape (2,)
         Width and height of the first frame.
@@ -135,7 +139,7 @@ def _read_ahead(frames: Iterator[Frame]) -> Iterator[Frame]:
 
 @dataclass(frozen=True)
 class Postprocessing:
-    """Turns found landmarks into the landmarks of the sample; the parameters of the transformer.
+    """Postprocessing of found landmarks: missing faces, number of landmarks and resampling.
 
     Parameters
     ----------
@@ -158,9 +162,12 @@ class Postprocessing:
         landmarks, times = found.landmarks[:, : self.n_landmarks], found.times
         detected = found.detected
         if self.on_missing == "raise" and not detected.all():
-            number = int(detected.argmin())
+            first = int(detected.argmin())
+            number = found.repeats[:first].sum()
+            # Without a frame rate, the times may be frame numbers.
+            time = f"time {times[first]:g}" if np.isnan(found.fps) else f"{times[first]:.3f} s"
             raise ValueError(
-                f"no face found in frame {number} of the sample, at {times[number]:.3f} s; pass "
+                f"no face found in frame {number} of the sample, at {time}; pass "
                 'on_missing="interpolate" to fill it, or "nan" to keep it as NaN.'
             )
         if self.on_missing == "interpolate" and not detected.all():
@@ -174,7 +181,7 @@ class Postprocessing:
             even = np.linspace(times[0], times[-1], self.n_frames)
             landmarks = _interpolate(landmarks, times, even)
             # Both frames that a time lies between must have a face.
-            detected = np.interp(even, times, detected) == 1
+            detected = np.interp(even, times, detected).round(_DECIMALS) == 1
             times = even
         else:
             landmarks = np.repeat(landmarks, found.repeats, axis=0)
@@ -194,7 +201,7 @@ def _interpolate(
     landmarks: NDArray[np.float32], times: NDArray[np.float64], wanted: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     """Interpolate landmarks of shape (n_frames, n_landmarks, 3) linearly at other times."""
-    position = np.interp(wanted, times, np.arange(len(times)))
+    position = np.interp(wanted, times, np.arange(len(times))).round(_DECIMALS)
     before, after = np.floor(position).astype(int), np.ceil(position).astype(int)
     weight = (position - before).astype(np.float32)[:, None, None]
     return (1 - weight) * landmarks[before] + weight * landmarks[after]

@@ -15,13 +15,13 @@ from typing import Any
 from joblib import Parallel, delayed, effective_n_jobs
 from joblib.parallel import get_active_backend
 
-from ..mesh import model_path
-from ._cache import find_entry, read_entry, write_entry
+from ..mesh import model_path as bundled_model_path
+from ._cache import entry_path, read_entry, write_entry
 from ._clips import Clip
 from ._landmarker import open_landmarker
 from ._landmarks import ExtractionSettings, FoundLandmarks, find_landmarks
 
-# Arguments of extract_clip: index, clip, and its entry of the cache; None without a cache.
+# Arguments of extract_clip: index, clip, and path of its cache entry; None without a cache.
 Task = tuple[int, Clip, Path | None]
 
 
@@ -32,11 +32,11 @@ class ClipResult:
     Parameters
     ----------
     index : int
-        Of the clip in the list of clips.
+        Index of the clip in the list of clips.
     found : FoundLandmarks or None
         None if the clip could not be read.
     error : Exception or None
-        Why not; without the label of the clip.
+        Why the clip could not be read, without its label; None if it was read.
     cached : bool
         Whether the landmarks were read from the cache.
     """
@@ -52,8 +52,8 @@ def extract_clips(
 ) -> Iterator[ClipResult]:
     """Extract clips; results come in any order, those of cached clips first.
 
-    `n_jobs` and the backend are those of joblib. Raises OSError or ValueError for what is not the
-    fault of a clip: the cache cannot be used, or MediaPipe cannot use the model.
+    `n_jobs` and the backend are as in joblib. Errors of a clip are part of its result; OSError is
+    raised if the cache cannot be used, and ValueError if MediaPipe cannot use the model.
     """
     tasks: dict[int, Task] = {}
     for index, clip in enumerate(clips):
@@ -64,7 +64,7 @@ def extract_clips(
         if cache_folder is not None:
             # A clip that cannot be read fails in its task.
             with suppress(OSError):
-                entry = find_entry(cache_folder, clip, settings)
+                entry = entry_path(cache_folder, clip, settings)
         if entry is not None:
             found = read_entry(entry, clip.label)
         if found is not None:
@@ -74,24 +74,27 @@ def extract_clips(
     backend, _ = get_active_backend()
     n_workers = min(effective_n_jobs(n_jobs), len(tasks))
     extract = partial(extract_clip, settings)
+    attempt: Callable[[list[Task]], Iterator[ClipResult]]
     if hasattr(backend, "client"):
         n_workers = backend.effective_n_jobs(-1)
-        # If this is itself a task of the cluster, other tasks may run on its worker meanwhile.
-        with backend.retrieval_context():
-            on_dask = partial(_dask_results, extract, backend.client, 2 * n_workers)
-            yield from _retry_lost(on_dask, tasks, 2 * n_workers)
+        attempt = partial(_dask_results, extract, backend.client, 2 * n_workers)
     elif n_workers > 1:
-        yield from _retry_lost(partial(_joblib_results, extract, n_jobs), tasks, 2 * n_workers)
+        attempt = partial(_joblib_results, extract, n_jobs)
     else:
         for task in tasks.values():
             yield extract(*task, n_threads=0)
+        return
+    # If this code runs in a task of a Dask cluster, its worker may run other tasks meanwhile.
+    with backend.retrieval_context():
+        yield from _retry_lost(attempt, tasks, 2 * n_workers)
 
 
 def extract_clip(
     settings: ExtractionSettings, index: int, clip: Clip, entry: Path | None, n_threads: int = 1
 ) -> ClipResult:
     """Find the landmarks of a clip, and write them to the cache."""
-    with open_landmarker(settings.model_path or model_path()) as landmarker:
+    path = settings.model_path or bundled_model_path()
+    with open_landmarker(path, settings.model_digest) as landmarker:
         try:
             found = find_landmarks(clip, settings, landmarker, n_threads)
         except (ValueError, TypeError) as error:
@@ -112,8 +115,8 @@ def _retry_lost(
 ) -> Iterator[ClipResult]:
     """Repeat an attempt until each task has a result; a worker that dies loses only its clip.
 
-    The attempt yields no result for clips that were lost with a worker, at most `n_at_once`, nor
-    for clips that it did not start.
+    An attempt yields no result for clips that it did not start, and for at most `n_at_once` clips
+    that were lost with a worker.
     """
     while tasks:
         for result in attempt(list(tasks.values())):
@@ -141,9 +144,9 @@ def _joblib_results(
 def _dask_results(
     extract: Callable[..., ClipResult], client: Any, n_at_once: int, tasks: list[Task]
 ) -> Iterator[ClipResult]:
-    """Submit `n_at_once` clips at a time; Dask loses all tasks of a worker that dies too often.
+    """Submit `n_at_once` clips at a time: Dask loses all tasks of a worker that dies too often.
 
-    joblib's own backend for Dask would wait for such a task forever.
+    joblib's backend for Dask would wait for such a task forever.
     """
     from distributed import KilledWorker, as_completed
 

@@ -15,16 +15,16 @@ from numpy.typing import ArrayLike, NDArray
 from ._clips import Clip, add_label
 from ._video import UnreadableFile, Video, WrongTimeline
 
-# Share of the step between two frames by which containers may round times.
+# Maximum rounding error of times in containers, as a share of the step between two frames.
 _ROUNDING = 0.1
 
 # Most containers round times to milliseconds.
 _TICK = 1e-3
 
-# Pillow recognises some other formats by few bytes (TGA) or opens videos (MPEG).
+# Without formats that Pillow recognises from few bytes (TGA), and without videos (MPEG).
 _IMAGE_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 
-# The pages of other formats (TIFF, the stereo pairs of cameras) are not an animation.
+# Images of other formats may have pages (TIFF, stereo pairs of cameras), which are not frames.
 _ANIMATED_FORMATS = ("GIF", "PNG", "WEBP")
 
 Window = tuple[float | None, float | None]
@@ -39,9 +39,9 @@ class Frame:
     pixels : ndarray of uint8 of shape (height, width, 3)
         RGB, upright, with square pixels.
     time : float
-        Seconds; the number of the frame in a clip without times.
+        Seconds, or the number of the frame in a clip without times.
     repeats : int
-        How many frames of the sample it fills.
+        Number of frames of the sample that it is used for.
     """
 
     pixels: NDArray[np.uint8]
@@ -60,7 +60,7 @@ def check_window(window: Any) -> Window:
     Returns
     -------
     (float or None, float or None)
-        As numbers of Python.
+        As Python numbers.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def check_window(window: Any) -> Window:
     with suppress(TypeError, ValueError):
         start, stop = (None if end is None else float(end) for end in window)
         is_finite = all(end is None or np.isfinite(end) for end in (start, stop))
-        # A time from the start and a time from the end can only be compared for a clip.
+        # Comparing a time from the start to a time from the end needs the duration of a clip.
         if is_finite and (
             start is None or stop is None or (start < 0) != (stop < 0) or start < stop
         ):
@@ -128,14 +128,17 @@ def pick_frames(
         end = times[0 if stop >= 0 else -1] + stop
         last = int(np.searchsorted(times, end + slack, side="right")) - 1
     if first > last:
-        raise ValueError(
-            f"no frame lies inside sampling={window!r}; the clip has {len(times)} frames from 0 to "
-            f"{times[-1] - times[0]:.6g} (seconds, or frames of an array), {step:.6g} apart."
-        )
+        length = "1 frame"
+        if len(times) > 1:
+            length = (
+                f"{len(times)} frames from 0 to {times[-1] - times[0]:.6g} (seconds, or frames of "
+                f"an array), {step:.6g} apart"
+            )
+        raise ValueError(f"no frame lies inside sampling={window!r}; the clip has {length}.")
     if n_frames is None:
         return dict.fromkeys(range(first, last + 1), 1)
-    # Without the rounding of containers, a file of constant rate and the array of its frames give
-    # the same sample.
+    # Containers round times. Rounding is undone, so that a video of constant frame rate and the
+    # array of its frames give the same sample.
     even = np.linspace(times[0], times[-1], len(times))
     if np.abs(times - even).max() <= _ROUNDING * (even[-1] - even[0]) / len(even):
         times = even
@@ -182,8 +185,7 @@ def read_clip(
     if image is None:
         video = Video(content, n_threads)
         return video.fps, _read_video(video, n_frames, window)
-    times = _animation_times(image)
-    fps = (len(times) - 1) / times[-1] if len(times) > 1 else np.nan
+    fps, times = _animation_times(image)
     return fps, _read_image(image, times, n_frames, window)
 
 
@@ -192,7 +194,7 @@ def _read_video(video: Video, n_frames: int | None, window: Window | None) -> Ge
     counts_back = (start or 0) < 0 or (stop or 0) < 0
     n_read = 0
     with closing(video):
-        # Usually the packets have the times of the frames. If not, decoding all frames finds them.
+        # The packets usually contain the times of the frames; otherwise, all frames are decoded.
         for find_timeline in (video.packet_timeline, video.decoded_timeline):
             times, _ = timeline = find_timeline()
             if not times:
@@ -201,9 +203,9 @@ def _read_video(video: Video, n_frames: int | None, window: Window | None) -> Ge
             damage = video.damage
             if damage and (counts_back or stop is None or stop >= damage.start - times[0]):
                 raise ValueError(
-                    f"{damage.message}; copy or download it again. If there is no other copy, "
-                    "`ffmpeg -i clip -c copy new` makes a clip of what can be read, and a window "
-                    "of time (sampling) that ends before that is read."
+                    f"{damage.message}; copy or download it again. If there is no other copy, save "
+                    "its readable part with `ffmpeg -i clip -c copy new`, or pass a window of time "
+                    "(sampling) that ends before the damage."
                 )
             picks = pick_frames(times, n_frames, window)
             # The frames from which a window is counted are decoded to verify the timeline.
@@ -216,19 +218,20 @@ def _read_video(video: Video, n_frames: int | None, window: Window | None) -> Ge
             try:
                 if n_frames is not None or counts_back:
                     frames = list(frames)
-                # A wrong timeline changes none of the frames that were read already.
+                # Frames that were already read are the same in both timelines.
                 for frame in islice(frames, n_read, None):
                     n_read += 1
                     yield frame
                 return
             except WrongTimeline:
-                continue
+                if find_timeline == video.decoded_timeline:
+                    raise
     raise UnreadableFile("it has no frames")
 
 
 @contextmanager
 def _pillow_errors() -> Iterator[None]:
-    """Raise the errors of Pillow, which may be any, as UnreadableFile."""
+    """Raise the errors of Pillow, which have many types, as UnreadableFile."""
     try:
         yield
     except Exception as error:
@@ -236,7 +239,7 @@ def _pillow_errors() -> Iterator[None]:
 
 
 def _open_image(path: Path) -> Any:
-    """Open a file with Pillow; None if its content is not an image, whatever its name is."""
+    """Open a file with Pillow; None if its content is not an image. The extension is ignored."""
     from PIL import Image, UnidentifiedImageError
 
     Image.init()
@@ -246,14 +249,16 @@ def _open_image(path: Path) -> Any:
 
 
 @_pillow_errors()
-def _animation_times(image: Any) -> list[float]:
-    """Times of the frames of an image in seconds, or their numbers if the file has no times."""
+def _animation_times(image: Any) -> tuple[float, list[float]]:
+    """Frame rate and times in seconds; NaN and the frame numbers if the file has no durations."""
     times = [0.0]
     if image.format in _ANIMATED_FORMATS:
         for number in range(getattr(image, "n_frames", 1) - 1):
             image.seek(number)
             times.append(times[-1] + image.info.get("duration", 0) / 1000)
-    return times if times[-1] else [float(number) for number in range(len(times))]
+    if times[-1]:
+        return (len(times) - 1) / times[-1], times
+    return np.nan, [float(number) for number in range(len(times))]
 
 
 def _read_image(
@@ -272,14 +277,14 @@ def _read_image_files(
         try:
             image = _open_image(paths[number])
             if image is None:
-                raise UnreadableFile("it is not an image, as frames of a clip of files must be")
+                raise UnreadableFile("it is not an image, but each file of a list must be one")
             with image:
                 pixels = _read_pixels(image)
             size = size or pixels.shape
             if pixels.shape != size:
                 raise ValueError(
-                    f"is {pixels.shape[1]} x {pixels.shape[0]} pixels large, but the frames before "
-                    f"it are {size[1]} x {size[0]}; all frames of a clip must have one size."
+                    f"has {pixels.shape[1]} x {pixels.shape[0]} pixels, but the frames before it "
+                    f"have {size[1]} x {size[0]}; all frames of a clip must have the same size."
                 )
         except ValueError as error:
             raise add_label(f"frame {number} ({str(paths[number])!r})", error) from error

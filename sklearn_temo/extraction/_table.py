@@ -19,10 +19,10 @@ from sklearn.utils import Bunch
 from ..layout import LandmarkLayout
 from ._landmarks import ClipLandmarks
 
-# Rows of a row group: about 20 MB, which are in memory as columns at a time.
+# Rows per Parquet row group, about 20 MB: the columns of one group are in memory at a time.
 _ROWS_AT_A_TIME = 4096
 
-# Columns that are read, besides the coordinates: their kinds in numpy and in words.
+# Columns that are read besides the coordinates: their numpy kinds and a description.
 _KINDS = {
     "source": ("U", "text"),
     "frame": ("iu", "whole numbers"),
@@ -30,22 +30,22 @@ _KINDS = {
     "detected": ("b", "true or false"),
 }
 
-# A byte of a file name that is not UTF-8, as it is written in a table.
+# Escape sequence, in a table, of a byte of a file name that is not UTF-8.
 _ESCAPED = re.compile(r"\\u(dc[89a-f][0-9a-f])")
 
 
 def check_table_place(path: str | os.PathLike[str]) -> Path:
-    """Check that a table can be written, before the long work.
+    """Check, before the extraction, that a table can be written.
 
     Raises ValueError for an unknown file name extension, ImportError if the format needs a package
-    that is not installed, and the errors of :func:`check_place`.
+    that is not installed, and the errors of :func:`check_writable`.
     """
     path = _check_extension(path)
-    check_place(path)
+    check_writable(path)
     return path
 
 
-def check_place(path: Path) -> None:
+def check_writable(path: Path) -> None:
     """Raise OSError if the folder of a file does not exist or cannot be written to."""
     if path.is_dir():
         raise IsADirectoryError(f"{str(path)!r} is a folder: add the name of a file.")
@@ -143,8 +143,8 @@ def load_landmarks(path: str | os.PathLike[str]) -> Bunch:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is not such a table, or if the lengths of the clips differ: they are not rows
-        of one array.
+        If the file is not such a table, or if the clips differ in length, so that they cannot be
+        rows of one array.
     ImportError
         If pyarrow is needed and not installed.
 
@@ -216,7 +216,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def _not_writable(path: Path, error: OSError) -> OSError:
-    """Error of the same type that names the file and not its temporary name."""
+    """Copy of an error that names the file instead of its temporary name."""
     return type(error)(
         f"{str(path)!r} cannot be written ({error.strerror or error}); choose an existing folder "
         "that has room and that you may write to."
@@ -248,12 +248,12 @@ def _coordinate_names(n_landmarks: int) -> list[str]:
 
 
 def _write_parquet(file: BinaryIO, clips: Sequence[ClipLandmarks]) -> None:
-    """Write the clips group by group: the columns of all clips would double the memory."""
+    """Write row group by row group: the columns of all clips at once would double the memory."""
     from pyarrow.parquet import ParquetWriter
 
     groups = np.cumsum([len(clip.times) for clip in clips]) // _ROWS_AT_A_TIME
     schema = _arrow_table(clips[:1]).schema
-    # Coordinates seldom repeat, so dictionaries of them are of no use.
+    # Coordinates seldom repeat, so a dictionary encoding would not help.
     with ParquetWriter(file, schema, use_dictionary=["source"]) as writer:
         for group in np.unique(groups):
             table = _arrow_table([clips[i] for i in np.flatnonzero(groups == group).tolist()])
@@ -272,15 +272,29 @@ def _arrow_table(clips: Sequence[ClipLandmarks]) -> Any:
 
 def _read_npz(file: BinaryIO) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
     with np.load(file, allow_pickle=False) as archive:
-        return {name: archive[name] for name in _KINDS}, archive["landmarks"]
+        columns, landmarks = {name: archive[name] for name in _KINDS}, archive["landmarks"]
+    _check_kind("landmarks", landmarks, "fiu", "numbers")
+    expected = (len(columns["source"]), *landmarks.shape[1:2], 3)
+    if landmarks.ndim != 3 or landmarks.shape != expected:
+        raise ValueError(
+            f"landmarks must have the shape (n_rows, n_landmarks, 3) with {expected[0]} rows, but "
+            f"has the shape {landmarks.shape}"
+        )
+    for name, column in columns.items():
+        if column.shape != expected[:1]:
+            raise ValueError(
+                f"the column {name!r} must have the shape {expected[:1]}, but has {column.shape}"
+            )
+    return columns, landmarks
 
 
 def _read_parquet(file: BinaryIO) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
     from pyarrow.parquet import ParquetFile
 
     table = ParquetFile(file).read()
-    numbers = [int(name[1:4]) for name in table.column_names if re.fullmatch(r"p\d+_[xyz]", name)]
-    names = _coordinate_names(max(numbers, default=0) + 1)
+    coordinates = (re.fullmatch(r"p(\d{3,})_[xyz]", name) for name in table.column_names)
+    n_landmarks = 1 + max((int(found[1]) for found in coordinates if found), default=0)
+    names = _coordinate_names(n_landmarks)
     landmarks = np.empty((len(table), len(names)), dtype=np.float32)
     for number, name in enumerate(names):
         column = table.column(name).to_numpy()  # missing values become NaN
@@ -288,7 +302,7 @@ def _read_parquet(file: BinaryIO) -> tuple[dict[str, NDArray[Any]], NDArray[Any]
         landmarks[:, number] = column
     columns = {name: np.array(table.column(name).to_pylist()) for name in _KINDS}
     columns["time"] = table.column("time").to_numpy()
-    return columns, landmarks.reshape(len(table), len(names) // 3, 3)
+    return columns, landmarks.reshape(len(table), n_landmarks, 3)
 
 
 def _check_kind(name: str, column: NDArray[Any], kinds: str, words: str) -> None:
@@ -309,7 +323,7 @@ def _count_frames(path: Path, source: NDArray[np.str_], frame: NDArray[np.intege
         raise ValueError(
             f"{str(path)!r}: row {row} is frame {frame[row]} of {str(source[row])!r}, but every "
             f"clip must have {n_frames} frames in consecutive rows, like the first clip; keep all "
-            "frames of a clip in their order, and extract clips with a number of frames, or read "
-            "the table with pandas."
+            "frames of a clip in their order, and extract all clips with the same n_frames, or "
+            "read the table with pandas."
         )
     return n_frames

@@ -1,4 +1,4 @@
-"""The transformer from clips to rows of landmarks, and its report."""
+"""Transformer from clips to rows of landmarks, and its report."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class SkippedClip:
     source : str
         Its name, as in :class:`ClipLandmarks`.
     reason : str
-        The clip, what was found, what was expected, and what to do.
+        The error message, which begins with the index and the name of the clip.
     """
 
     index: int
@@ -59,11 +59,11 @@ class ExtractionReport:
     skipped : tuple of SkippedClip
         Clips that could not be used, in the order of the clips.
     n_frames_seen : tuple of int of length n_clips
-        Number of frames of each clip in which a face was searched; 0 if the clip could not be
-        read. A clip that is shorter than the sample has fewer frames than the sample.
+        Number of different frames of each clip that were searched for a face; 0 if the clip could
+        not be read. Frames that are repeated in the sample count once.
     n_frames_with_face : tuple of int of length n_clips
         Number of these frames in which a face was found. The landmarks of the other frames are
-        not measured.
+        interpolated or NaN.
     """
 
     n_clips: int
@@ -114,7 +114,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
     ----------
     n_frames : int or None, default=16
         Number of frames per clip, including the first and the last (1 takes the first). Frames
-        of shorter clips and of pictures are repeated. None takes all frames: `transform` then
+        of shorter clips and of images are repeated. None takes all frames: `transform` then
         needs clips of equal length, :meth:`extract` does not.
     n_landmarks : {468, 478}, default=468
         478 includes the ten landmarks of the irises.
@@ -150,7 +150,8 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
     ----------
     report_ : ExtractionReport
         Results of the last run, clip by clip. Replaced by every call of :meth:`fit_transform`,
-        :meth:`transform` and :meth:`extract`.
+        :meth:`transform` and :meth:`extract`, unless the call raises an error before the last clip
+        is done: then the report of the previous run stays.
 
     See Also
     --------
@@ -160,12 +161,12 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
     -----
     A path may begin with ``~``, the home folder.
 
-    MediaPipe normalizes x by the width of the picture, y by its height and z by its width. These
+    MediaPipe normalizes x by the width of the image, y by its height and z by its width. These
     factors are multiplied back, so that all axes have the same unit (a pixel) and shapes do not
     depend on the video format. Videos are rotated upright and scaled to square pixels first, as a
     video player does.
 
-    Pictures and landmarks stay on the machine, and nothing is written to disk except to `memory`.
+    Images and landmarks stay on the machine, and nothing is written to disk except to `memory`.
     MediaPipe itself, however, sends Google statistics about its performance and use, and has no
     setting to turn this off; its notice asks for the consent of the users of a program. If nothing
     may be sent, run it without access to the network: the results are the same.
@@ -313,8 +314,8 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         list of ClipLandmarks
             Skipped clips have an `error`.
         """
-        found = dict(self._run(self._check(clips)))
-        return [found[index] for index in range(len(found))]
+        results = dict(self._run(self._check(clips)))
+        return [results[index] for index in range(len(results))]
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Names of the columns, ``f{frame:03d}_p{landmark:03d}_{x|y|z}``.
@@ -385,7 +386,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
             if self.verbose > 1:
                 faces = f"faces in {landmarks.detected.sum()} of {len(landmarks.times)} frames"
                 print(f"{clip.source!r}: {landmarks.error or faces}", flush=True)
-            progress.advance(free=result.cached or result.found is None)
+            progress.advance(cached=result.cached or result.found is None)
             yield index, landmarks
         self.report_ = ExtractionReport(
             len(clips),
@@ -400,20 +401,20 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
     def _rows(
         self, clips: list[Clip], context: CallbackContext | None = None
     ) -> NDArray[np.float32]:
-        """Extract clips as rows, each of which is written to the result when its clip is done."""
+        """Extract clips, and write each to its row of the result as soon as it is done."""
         rows = None
-        for index, clip in self._run(clips, context):
-            if not clip.landmarks.size:  # skipped, with n_frames=None
+        for index, result in self._run(clips, context):
+            if not result.landmarks.size:  # skipped, with n_frames=None
                 continue
             if rows is None:
-                rows = np.full((len(clips), clip.landmarks.size), np.nan, np.float32)
-            if clip.landmarks.size != rows.shape[1]:
+                rows = np.full((len(clips), result.landmarks.size), np.nan, np.float32)
+            if result.landmarks.size != rows.shape[1]:
                 raise ValueError(
-                    "with n_frames=None the clips must have equally many frames, but "
-                    f"{clip.source!r} has {len(clip.times)} and another clip has "
+                    "with n_frames=None all clips must have the same number of frames, but "
+                    f"{result.source!r} has {len(result.times)} and another clip has "
                     f"{rows.shape[1] // (self.n_landmarks * 3)}: pass n_frames, or use extract."
                 )
-            rows[index] = clip.landmarks.ravel()
+            rows[index] = result.landmarks.ravel()
         if rows is None:
             raise ValueError("with n_frames=None at least one clip must be usable; see report_.")
         return rows

@@ -19,10 +19,10 @@ from ._damage import Packet, find_damage, find_undecoded
 # that the end of the file cuts off must not be decoded.
 _OPTIONS = {"protocol_whitelist": "file", "fflags": "+discardcorrupt"}
 
-# Frames that can be decoded in the time of a seek, after which the decoder starts anew.
+# A seek takes about as long as decoding this many frames.
 _COST_OF_A_SEEK = 16
 
-# Seconds between the time of a packet and that of its frame, by rounding.
+# Maximum rounding difference, in seconds, between the times of a packet and of its frame.
 _SAME_TIME = 1e-6
 
 
@@ -31,8 +31,8 @@ class UnreadableFile(ValueError):
 
     def __str__(self) -> str:
         return (
-            f"cannot be read as a video or an image ({self.args[0]}); check that it is whole and "
-            "plays, and convert it to MP4 or PNG if it does."
+            f"cannot be read as a video or an image ({self.args[0]}); check that it is complete "
+            "and plays; if it does, convert it to MP4 or PNG."
         )
 
 
@@ -120,7 +120,7 @@ class Video:
     def frames_at(
         self, timeline: Timeline, numbers: Collection[int]
     ) -> Iterator[tuple[int, float, NDArray[np.uint8]]]:
-        """Decode some frames, and of the others only those that these depend on.
+        """Decode frames, and the frames that they depend on.
 
         Parameters
         ----------
@@ -140,12 +140,12 @@ class Video:
         Raises
         ------
         WrongTimeline
-            If one of the frames does not have the time that `timeline` says.
+            If the time of a frame differs from its time in `timeline`.
         """
         times, keyframes = timeline
         frames: Iterator[Any] | None = None
         position = 0
-        # What fails after a seek may work without.
+        # If decoding fails after a seek, it may succeed from the start of the file.
         with _unreadable(WrongTimeline if keyframes else UnreadableFile):
             for number in sorted(numbers):
                 place = bisect_right(keyframes, number) - 1
@@ -165,8 +165,8 @@ class Video:
     def _open(self) -> None:
         import av
 
-        # As `options` they would also be those of the streams, by which PyAV 14 crashes with FLV
-        # files. Metadata, which is not used, may be in any encoding.
+        # Passed as `options`, they would also apply to the streams, and PyAV 14 would crash on FLV
+        # files. Metadata is not used and may be in any encoding.
         self._container = av.open(
             str(self._path), container_options=_OPTIONS, metadata_errors="replace"
         )
@@ -181,7 +181,7 @@ class Video:
         """Packets of all streams in the order of the file."""
         packets: list[Packet] = []
         place, end = None, 0
-        # PyAV fails at the end of a file whose damage looks like another stream.
+        # PyAV raises IndexError at the end of a file whose damage looks like another stream.
         with suppress(IndexError):
             for packet in self._container.demux():
                 if not packet.size:
@@ -189,22 +189,33 @@ class Video:
                 has_pts = packet.pts is not None
                 tick = packet.pts if has_pts else packet.dts
                 time = np.nan if tick is None else float(tick * packet.time_base)
-                # A packet without a position of its own follows the one before.
+                # A packet without its own position follows the previous packet.
                 start = end if packet.pos in (None, -1, place) else packet.pos
                 place, end = packet.pos, start + packet.size
-                is_video = packet.stream_index == self._stream.index
-                flags = has_pts, packet.is_keyframe, packet.is_discard
-                packets.append(Packet(is_video, time, *flags, start, packet.size))
+                packets.append(
+                    Packet(
+                        is_video=packet.stream_index == self._stream.index,
+                        time=time,
+                        has_pts=has_pts,
+                        is_keyframe=packet.is_keyframe,
+                        is_discarded=packet.is_discard,
+                        position=start,
+                        size=packet.size,
+                    )
+                )
         return packets
 
     def _from_the_start(self) -> Iterator[Any]:
-        """Decode from the first frame of the newly opened file: not every file can be rewound."""
+        """Open the file again and decode from its first frame: some files cannot be rewound."""
         self.close()
         self._open()
         return _intact(self._container.decode(video=0))
 
     def _seek(self, time: float, decoded: float) -> Iterator[Any] | None:
-        """Decode from a keyframe; None if a seek does not lead there, or back to `decoded`."""
+        """Decode from the keyframe at `time`.
+
+        Returns None if the seek does not reach it, or returns to a frame at or before `decoded`.
+        """
         from av.error import FFmpegError
 
         try:
@@ -232,7 +243,7 @@ class Video:
 
 
 def _intact(frames: Iterable[Any]) -> Iterator[Any]:
-    """Pass frames on until the decoder reports a damaged one; those that follow are not marked."""
+    """Yield frames, and raise at a damaged one: the decoder does not mark the frames after it."""
     begun = False
     for frame in frames:
         # The first frames of a recording may depend on frames before it.
