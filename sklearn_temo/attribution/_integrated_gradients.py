@@ -271,9 +271,12 @@ def attribution_blocks(
     n_pairs = len(X) * len(b)
     progress = Progress("attribution", n_pairs, "pairs of sample and baseline", settings.verbose)
     for samples in gen_batches(len(X), settings.block_size):
-        x = torch.tensor(np.ascontiguousarray(X[samples]), dtype=dtype, device=device)
-        # The sums are a fast check. Sums of large finite numbers can overflow.
-        if not x.sum(dim=1).isfinite().all() and not (finite := x.isfinite().all(dim=1)).all():
+        rows = np.ascontiguousarray(X[samples])
+        # torch warns about read-only arrays.
+        rows = rows if rows.flags.writeable else rows.copy()
+        x = torch.as_tensor(rows, dtype=dtype, device=device)
+        # The sum is a fast check. A sum of large finite numbers can overflow.
+        if not x.sum().isfinite() and not (finite := x.isfinite().all(dim=1)).all():
             row = samples.start + int(finite.int().argmin())
             raise ValueError(f"X contains NaN or infinity, first in row {row}.")
         t = torch.as_tensor(target[samples], device=device)
