@@ -174,7 +174,8 @@ def integrated_gradients(
     settings = IntegrationSettings(n_steps, tol, batch_size, device, verbose)
     X, baselines, target = check_inputs(X, baselines, target)
     dtype = _dtype_of(module)
-    attributions = torch.zeros(X.shape if average else (len(baselines), *X.shape), dtype=dtype)
+    allocate, shape = (torch.zeros, ()) if average else (torch.empty, (len(baselines),))
+    attributions = allocate((*shape, *X.shape), dtype=dtype)
     gap = torch.zeros((len(baselines), len(X)), dtype=dtype)
     with frozen(module, device):
         for block in attribution_blocks(module, X, baselines, target, settings):

@@ -67,7 +67,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     n_components : int, default=64
         Principal components of the training clips that each frame or filtered frame is reduced to.
     depth_weight : float, default=0.0
-        Factor of the third coordinate. MediaPipe estimates depth from a flat picture, and it adds
+        Factor of the third coordinate. MediaPipe estimates depth from a flat image, and it adds
         little to x and y; pass 1 for landmarks that were measured in space.
     dropout : float, default=0.3
         Share of hidden units that are dropped in training.
