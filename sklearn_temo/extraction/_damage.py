@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from struct import unpack
 from typing import Any, NamedTuple
@@ -106,14 +107,15 @@ def find_damage(path: Path, container: Any, packets: list[Packet]) -> Damage | N
         expected = "a larger size" if np.isnan(stated) else f"{stated:.3f} s"
         last = float(times[-1])
         return Damage(last, f"ends at {last:.3f} s, but its header states {expected}")
-    return _find_hole(path, kind, packets, step, stated)
+    missing = _missing_time(stated, np.sort([packet.time for packet in packets]), step)
+    return _find_hole(path, kind, packets, step, missing)
 
 
 def _find_hole(
-    path: Path, kind: str, packets: list[Packet], step: float, stated: float
+    path: Path, kind: str, packets: list[Packet], step: float, missing: float
 ) -> Damage | None:
     """Find bytes that no packet covers, at a place where frames are missing."""
-    packets = sorted(packets, key=lambda packet: packet.position)
+    packets = sorted(packets, key=attrgetter("position"))
     shown = np.array([packet.time if packet.is_video else np.nan for packet in packets])
     # Byte ranges between packets, one after each packet, and the times of the frames around it.
     starts = np.maximum.accumulate([packet.position + packet.size for packet in packets])
@@ -121,7 +123,6 @@ def _find_hole(
     n_bytes = stops - starts
     before = np.fmax(np.fmax.accumulate(shown), np.nanmin(shown))
     after = np.append(np.fmin.accumulate(shown[:0:-1])[::-1], np.nan)
-    missing = _missing_time(stated, np.sort([packet.time for packet in packets]), step)
     seconds = np.where(after - before > _LONG_STEP * step, after - before - step, missing)
     size = np.median([packet.size for packet in packets if packet.is_video])
     needed = np.maximum(_MIN_BYTES, _MIN_SHARE * seconds * size / (step or 1.0))

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._clips import Clip, add_label
-from ._video import UnreadableFile, Video, WrongTimeline
+from ._damage import find_damage
+from ._video import UnreadableFile, Video, WrongTimeline, as_unreadable
 
 # Maximum rounding error of times in containers, as a share of the step between two frames.
 _ROUNDING = 0.1
@@ -194,13 +195,14 @@ def _read_video(video: Video, n_frames: int | None, window: Window | None) -> Ge
     counts_back = (start or 0) < 0 or (stop or 0) < 0
     n_read = 0
     with closing(video):
+        with as_unreadable():
+            damage = find_damage(video.path, video.container, video.packets)
         # The packets usually contain the times of the frames; otherwise, all frames are decoded.
         for find_timeline in (video.packet_timeline, video.decoded_timeline):
             times, _ = timeline = find_timeline()
             if not times:
                 continue
             # A window before the damage contains the same frames as in the undamaged clip.
-            damage = video.damage
             if damage and (counts_back or stop is None or stop >= damage.start - times[0]):
                 raise ValueError(
                     f"{damage.message}; copy or download it again. If there is no other copy, save "

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._damage import Packet, find_damage, find_undecoded
+from ._damage import Packet, find_undecoded
 
 # A playlist that is named .mp4 must not make FFmpeg read other files or addresses, and a packet
 # that the end of the file cuts off must not be decoded.
@@ -69,8 +69,9 @@ class Video:
     ----------
     fps : float
         Mean frames per second, NaN if unknown.
-    damage : Damage or None
-        A part of the file that is missing.
+    container : av.container.InputContainer
+    packets : list of Packet
+        Packets of all streams.
 
     Raises
     ------
@@ -81,22 +82,21 @@ class Video:
     def __init__(self, path: Path, n_threads: int = 0) -> None:
         from av.video.reformatter import VideoReformatter
 
-        self._path, self._n_threads = path, n_threads
+        self.path, self._n_threads = path, n_threads
         # Shared by all frames: setting one up takes as long as a conversion.
         self._reformatter = VideoReformatter()
-        with _unreadable():
+        with as_unreadable():
             self._open()
             self._rate = self._stream.average_rate or 1
             self._tick = self._stream.time_base or 1
             self._aspect = Fraction(self._stream.sample_aspect_ratio or 1)
             self.fps = float(self._stream.average_rate or np.nan)
-            packets = self._read_packets()
-            self.damage = find_damage(path, self._container, packets)
-        self._packets = [packet for packet in packets if packet.is_video]
+            self.packets = self._read_packets()
+        self._packets = [packet for packet in self.packets if packet.is_video]
 
     def close(self) -> None:
         """Close the file."""
-        self._container.close()
+        self.container.close()
 
     def packet_timeline(self) -> Timeline:
         """Times from the packets, without decoding; empty if the packets have none."""
@@ -110,7 +110,7 @@ class Video:
 
     def decoded_timeline(self) -> Timeline:
         """Times of the frames, found by decoding all of them."""
-        with _unreadable():
+        with as_unreadable():
             times = [self._time(*numbered) for numbered in enumerate(self._from_the_start())]
             hole = find_undecoded(self.packet_timeline().times, sorted(times))
         if hole is not None:
@@ -146,7 +146,7 @@ class Video:
         frames: Iterator[Any] | None = None
         position = 0
         # If decoding fails after a seek, it may succeed from the start of the file.
-        with _unreadable(WrongTimeline if keyframes else UnreadableFile):
+        with as_unreadable(WrongTimeline if keyframes else UnreadableFile):
             for number in sorted(numbers):
                 place = bisect_right(keyframes, number) - 1
                 if keyframes and (frames is None or keyframes[place] - position >= _COST_OF_A_SEEK):
@@ -167,10 +167,10 @@ class Video:
 
         # Passed as `options`, they would also apply to the streams, and PyAV 14 would crash on FLV
         # files. Metadata is not used and may be in any encoding.
-        self._container = av.open(
-            str(self._path), container_options=_OPTIONS, metadata_errors="replace"
+        self.container = av.open(
+            str(self.path), container_options=_OPTIONS, metadata_errors="replace"
         )
-        streams = self._container.streams.video
+        streams = self.container.streams.video
         if not streams or streams[0].codec_context is None:
             raise UnreadableFile("it has no video stream of a known codec")
         self._stream = streams[0]
@@ -183,7 +183,7 @@ class Video:
         place, end = None, 0
         # PyAV raises IndexError at the end of a file whose damage looks like another stream.
         with suppress(IndexError):
-            for packet in self._container.demux():
+            for packet in self.container.demux():
                 if not packet.size:
                     continue
                 has_pts = packet.pts is not None
@@ -209,7 +209,7 @@ class Video:
         """Open the file again and decode from its first frame: some files cannot be rewound."""
         self.close()
         self._open()
-        return _intact(self._container.decode(video=0))
+        return _intact(self.container.decode(video=0))
 
     def _seek(self, time: float, decoded: float) -> Iterator[Any] | None:
         """Decode from the keyframe at `time`.
@@ -219,8 +219,8 @@ class Video:
         from av.error import FFmpegError
 
         try:
-            self._container.seek(round(time / self._tick), stream=self._stream)
-            frames = self._container.decode(video=0)
+            self.container.seek(round(time / self._tick), stream=self._stream)
+            frames = self.container.decode(video=0)
             frame = next(frames)
             if self._time(0, frame) > decoded + _SAME_TIME:
                 # Frames before the keyframe belong to an open group of pictures.
@@ -255,7 +255,7 @@ def _intact(frames: Iterable[Any]) -> Iterator[Any]:
 
 
 @contextmanager
-def _unreadable(kind: type[UnreadableFile] = UnreadableFile) -> Iterator[None]:
+def as_unreadable(kind: type[UnreadableFile] = UnreadableFile) -> Iterator[None]:
     """Raise the errors of PyAV as UnreadableFile."""
     import av
 
