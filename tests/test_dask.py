@@ -119,8 +119,8 @@ _DEADLY = """
     if __name__ == "__main__":
         clips = [np.zeros((1, 48, 64, 3), np.uint8) for _ in range(6)]
         clips[2] = clips[2].view(DeadlyFrames)
-        # Give up the tasks of a worker when it dies for the first time, which is faster.
-        dask.config.set({"distributed.scheduler.allowed-failures": 0})
+        # Tasks of a worker that died are given up after this many further deaths.
+        dask.config.set({{"distributed.scheduler.allowed-failures": {allowed_failures}}})
         transformer = FaceLandmarkTransformer(
             n_frames=1, on_missing="nan", on_error="skip-with-nan"
         )
@@ -132,8 +132,9 @@ _DEADLY = """
 """
 
 
-def test_clip_that_kills_its_workers_is_the_only_one_lost(run_program):
-    done = run_program(textwrap.dedent(_DEADLY))
+@pytest.mark.parametrize("allowed_failures", [0, 3])
+def test_clip_that_kills_its_workers_is_the_only_one_lost(run_program, allowed_failures):
+    done = run_program(textwrap.dedent(_DEADLY).format(allowed_failures=allowed_failures))
     lines = done.stdout.splitlines()
     assert [line[:6] for line in lines] == [f"clip {i}" for i in range(6)], done.stderr
     assert "the process that read it died" in lines[2]

@@ -18,7 +18,7 @@ ESTIMATORS = [
     FaceLandmarkTransformer(),
     LandmarkAligner(),
     FaceMirror(),
-    IGLandmarkSelector(TEMOClassifier(max_epochs=3, random_state=0), k=1, **PLAIN, random_state=0),
+    IGLandmarkSelector(TEMOClassifier(max_epochs=20, random_state=0), k=1, **PLAIN, random_state=0),
     TEMOClassifier(**PLAIN, random_state=0),
 ]
 
