@@ -16,7 +16,7 @@ from joblib import Parallel, delayed, effective_n_jobs
 from joblib.parallel import get_active_backend
 
 from ..mesh import model_path as bundled_model_path
-from ._cache import entry_path, read_entry, write_entry
+from ._cache import entry_path, open_cache, read_entry, write_entry
 from ._clips import Clip
 from ._landmarker import open_landmarker
 from ._landmarks import ExtractionSettings, FoundLandmarks, find_landmarks
@@ -39,12 +39,15 @@ class ClipResult:
         Why the clip could not be read, without its label; None if it was read.
     cached : bool
         Whether the landmarks were read from the cache.
+    write_error : str or None
+        Why the landmarks could not be written to the cache; None if nothing went wrong.
     """
 
     index: int
     found: FoundLandmarks | None
     error: Exception | None = None
     cached: bool = False
+    write_error: str | None = None
 
 
 def extract_clips(
@@ -52,8 +55,9 @@ def extract_clips(
 ) -> Iterator[ClipResult]:
     """Extract clips; results come in any order, those of cached clips first.
 
-    `n_jobs` and the backend are as in joblib. Errors of a clip are part of its result; OSError is
-    raised if the cache cannot be used, and ValueError if MediaPipe cannot use the model.
+    `n_jobs` and the backend are as in joblib. Errors of a clip, and of writing its cache entry,
+    are part of its result; OSError is raised if the cache cannot be read or created, and ValueError
+    if MediaPipe cannot use the model.
     """
     tasks: dict[int, Task] = {}
     for index, clip in enumerate(clips):
@@ -66,11 +70,14 @@ def extract_clips(
             with suppress(OSError):
                 entry = entry_path(cache_folder, clip, settings)
         if entry is not None:
-            found = read_entry(entry, clip.label)
+            found = read_entry(entry, settings.n_frames, clip.label)
         if found is not None:
             yield ClipResult(index, found, cached=True)
         else:
             tasks[index] = index, clip, entry
+    if tasks and cache_folder is not None:
+        # An unusable folder is an error before the first clip is extracted.
+        open_cache(cache_folder)
     backend, _ = get_active_backend()
     n_workers = min(effective_n_jobs(n_jobs), len(tasks))
     extract = partial(extract_clip, settings)
@@ -103,9 +110,13 @@ def extract_clip(
         except (OSError, RuntimeError, MemoryError) as error:
             unreadable = ValueError(f"cannot be read ({type(error).__name__}: {error}).")
             return ClipResult(index, None, unreadable)
+    write_error = None
     if entry is not None:
-        write_entry(entry, found)
-    return ClipResult(index, found)
+        try:
+            write_entry(entry, found)
+        except OSError as error:
+            write_error = str(error)
+    return ClipResult(index, found, write_error=write_error)
 
 
 def _retry_lost(

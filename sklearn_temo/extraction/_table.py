@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -21,6 +22,9 @@ from ._landmarks import ClipLandmarks
 
 # Rows per Parquet row group, about 20 MB: the columns of one group are in memory at a time.
 _ROWS_AT_A_TIME = 4096
+
+# End of the temporary name of a file that is being written.
+UNFINISHED = ".unfinished"
 
 # Columns that are read besides the coordinates: their numpy kinds and a description.
 _KINDS = {
@@ -198,15 +202,16 @@ def _check_extension(path: str | os.PathLike[str]) -> Path:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
     """Write a file under a temporary name, and rename it when it is complete.
 
-    Raises OSError with the name of the file if it cannot be written; an existing file stays.
+    `mode` are its access rights, less those that the umask takes away. Raises OSError with the
+    name of the file if it cannot be written; an existing file stays.
     """
     path = path.resolve()
-    unfinished = path.with_name(f".{uuid4().hex}.unfinished")
+    unfinished = path.with_name(f".{uuid4().hex}{UNFINISHED}")
     try:
-        with open(unfinished, "xb") as file:
+        with open(unfinished, "x+b", opener=partial(os.open, mode=mode)) as file:
             yield file
         unfinished.replace(path)
     except OSError as error:

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from joblib import Memory
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import TransformerMixin
 from sklearn.callback import CallbackContext, CallbackSupportMixin, with_callbacks
-from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
+from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from .._cache_folder import cache_folder
+from .._cache_folder import CachingEstimator
 from .._progress import Progress
 from .._warnings import warn_user
 from ..layout import LandmarkLayout
@@ -103,7 +104,7 @@ class SkippedClipsWarning(UserWarning):
         )
 
 
-class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEstimator):
     """Turn clips of faces into rows of landmarks.
 
     Each clip is sampled at frames that are evenly spaced in time, and MediaPipe finds the face
@@ -135,8 +136,13 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
     memory : str, path-like or joblib.Memory, default=None
         Folder in which the landmarks of every clip are cached as soon as they are found: an
         interrupted run continues where it stopped, and several processes may share the folder.
-        Entries are identified by the content of the files. None writes nothing. Only the
-        `location` of a Memory is used; its `clear` does not remove landmarks.
+        Entries are identified by the content of the files; a damaged entry is extracted again,
+        with a warning. If an entry cannot be written, for example because the disk is full or the
+        folder is read-only, the run continues, with one warning. New folders and entries may be
+        used by their owner only. A relative path is resolved when the parameter is set; if the
+        transformer is unpickled where the path means another folder, `memory` becomes None, with a
+        warning. None writes nothing. Only the `location` of a Memory is used; its `clear` does not
+        remove landmarks.
     n_jobs : int, default=None
         Number of processes, as in joblib: None means 1 unless in a
         :func:`joblib.parallel_config` context; -1 uses all processors.
@@ -195,7 +201,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         "on_missing": [StrOptions({"interpolate", "nan", "raise"})],
         "sampling": [StrOptions({"uniform", "all"}), tuple, list],
         "on_error": [StrOptions({"raise", "skip-with-nan"})],
-        "memory": [str, os.PathLike, HasMethods(["cache"]), None],
+        "memory": [str, os.PathLike, Memory, None],
         "n_jobs": [Integral, None],
         "model_path": [str, os.PathLike, None],
         "verbose": ["verbose"],
@@ -242,7 +248,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         """
         self._check(X)
         self._settings()
-        cache_folder(self.memory)
+        self._cache_folder()
         context = self._init_callback_context()
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
@@ -355,7 +361,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         self, clips: list[Clip], context: CallbackContext | None = None
     ) -> Iterator[tuple[int, ClipLandmarks]]:
         """Yield the index and the landmarks of each clip, in any order, and set `report_`."""
-        folder = cache_folder(self.memory)
+        folder = self._cache_folder()
         cache = None if folder is None else folder / "face_landmarks"
         postprocessing = Postprocessing(
             self.n_frames, self.n_landmarks, self.on_missing, self.sampling == "all"
@@ -363,8 +369,16 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, BaseEstima
         progress = Progress("FaceLandmarkTransformer", len(clips), "clips", self.verbose)
         skipped: dict[int, SkippedClip] = {}
         n_cached, n_seen, n_with_face = 0, [0] * len(clips), [0] * len(clips)
+        is_cache_writable = True
         for result in extract_clips(clips, self._settings(), cache, self.n_jobs):
             index, clip, error = result.index, clips[result.index], result.error
+            if result.write_error is not None and is_cache_writable:
+                # Once for a run: it would be the same for each clip on a full disk.
+                is_cache_writable = False
+                warn_user(
+                    f"{clip.label}: its landmarks are not cached: {result.write_error} The run "
+                    "continues; clips that are not cached are extracted again by the next run."
+                )
             if result.found is not None:
                 n_seen[index] = len(result.found.detected)
                 n_with_face[index] = int(result.found.detected.sum())

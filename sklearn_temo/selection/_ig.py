@@ -8,7 +8,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.feature_selection import SelectorMixin
 from sklearn.pipeline import Pipeline
@@ -22,6 +22,7 @@ from sklearn.utils.validation import (
 )
 
 from .. import mesh
+from .._cache_folder import CachingEstimator
 from .._warnings import warn_user
 from ..attribution._baselines import KINDS
 from ..attribution._integrated_gradients import IntegrationSettings, warn_of_gaps
@@ -36,7 +37,7 @@ from ._round import ProgressTarget, RoundSettings, cached_rounds
 _MIN_SYMMETRIC = 40
 
 
-class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin, BaseEstimator):
+class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin, CachingEstimator):
     """Select landmarks by their Integrated Gradients in a trained network.
 
     A network is trained on the data. The Integrated Gradients [1]_ of the logit of each sample's
@@ -94,7 +95,11 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         warning, if fits cannot be compared: the parameters of `estimator` contain an initialised
         module or a local function, or the selector has no `random_state`. The selector needs none
         if `estimator` has an int as `random_state` and `baselines` is not "random". The cache
-        contains personal data if `X` does. None caches nothing.
+        contains personal data if `X` does; a new folder may be used by its owner only. **Entries
+        are pickles of joblib: whoever can write to the folder can run code in your process.** Use
+        only a folder that nobody else can write to. A relative path is resolved when the parameter
+        is set; if the selector is unpickled where the path means another folder, `memory` becomes
+        None, with a warning. None caches nothing.
     n_frames : int or None, default=None
         Frames of a clip. None infers it, see :meth:`LandmarkLayout.infer`.
     n_coords : int, default=3
@@ -297,7 +302,7 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         integration = IntegrationSettings(self.n_steps, self.tol, self.batch_size)
         estimator = self._make_estimator(layout, sample_weight)
         seed, is_seeded = self._set_random_state(estimator)
-        train_and_attribute = cached_rounds(self.memory, estimator, is_seeded=is_seeded)
+        train_and_attribute = cached_rounds(self._joblib_memory(), estimator, is_seeded=is_seeded)
         progress = self._init_callback_context(max_subtasks=2 * len(n_remaining_in_rounds))
         progress.call_on_fit_task_begin(estimator=self, X=X, y=y)
         progress_target = ProgressTarget(self, progress, self.verbose)

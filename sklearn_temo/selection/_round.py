@@ -17,7 +17,6 @@ from sklearn.callback import CallbackContext
 from skorch import NeuralNet
 from torch import nn
 
-from .._cache_folder import cache_folder
 from .._warnings import warn_user
 from ..attribution._baselines import make_baselines
 from ..attribution._integrated_gradients import IntegrationSettings
@@ -72,12 +71,11 @@ def cached_rounds(
 ) -> Callable[..., RoundResult]:
     """:func:`train_and_attribute`, cached in `memory` if its results can be reproduced.
 
+    `memory` is an object with the interface of ``joblib.Memory``, or None.
     An entry is keyed by the content of all arguments of the function except `progress_target`.
     """
     if memory is None:
         return train_and_attribute
-    if not hasattr(memory, "cache"):
-        memory = joblib.Memory(str(cache_folder(memory)), verbose=0)
     if is_seeded and _has_stable_hash(estimator):
         return memory.cache(train_and_attribute, ignore=["progress_target"])
     problem = (
