@@ -1,17 +1,19 @@
 """The cache of landmarks: keys, damage, interrupted writes."""
 
 import os
+import stat
 import subprocess
 import sys
 import textwrap
-import warnings
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sklearn_temo.extraction._cache import entry_path, read_entry, write_entry
+from sklearn_temo import FaceLandmarkTransformer
+from sklearn_temo.extraction._cache import entry_path, open_cache, read_entry, write_entry
 from sklearn_temo.extraction._clips import check_clips
 from sklearn_temo.extraction._landmarks import ExtractionSettings, FoundLandmarks
 
@@ -53,16 +55,16 @@ def assert_same(one: FoundLandmarks, other: FoundLandmarks) -> None:
 
 
 def test_written_entry_is_read(entry, found, tmp_path):
-    assert read_entry(entry, "clip 0") is None
+    assert read_entry(entry, 4, "clip 0") is None
     assert not entry.parent.exists()
     write_entry(entry, found)
-    assert_same(read_entry(entry, "clip 0"), found)
+    assert_same(read_entry(entry, 4, "clip 0"), found)
     assert files(tmp_path) == [entry]
 
 
 def test_unknown_frame_rate_is_read_as_nan(entry, found):
     write_entry(entry, replace(found, fps=np.nan))
-    assert np.isnan(read_entry(entry, "clip 0").fps)
+    assert np.isnan(read_entry(entry, 4, "clip 0").fps)
 
 
 def test_key_is_the_content_of_a_file_not_its_name(name, tmp_path, cremad_paths):
@@ -107,36 +109,83 @@ def test_key_depends_on_all_settings_but_the_path_of_the_model(name, cremad_path
     assert len(names | {same}) == len(different) + 1
 
 
+def damaged_bits(content):
+    """The content with one bit changed, for 600 random bits and those near its ends."""
+    near_the_ends = [*range(8 * 40), *range(8 * (len(content) - 40), 8 * len(content))]
+    for bit in [*near_the_ends, *np.random.default_rng(0).integers(8 * len(content), size=600)]:
+        changed = bytearray(content)
+        changed[bit // 8] ^= 1 << bit % 8
+        yield bytes(changed)
+
+
 def test_all_damage_is_noticed(entry, found):
     write_entry(entry, found)
     whole = entry.read_bytes()
-    broken = [b"", b"no zip", whole[:100], whole[: len(whole) // 2], whole[:-1], bytes(len(whole))]
-    rng = np.random.default_rng(0)
-    for place in [*rng.integers(len(whole), size=300), *range(60), *range(-60, 0)]:
-        flipped = bytearray(whole)
-        flipped[place] ^= 1 << rng.integers(8)
-        broken.append(bytes(flipped))
-    n_noticed = 0
-    for content in broken:
+    truncated = [whole[:length] for length in (0, 20, 100, len(whole) // 2, len(whole) - 1)]
+    others = [b"no zip", bytes(len(whole)), whole + b"?"]
+    for content in [*truncated, *others, *damaged_bits(whole)]:
         entry.write_bytes(content)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            read = read_entry(entry, "clip 0")
-        if read is None:
-            (warning,) = caught
-            assert str(entry) in str(warning.message)
-            n_noticed += 1
-        else:
-            # Some bytes of a zip file have no effect, for example dates.
-            assert_same(read, found)
-    assert n_noticed > 300
+        with pytest.warns(UserWarning, match="clip 0: extracted again, .* is damaged") as caught:
+            assert read_entry(entry, 4, "clip 0") is None
+        (warning,) = caught
+        assert str(entry) in str(warning.message)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("landmarks", np.full((3, 478, 3), np.inf, np.float32)),
+        ("landmarks", np.where(np.arange(3) == 1, np.nan, np.ones((3, 478, 3), np.float32))),
+        ("landmarks", np.ones((3, 468, 3), np.float32)),
+        ("landmarks", np.ones((3, 478, 3))),
+        ("times", np.array([0.0, 1.0, 0.5])),
+        ("times", np.array([0.0, np.nan, 0.5])),
+        ("times", np.array([0.0, 0.5])),
+        ("times", np.zeros((3, 1))),
+        ("repeats", np.array([1, 0, 3])),
+        ("repeats", np.array([-1, 4, 1])),
+        ("repeats", np.array([1, 1, 1])),
+        ("repeats", np.array([1.0, 2.0, 1.0])),
+        ("fps", -25.0),
+        ("fps", np.inf),
+        ("fps", np.array([25.0])),
+        ("size", np.array([-480, 360])),
+        ("size", np.array([480, 360, 3])),
+    ],
+)
+def test_impossible_values_are_damage(entry, found, field, value):
+    write_entry(entry, replace(found, **{field: value}))
+    with pytest.warns(UserWarning, match="is damaged"):
+        assert read_entry(entry, 4, "clip 0") is None
+
+
+def test_missing_and_unknown_arrays_are_damage(entry, found, monkeypatch):
+    savez = np.savez
+    for change in (lambda arrays: arrays.pop("size"), lambda arrays: arrays.update(more=1)):
+
+        def save(file, change=change, **arrays):
+            change(arrays)
+            savez(file, **arrays)
+
+        monkeypatch.setattr(np, "savez", save)
+        write_entry(entry, found)
+        with pytest.warns(UserWarning, match="is damaged"):
+            assert read_entry(entry, 4, "clip 0") is None
+
+
+def test_repeats_of_all_frames_are_ones(entry, found):
+    write_entry(entry, found)
+    with pytest.warns(UserWarning, match="is damaged"):
+        assert read_entry(entry, None, "clip 0") is None
+    write_entry(entry, replace(found, repeats=np.ones(3, dtype=int)))
+    assert read_entry(entry, None, "clip 0") is not None
 
 
 def test_pickles_are_not_loaded(entry):
     entry.parent.mkdir(parents=True)
     np.savez(entry, landmarks=np.array({"code": print}, dtype=object))
     with pytest.warns(UserWarning, match="clip 0: extracted again, because .* is damaged"):
-        assert read_entry(entry, "clip 0") is None
+        assert read_entry(entry, 4, "clip 0") is None
 
 
 def test_failed_write_leaves_no_file(entry, found, monkeypatch):
@@ -170,4 +219,78 @@ def test_process_killed_while_writing_leaves_no_entry(entry):
     """
     run = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=False)
     assert run.returncode == -9
-    assert read_entry(entry, "clip 0") is None
+    assert read_entry(entry, 4, "clip 0") is None
+
+
+def test_files_of_killed_processes_are_removed_after_a_day(tmp_path):
+    folder = tmp_path / "cache" / "ab"
+    folder.mkdir(parents=True)
+    old, new, other = folder / ".1.unfinished", folder / ".2.unfinished", folder / "abc.npz"
+    for path in (old, new, other):
+        path.write_bytes(b"part")
+    for path in (old, other):
+        os.utime(path, (time.time() - 90_000,) * 2)
+    open_cache(folder.parent)
+    assert files(tmp_path) == [new, other]
+
+
+def rights(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture(params=[0o000, 0o022])
+def umask(request):
+    before = os.umask(request.param)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs access rights of POSIX")
+def test_new_folders_and_entries_are_private(tmp_path, umask, cremad_frames):
+    shared = tmp_path / "shared"
+    shared.mkdir(mode=0o755)
+    shared.chmod(0o755)
+    memory = shared / "a" / "b"
+    FaceLandmarkTransformer(n_frames=1, memory=memory).transform([cremad_frames[0][:1]])
+    (entry,) = files(shared)
+    assert rights(entry) == 0o600
+    folders = [path for path in shared.rglob("*") if path.is_dir()]
+    assert len(folders) == 4
+    assert {rights(folder) for folder in folders} == {0o700}
+    assert rights(shared) == 0o755
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that nobody may write")
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_cache_that_cannot_be_written_is_one_warning(tmp_path, cremad_frames, n_jobs):
+    clips = [frames[:1] for frames in cremad_frames[:3]]
+    transformer = FaceLandmarkTransformer(n_frames=1, n_jobs=n_jobs)
+    expected = transformer.transform(clips)
+    (tmp_path / "face_landmarks").symlink_to("/proc")
+    transformer.set_params(memory=tmp_path)
+    with pytest.warns(UserWarning, match=r"clip \d.*: its landmarks are not cached: .*/") as caught:
+        np.testing.assert_array_equal(transformer.transform(clips), expected)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    assert transformer.report_.n_cached == 0
+
+
+def test_a_full_disk_keeps_results_and_earlier_entries(tmp_path, cremad_frames, monkeypatch):
+    clips = [frames[:1] for frames in cremad_frames[:4]]
+    transformer = FaceLandmarkTransformer(n_frames=1, memory=tmp_path)
+    expected = FaceLandmarkTransformer(n_frames=1).transform(clips)
+    savez = np.savez
+
+    def full(file, **arrays):
+        if len(files(tmp_path)) > 2:  # two entries and the one that is being written
+            raise OSError(28, "No space left on device")
+        savez(file, **arrays)
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.warns(UserWarning, match="clip 2.*No space left on device.*The run continues") as w:
+        np.testing.assert_array_equal(transformer.transform(clips), expected)
+    assert len(w) == 1
+    monkeypatch.undo()
+    np.testing.assert_array_equal(transformer.transform(clips), expected)
+    assert transformer.report_.n_cached == 2
+    assert len(files(tmp_path)) == 4

@@ -332,7 +332,8 @@ def test_memory_that_is_a_file(tmp_path, cremad_paths):
 def test_memory_that_cannot_be_written(cremad_paths):
     # Even root cannot write there.
     transformer = FaceLandmarkTransformer(n_frames=1, memory="/proc/kept")
-    with pytest.raises(OSError, match="/proc/kept"):
+    message = "the cache '/proc/kept/face_landmarks' cannot be created .*set memory to a folder"
+    with pytest.raises(OSError, match=message):
         transformer.transform(cremad_paths[:1])
 
 
@@ -345,8 +346,8 @@ def test_read_only_cache_can_be_read(tmp_path, rows, cremad_paths, monkeypatch):
 
     monkeypatch.setattr(Path, "mkdir", refuse)
     np.testing.assert_array_equal(transformer.transform(cremad_paths[:1]), rows[:1])
-    with pytest.raises(PermissionError):
-        transformer.transform(cremad_paths[1:2])
+    with pytest.warns(UserWarning, match="its landmarks are not cached: .*Permission denied"):
+        np.testing.assert_array_equal(transformer.transform(cremad_paths[1:2]), rows[1:2])
 
 
 def test_report_counts_frames_with_a_face(tmp_path, cremad_frames):

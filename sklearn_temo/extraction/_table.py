@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
+from io import BufferedRandom
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO
@@ -202,7 +203,7 @@ def _check_extension(path: str | os.PathLike[str]) -> Path:
 
 
 @contextmanager
-def replacing(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
+def replacing(path: Path, mode: int = 0o666) -> Iterator[BufferedRandom]:
     """Write a file under a temporary name, and rename it when it is complete.
 
     `mode` are its access rights, less those that the umask takes away. Raises OSError with the
