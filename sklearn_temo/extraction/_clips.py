@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 # OpenCV, which MediaPipe uses, aborts the process for a longer side.
 _MAX_SIDE = 32_766
 
-# Pixels of a picture of 64 megapixels. Decoding and face detection need up to 15 bytes for each.
+# Pixels of a picture of 64 megapixels. Decoding and face detection need up to 16 bytes for each.
 _MAX_PIXELS = 2**26
 
 

@@ -141,6 +141,8 @@ def open_image(path: Path) -> ImageFile | None:
     with _pillow_errors(), _opening, warnings.catch_warnings(), suppress(UnidentifiedImageError):
         # Its limit is checked by check_size.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        # The first picture is right although the index is not.
+        warnings.filterwarnings("ignore", "Image appears to be a malformed MPO")
         image = Image.open(path, formats=[f for f in _FORMATS if f in Image.OPEN])
     if image is not None:
         with _closed_by_errors(image):
@@ -187,7 +189,11 @@ def _pillow_errors() -> Iterator[None]:
     except UnsupportedClip:
         raise
     except Image.DecompressionBombError as error:
-        raise UnsupportedClip(f"is too large ({error}); make it smaller.") from error
+        n_pixels = int(re.findall(r"\d+", str(error))[0])
+        raise UnsupportedClip(
+            f"a frame has {n_pixels:,} pixels, more than Pillow opens "
+            "(PIL.Image.MAX_IMAGE_PIXELS); make the frames smaller."
+        ) from error
     except Exception as error:
         raise UnreadableFile(str(error) or type(error).__name__) from error
 
