@@ -115,7 +115,7 @@ def test_a_folder_is_listed_under_its_own_name_rather_than_a_link(tmp_path):
     plant(tmp_path, "joy/ann/a.mp4", "joy/bob/b.mp4")
     (tmp_path / "all").symlink_to("joy")
     (tmp_path / "joy" / "ann" / "friend").symlink_to("../bob")
-    paths, y, groups = load_clip_folder(tmp_path)
+    paths = load_clip_folder(tmp_path).data
     assert relative(paths, tmp_path) == ["joy/ann/a.mp4", "joy/bob/b.mp4"]
 
 
@@ -128,7 +128,7 @@ def test_links_that_branch_do_not_multiply_the_files(tmp_path):
             (ann / f"{i:02d}" / name).symlink_to(f"../{(i + 1) % 40:02d}")
     (ann / "b").symlink_to("..")
     (ann / "c").symlink_to("../..")
-    paths, y, groups = load_clip_folder(tmp_path)
+    paths = load_clip_folder(tmp_path).data
     assert relative(paths, tmp_path) == [f"joy/ann/{i:02d}/a.mp4" for i in range(40)]
 
 

@@ -5,15 +5,16 @@ import itertools
 import math
 import os
 import struct
-import threading
 import warnings
+from contextlib import suppress
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 from PIL import Image, TiffImagePlugin, features
 
 from sklearn_temo import FaceLandmarkTransformer
-from sklearn_temo.extraction import SkippedClipsWarning, _parallel
+from sklearn_temo.extraction import SkippedClipsWarning, _parallel, _time_limit
 from sklearn_temo.extraction._clips import check_clips
 from sklearn_temo.extraction._reading import read_clip
 
@@ -83,8 +84,8 @@ def test_default_image_of_an_apng_is_not_a_frame(tmp_path, n_frames):
 def test_part_of_an_animation_is_an_error(tmp_path, kind):
     whole = save(tmp_path / f"a.{kind}", grey_images(6), duration=40).read_bytes()
     path = tmp_path / "part"
-    # The last 12 bytes of a PNG only mark its end.
-    for length in range(60, len(whole) - (12 if kind == "png" else 0), 7):
+    # The last 20 bytes of a PNG are only checksums and the mark of its end.
+    for length in range(60, len(whole) - (20 if kind == "png" else 0), 7):
         path.write_bytes(whole[:length])
         with pytest.raises(ValueError, match="cannot be read"):
             read(path)
@@ -199,7 +200,7 @@ def test_photos_of_several_views_are_refused(tmp_path, kind):
     image = grey_images(4)[3]
     if kind:
         image = image.resize((WIDTH // 2, HEIGHT // 2))
-    with pytest.raises(ValueError, match="^has 2 pictures of the same kind"):
+    with pytest.raises(ValueError, match=r"^has 2 pictures of the same kind"):
         read(mpo(tmp_path / "a.jpg", image, kind))
 
 
@@ -209,7 +210,7 @@ def test_several_pictures_in_one_file_are_refused(tmp_path, kind, mode):
         image.convert(mode).save(tmp_path / name, format=kind)
     stream = tmp_path / f"stream.{kind}"
     stream.write_bytes((tmp_path / "a").read_bytes() + (tmp_path / "b").read_bytes())
-    with pytest.raises(ValueError, match="^has several pictures, one after the other"):
+    with pytest.raises(ValueError, match=r"^has several pictures, one after the other"):
         read(stream)
 
 
@@ -313,49 +314,55 @@ def test_named_pipes_are_refused(tmp_path):
             check_clips([clip])
 
 
-def blocking_frames(block):
+class BlockingFrames(np.ndarray):
     """Frames whose first one is never read."""
 
-    # Of this function, so that its code is sent to the worker processes.
-    class BlockingFrames(np.ndarray):
-        def __getitem__(self, index):
-            block()
-
-    return np.zeros((2, HEIGHT, WIDTH, 3), np.uint8).view(BlockingFrames)
-
-
-def test_clip_that_blocks_its_process_is_lost_alone(monkeypatch, cremad_frames):
-    monkeypatch.setattr(_parallel, "_TIME_LIMIT", 2.0)
-
-    def wait():
-        threading.Event().wait()
-
-    def spin():
+    def __getitem__(self, index):
         # In C, without a release of Python's lock.
         all(itertools.repeat(True))
 
-    clips = [
-        cremad_frames[0][:2],
-        blocking_frames(wait),
-        cremad_frames[1][:2],
-        blocking_frames(spin),
-    ]
+
+def test_clip_that_blocks_its_process_is_lost_alone(monkeypatch, cremad_frames):
+    monkeypatch.setattr(_parallel, "_TIME_LIMIT", 3.0)
+    clips = [cremad_frames[0][:1], cremad_frames[1][:1].view(BlockingFrames)]
     transformer = FaceLandmarkTransformer(n_frames=1, n_jobs=2, on_error="skip-with-nan")
     with pytest.warns(SkippedClipsWarning):
         X = transformer.transform(clips)
-    assert np.isnan(X[:, 0]).tolist() == [False, True, False, True]
-    assert "no new frame was read for 2 s" in transformer.report_.skipped[0].reason
+    assert np.isnan(X[:, 0]).tolist() == [False, True]
+    assert "no new frame was read for 3 s" in transformer.report_.skipped[0].reason
 
 
-def test_time_limit_starts_again_at_each_frame(monkeypatch, cremad_frames):
-    monkeypatch.setattr(_parallel, "_TIME_LIMIT", 2.0)
+@pytest.fixture
+def timer(monkeypatch):
+    """Time at which each frame is read, in steps of 9 s, and calls of faulthandler."""
+    calls = []
+    clock = itertools.count(step=9)
+    monkeypatch.setattr(_time_limit, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(
+        _time_limit.faulthandler, "dump_traceback_later", lambda after, **_: calls.append(after)
+    )
+    monkeypatch.setattr(
+        _time_limit.faulthandler, "cancel_dump_traceback_later", lambda: calls.append("cancel")
+    )
+    return calls
 
-    # 24 frames of 0.2 s.
-    class SlowFrames(np.ndarray):
-        def __getitem__(self, index):
-            threading.Event().wait(0.2)
-            return np.asarray(self)[index]
 
-    slow = np.repeat(cremad_frames[0][:1], 24, axis=0).view(SlowFrames)
-    X = FaceLandmarkTransformer(n_frames=24, n_jobs=2).transform([slow, cremad_frames[0][:1]])
-    assert np.isfinite(X).all()
+def test_time_limit_starts_again_at_new_frames(timer):
+    frames = np.zeros((5, HEIGHT, WIDTH, 3), np.uint8)
+    with _time_limit.time_limit(60):
+        read(frames)
+    # Every 6 s or more.
+    assert timer == [60] * 6 + ["cancel"]
+    timer.clear()
+    with suppress(KeyError), _time_limit.time_limit(120):
+        read(frames)
+        raise KeyError
+    # Every 12 s or more.
+    assert timer == [120] * 3 + ["cancel"]
+
+
+def test_own_process_has_no_time_limit(timer, cremad_frames):
+    FaceLandmarkTransformer(n_frames=1).transform([cremad_frames[0][:1]])
+    with parallel_config(backend="threading", n_jobs=2):
+        FaceLandmarkTransformer(n_frames=1).transform([frames[:1] for frames in cremad_frames[:2]])
+    assert not timer
