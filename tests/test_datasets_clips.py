@@ -96,21 +96,40 @@ def test_a_folder_for_each_subject(tmp_path):
 def test_links_to_folders_are_followed_once(tmp_path):
     plant(tmp_path / "disk", "bob/2/c.mp4", "bob/b.mp4")
     plant(tmp_path / "clips", "fear/ann/a.mp4")
-    (tmp_path / "clips" / "fear" / "bob").symlink_to(tmp_path / "disk" / "bob")
     (tmp_path / "clips" / "anger").symlink_to(tmp_path / "disk")
-    # Links to a parent folder are not followed.
+    # The same folders again: under a second link, and by links to parents.
+    (tmp_path / "clips" / "fear" / "bob").symlink_to(tmp_path / "disk" / "bob")
     (tmp_path / "disk" / "bob" / "all").symlink_to(tmp_path / "clips")
     (tmp_path / "clips" / "fear" / "again").symlink_to("../fear")
     paths, y, groups = load_clip_folder(tmp_path / "clips")
-    assert y.tolist() == ["anger", "anger", "fear", "fear", "fear"]
+    assert y.tolist() == ["anger", "anger", "fear"]
     assert relative(paths, tmp_path / "clips") == [
         "anger/bob/2/c.mp4",
         "anger/bob/b.mp4",
         "fear/ann/a.mp4",
-        "fear/bob/2/c.mp4",
-        "fear/bob/b.mp4",
     ]
-    assert groups.tolist() == ["bob", "bob", "ann", "bob", "bob"]
+    assert groups.tolist() == ["bob", "bob", "ann"]
+
+
+def test_a_folder_is_listed_under_its_own_name_rather_than_a_link(tmp_path):
+    plant(tmp_path, "joy/ann/a.mp4", "joy/bob/b.mp4")
+    (tmp_path / "all").symlink_to("joy")
+    (tmp_path / "joy" / "ann" / "friend").symlink_to("../bob")
+    paths = load_clip_folder(tmp_path).data
+    assert relative(paths, tmp_path) == ["joy/ann/a.mp4", "joy/bob/b.mp4"]
+
+
+def test_links_that_branch_do_not_multiply_the_files(tmp_path):
+    # Two links in each of 40 folders: 2**40 paths.
+    plant(tmp_path, *(f"joy/ann/{i:02d}/a.mp4" for i in range(40)))
+    ann = tmp_path / "joy" / "ann"
+    for i in range(40):
+        for name in ("left", "right"):
+            (ann / f"{i:02d}" / name).symlink_to(f"../{(i + 1) % 40:02d}")
+    (ann / "b").symlink_to("..")
+    (ann / "c").symlink_to("../..")
+    paths = load_clip_folder(tmp_path).data
+    assert relative(paths, tmp_path) == [f"joy/ann/{i:02d}/a.mp4" for i in range(40)]
 
 
 def test_an_unreadable_folder_is_an_error(tmp_path, monkeypatch):

@@ -220,7 +220,7 @@ def test_8k_image_is_read(tmp_path):
 
 def test_size_of_a_huge_image_is_in_the_error(tmp_path):
     Image.new("1", (40000, 30000)).save(tmp_path / "huge.png", compress_level=1)
-    with pytest.raises(ValueError, match=r"cannot be read .*1200000000 pixels\) exceeds limit"):
+    with pytest.raises(ValueError, match=r"^a frame has 1,200,000,000 pixels, more than"):
         read(tmp_path / "huge.png")
 
 

@@ -11,6 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# OpenCV, which MediaPipe uses, aborts the process for a longer side.
+_MAX_SIDE = 32_766
+
+# Pixels of a picture of 64 megapixels. Decoding and face detection need up to 16 bytes for each.
+_MAX_PIXELS = 2**26
+
+
+class UnsupportedClip(ValueError):
+    """A clip that cannot be used although its file is not damaged."""
+
 
 @dataclass(frozen=True)
 class Clip:
@@ -186,4 +196,35 @@ def _check_array(array: NDArray[Any]) -> NDArray[np.uint8]:
             "np.stack([grey] * 3, axis=-1) converts grey of shape (height, width) or (n_frames, "
             "height, width)."
         )
+    # The frames are in memory already, so that only the sides matter.
+    _check_sides(width=array.shape[-2], height=array.shape[-3])
     return array if array.ndim == 4 else array[None]
+
+
+def check_size(width: int, height: int) -> None:
+    """Check that a frame can be decoded and processed.
+
+    Parameters
+    ----------
+    width, height : int
+        Pixels.
+
+    Raises
+    ------
+    UnsupportedClip
+        If it has too many pixels, or a side is too long.
+    """
+    _check_sides(width, height)
+    if width * height > _MAX_PIXELS:
+        raise UnsupportedClip(
+            f"a frame has {width} x {height} pixels, {width * height:,} in all, but may have at "
+            f"most {_MAX_PIXELS:,}; make the frames smaller."
+        )
+
+
+def _check_sides(width: int, height: int) -> None:
+    if max(width, height) > _MAX_SIDE:
+        raise UnsupportedClip(
+            f"a frame has {width} x {height} pixels, but a side may have at most {_MAX_SIDE:,}; "
+            "make the frames smaller."
+        )

@@ -20,6 +20,10 @@ from ._cache import entry_path, open_cache, read_entry, write_entry
 from ._clips import Clip
 from ._landmarker import open_landmarker
 from ._landmarks import ExtractionSettings, FoundLandmarks, find_landmarks
+from ._time_limit import time_limit
+
+# Seconds in which a worker process must read the next frame of a clip.
+_TIME_LIMIT = 120.0
 
 # Arguments of extract_clip: index, clip, and path of its cache entry; None without a cache.
 Task = tuple[int, Clip, Path | None]
@@ -86,6 +90,9 @@ def extract_clips(
         n_workers = backend.effective_n_jobs(-1)
         attempt = partial(_dask_results, extract, backend.client, 2 * n_workers)
     elif n_workers > 1:
+        # Other backends have workers in this process, or wait forever for one that ends.
+        if type(backend).__name__ == "LokyBackend":
+            extract = partial(extract, seconds=_TIME_LIMIT)
         attempt = partial(_joblib_results, extract, n_jobs)
     else:
         for task in tasks.values():
@@ -97,13 +104,22 @@ def extract_clips(
 
 
 def extract_clip(
-    settings: ExtractionSettings, index: int, clip: Clip, entry: Path | None, n_threads: int = 1
+    settings: ExtractionSettings,
+    index: int,
+    clip: Clip,
+    entry: Path | None,
+    n_threads: int = 1,
+    seconds: float | None = None,
 ) -> ClipResult:
-    """Find the landmarks of a clip, and write them to the cache."""
+    """Find the landmarks of a clip, and write them to the cache.
+
+    `seconds` limits the time without a new frame, after which this process ends; for workers only.
+    """
     path = settings.model_path or bundled_model_path()
     with open_landmarker(path, settings.model_digest) as landmarker:
         try:
-            found = find_landmarks(clip, settings, landmarker, n_threads)
+            with time_limit(seconds):
+                found = find_landmarks(clip, settings, landmarker, n_threads)
         except (ValueError, TypeError) as error:
             # A traceback would keep the frames in memory and the file open.
             return ClipResult(index, None, error.with_traceback(None))
@@ -135,8 +151,9 @@ def _retry_lost(
             yield result
         for index in list(tasks)[:n_at_once]:
             lost = ValueError(
-                "the process that read it died, for example because memory ran out or a decoder "
-                "crashed; leave the clip out, convert it, or use fewer processes."
+                "the process that read it died, for example because memory ran out, a decoder "
+                f"crashed, or no new frame was read for {_TIME_LIMIT:g} s; leave the clip out, "
+                "convert it, or use fewer processes."
             )
             yield from list(attempt([tasks.pop(index)])) or [ClipResult(index, None, lost)]
 

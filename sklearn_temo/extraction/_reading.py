@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Generator, Iterable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._clips import Clip, add_label
+from ._clips import Clip, UnsupportedClip, add_label
 from ._damage import find_damage
+from ._images import ImageFile, open_image
+from ._time_limit import restart_time_limit
 from ._video import UnreadableFile, Video, WrongTimeline, as_unreadable
 
 # Maximum rounding error of times in containers, as a share of the step between two frames.
@@ -21,12 +23,6 @@ _ROUNDING = 0.1
 
 # Most containers round times to milliseconds.
 _TICK = 1e-3
-
-# Without formats that Pillow recognises from few bytes (TGA), and without videos (MPEG).
-_IMAGE_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
-
-# Images of other formats may have pages (TIFF, stereo pairs of cameras), which are not frames.
-_ANIMATED_FORMATS = ("GIF", "PNG", "WEBP")
 
 Window = tuple[float | None, float | None]
 
@@ -178,16 +174,16 @@ def read_clip(
     """
     content = clip.content
     if isinstance(content, tuple):
-        return np.nan, _read_image_files(content, n_frames, window)
+        return np.nan, _with_time_limit(_read_image_files(content, n_frames, window))
     if not isinstance(content, Path):
         picks = pick_frames(range(len(content)), n_frames, window)
-        return np.nan, (Frame(content[i], float(i), n) for i, n in picks.items())
-    image = _open_image(content)
+        return np.nan, _with_time_limit(Frame(content[i], float(i), n) for i, n in picks.items())
+    image = open_image(content)
     if image is None:
         video = Video(content, n_threads)
-        return video.fps, _read_video(video, n_frames, window)
-    fps, times = _animation_times(image)
-    return fps, _read_image(image, times, n_frames, window)
+        return video.fps, _with_time_limit(_read_video(video, n_frames, window))
+    fps, times = image.timeline()
+    return fps, _with_time_limit(_read_image(image, times, n_frames, window))
 
 
 def _read_video(video: Video, n_frames: int | None, window: Window | None) -> Generator[Frame]:
@@ -231,44 +227,13 @@ def _read_video(video: Video, n_frames: int | None, window: Window | None) -> Ge
     raise UnreadableFile("it has no frames")
 
 
-@contextmanager
-def _pillow_errors() -> Iterator[None]:
-    """Raise the errors of Pillow, which have many types, as UnreadableFile."""
-    try:
-        yield
-    except Exception as error:
-        raise UnreadableFile(str(error) or type(error).__name__) from error
-
-
-def _open_image(path: Path) -> Any:
-    """Open a file with Pillow; None if its content is not an image. The extension is ignored."""
-    from PIL import Image, UnidentifiedImageError
-
-    Image.init()
-    with _pillow_errors(), suppress(UnidentifiedImageError):
-        return Image.open(path, formats=[f for f in _IMAGE_FORMATS if f in Image.OPEN])
-    return None
-
-
-@_pillow_errors()
-def _animation_times(image: Any) -> tuple[float, list[float]]:
-    """Frame rate and times in seconds; NaN and the frame numbers if the file has no durations."""
-    times = [0.0]
-    if image.format in _ANIMATED_FORMATS:
-        for number in range(getattr(image, "n_frames", 1) - 1):
-            image.seek(number)
-            times.append(times[-1] + image.info.get("duration", 0) / 1000)
-    if times[-1]:
-        return (len(times) - 1) / times[-1], times
-    return np.nan, [float(number) for number in range(len(times))]
-
-
 def _read_image(
-    image: Any, times: list[float], n_frames: int | None, window: Window | None
+    image: ImageFile, times: list[float], n_frames: int | None, window: Window | None
 ) -> Generator[Frame]:
-    with image:
-        for number, repeats in pick_frames(times, n_frames, window).items():
-            yield Frame(_read_pixels(image, number), times[number], repeats)
+    with closing(image):
+        picks = pick_frames(times, n_frames, window)
+        for pixels, (number, repeats) in zip(image.read(picks), picks.items(), strict=True):
+            yield Frame(pixels, times[number], repeats)
 
 
 def _read_image_files(
@@ -277,11 +242,16 @@ def _read_image_files(
     size = None
     for number, repeats in pick_frames(range(len(paths)), n_frames, window).items():
         try:
-            image = _open_image(paths[number])
+            image = open_image(paths[number])
             if image is None:
                 raise UnreadableFile("it is not an image, but each file of a list must be one")
-            with image:
-                pixels = _read_pixels(image)
+            with closing(image):
+                if image.n_frames > 1:
+                    raise UnsupportedClip(
+                        f"has {image.n_frames} pictures, but each file of a list must have one; "
+                        "pass the file as a clip of its own."
+                    )
+                (pixels,) = image.read([0])
             size = size or pixels.shape
             if pixels.shape != size:
                 raise ValueError(
@@ -293,17 +263,8 @@ def _read_image_files(
         yield Frame(pixels, float(number), repeats)
 
 
-@_pillow_errors()
-def _read_pixels(image: Any, number: int = 0) -> NDArray[np.uint8]:
-    """Pixels of a frame as a viewer shows it: upright, 8 bits per colour, no transparency."""
-    from PIL import Image, ImageOps
-
-    image.seek(number)
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I"):
-        # Pillow clips 16 bits to 8 instead of scaling them.
-        deep = np.clip(np.asarray(image), 0, 65535)
-        image = Image.fromarray((deep >> 8).astype(np.uint8))
-    elif image.mode == "F":
-        raise ValueError("its pixels are floating point numbers")
-    return np.array(image.convert("RGB"))
+def _with_time_limit(frames: Iterable[Frame]) -> Generator[Frame]:
+    """Start the time limit of a worker process again at each frame."""
+    for frame in frames:
+        restart_time_limit()
+        yield frame
