@@ -167,7 +167,7 @@ def find_landmarks(
         face, doubtful = tracker.find(frame.pixels[top:bottom, left:right], landmarker.detect)
         if face is None:
             face = np.full((N_LANDMARKS_WITH_IRISES, 3), np.nan, np.float32)
-        face = face + np.float32([left, top, 0])
+        face = face + np.array([left, top, 0], np.float32)
         found.append((face, frame.time, frame.repeats, (width, height), doubtful))
     landmarks, times, repeats, sizes, doubts = map(np.array, zip(*found, strict=True))
     return FoundLandmarks(landmarks, times, repeats, fps, sizes[0], doubts)
@@ -253,10 +253,10 @@ class Postprocessing:
             )
             gap = self._first_long_gap(found)
             if n_detected < self.min_detected * n_seen:
-                first = found.time(int(found.detected.argmin()))
+                start = found.time(int(found.detected.argmin()))
                 reasons.append(
                     f"a face was found in {n_detected} of {n_seen} searched frames, fewer than "
-                    f"min_detected={self.min_detected:g}; the rest, from {first}, {advice}"
+                    f"min_detected={self.min_detected:g}; the rest, from {start}, {advice}"
                 )
             elif gap is not None:
                 first, last = gap

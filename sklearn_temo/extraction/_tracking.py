@@ -187,7 +187,7 @@ def _detect_inside(
     left, top, right, bottom = region
     if left >= right or top >= bottom:  # landmarks may lie outside the frame
         return np.empty((0, 478, 3), np.float32)
-    return detect(pixels[top:bottom, left:right]) + np.float32([left, top, 0])
+    return detect(pixels[top:bottom, left:right]) + np.array([left, top, 0], np.float32)
 
 
 def _without_repeats(faces: NDArray[np.float32]) -> NDArray[np.float32]:
