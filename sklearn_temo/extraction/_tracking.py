@@ -93,7 +93,12 @@ class PersonTracker:
         assignment, total = _assign(overlap)
         if 0 not in assignment:
             # An old place of another person is no reason to lose the only face.
-            free = [face for other, face in assignment.items() if not self.is_recent[other - 1]]
+            free = [
+                face
+                for other, face in assignment.items()
+                if not self.is_recent[other - 1]
+                or overlap[other, face] - overlap[0, face] < _MARGIN
+            ]
             return (max(free, key=lambda face: overlap[0, face]), True) if free else (None, False)
         face = assignment[0]
         without = overlap.copy()
