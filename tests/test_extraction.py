@@ -137,7 +137,7 @@ def test_largest_face_is_used(frame, small_first):
 
 def test_missing_faces_are_interpolated_in_time(cremad_frames):
     clip = with_gaps(cremad_frames[0][:7], [0, 2, 3, 6])
-    (result,) = FaceLandmarkTransformer(n_frames=None).extract([clip])
+    (result,) = FaceLandmarkTransformer(n_frames=None, min_detected=0.4).extract([clip])
     (whole,) = FaceLandmarkTransformer(n_frames=None).extract([cremad_frames[0][:7]])
     found = [1, 4, 5]
     np.testing.assert_array_equal(np.flatnonzero(result.detected), found)
@@ -168,7 +168,10 @@ def test_missing_faces_may_stay_nan(cremad_frames, no_face):
 
 def test_error_names_a_clip_without_a_face(write_video, cremad_paths, no_face):
     path = write_video([no_face] * 5, "angry_03.mkv")
-    message = r"clip 1 \('.*angry_03.mkv'\): no face found in any of its 5 sampled frames; pass on_"
+    message = (
+        r"clip 1 \('.*angry_03.mkv'\): no face found in any of its 5 sampled frames; it may be too "
+        r"small or turned away: pass region=.*, or on_missing="
+    )
     with pytest.raises(ValueError, match=message):
         FaceLandmarkTransformer(n_frames=8).transform([cremad_paths[0], path])
 
@@ -215,6 +218,9 @@ def test_missing_files_are_found_before_the_first_clip_is_read(monkeypatch, crem
         {"on_error": "ignore"},
         {"memory": 3},
         {"n_jobs": 1.5},
+        {"max_gap": -1},
+        {"min_detected": 2.0},
+        {"region": 3},
     ],
 )
 @pytest.mark.parametrize("method", ["fit", "transform", "fit_transform", "extract"])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from ._landmarks import ClipLandmarks
 from ._table import load_landmarks, save_landmarks
 from ._transformer import (
+    DoubtfulClipsWarning,
     ExtractionReport,
     FaceLandmarkTransformer,
-    SkippedClip,
+    ReportedClip,
     SkippedClipsWarning,
 )
 
@@ -15,8 +16,9 @@ __all__ = [
     "FaceLandmarkTransformer",
     "ClipLandmarks",
     "ExtractionReport",
-    "SkippedClip",
+    "ReportedClip",
     "SkippedClipsWarning",
+    "DoubtfulClipsWarning",
     "save_landmarks",
     "load_landmarks",
 ]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..mesh import N_LANDMARKS_WITH_IRISES
 from ._clips import Clip
 from ._landmarker import FaceLandmarker
 from ._reading import Frame, read_clip
+from ._tracking import PersonTracker, Region
 
 # Decimals of positions between frames: a time that differs from that of a frame only by rounding
 # must not mix in the next frame, which may be NaN.
@@ -72,6 +76,8 @@ class ExtractionSettings:
     mediapipe_version : str
     format_version : int
         Increased when the format of the entries or the extraction changes.
+    region : tuple of int or None
+        As in :class:`sklearn_temo.FaceLandmarkTransformer`.
     """
 
     n_frames: int | None
@@ -79,7 +85,24 @@ class ExtractionSettings:
     model_digest: str
     model_path: Path | None = field(default=None, repr=False)
     mediapipe_version: str = field(default_factory=lambda: version("mediapipe"))
-    format_version: int = 4
+    format_version: int = 5
+    region: Region | None = None
+
+    def __post_init__(self) -> None:
+        if self.region is None:
+            return
+        try:
+            left, top, right, bottom = region = tuple(operator.index(edge) for edge in self.region)
+        except (TypeError, ValueError):
+            region = left, top, right, bottom = 0, 0, 0, 0
+        if not (0 <= left < right and 0 <= top < bottom):
+            raise ValueError(
+                f"region={self.region!r} must be (left, top, right, bottom), integers in pixels "
+                "from the upper left corner of the upright frame, with left < right and "
+                "top < bottom."
+            )
+        # Python numbers: the representation is part of the cache key.
+        object.__setattr__(self, "region", region)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +120,8 @@ class FoundLandmarks:
     fps : float
     size : ndarray of int64 of shape (2,)
         Width and height of the first frame.
+    doubtful : ndarray of bool of shape (n_seen,)
+        Whether the face of each frame may be another person's: see :class:`PersonTracker`.
     """
 
     landmarks: NDArray[np.float32]
@@ -104,28 +129,48 @@ class FoundLandmarks:
     repeats: NDArray[np.int64]
     fps: float
     size: NDArray[np.int64]
+    doubtful: NDArray[np.bool_]
 
     @property
     def detected(self) -> NDArray[np.bool_]:
         """Whether a face was found in each frame, of shape (n_seen,)."""
         return ~np.isnan(self.landmarks[:, 0, 0])
 
+    @property
+    def has_seconds(self) -> bool:
+        """Whether the times are seconds; without a frame rate, they may be frame numbers."""
+        return not np.isnan(self.fps)
+
+    def time(self, index: int) -> str:
+        """Time of a frame as text."""
+        time = self.times[index]
+        return f"{time:.3f} s" if self.has_seconds else f"time {time:g}"
+
 
 def find_landmarks(
     clip: Clip, settings: ExtractionSettings, landmarker: FaceLandmarker, n_threads: int
 ) -> FoundLandmarks:
-    """Read a clip and find the face in its frames.
+    """Read a clip, and find the face of one person in its frames.
 
     `n_threads` is the number of decoder threads; 0 lets the decoder choose, and decodes the next
     frame while a face is being found.
     """
     fps, frames = read_clip(clip, settings.n_frames, settings.window, n_threads=n_threads)
-    found = []
+    tracker, found = PersonTracker(), []
     for frame in frames if n_threads else _read_ahead(frames):
         height, width = frame.pixels.shape[:2]
-        found.append((landmarker.detect(frame.pixels), frame.time, frame.repeats, (width, height)))
-    landmarks, times, repeats, sizes = map(np.array, zip(*found, strict=True))
-    return FoundLandmarks(landmarks, times, repeats, fps, sizes[0])
+        left, top, right, bottom = settings.region or (0, 0, width, height)
+        if right > width or bottom > height:
+            raise ValueError(
+                f"region={settings.region!r} reaches beyond the frame of {width} x {height} pixels."
+            )
+        face, doubtful = tracker.find(frame.pixels[top:bottom, left:right], landmarker.detect)
+        if face is None:
+            face = np.full((N_LANDMARKS_WITH_IRISES, 3), np.nan, np.float32)
+        face = face + np.array([left, top, 0], np.float32)
+        found.append((face, frame.time, frame.repeats, (width, height), doubtful))
+    landmarks, times, repeats, sizes, doubts = map(np.array, zip(*found, strict=True))
+    return FoundLandmarks(landmarks, times, repeats, fps, sizes[0], doubts)
 
 
 def _read_ahead(frames: Iterator[Frame]) -> Iterator[Frame]:
@@ -143,7 +188,7 @@ class Postprocessing:
 
     Parameters
     ----------
-    n_frames, n_landmarks, on_missing
+    n_frames, n_landmarks, on_missing, max_gap, min_detected
         As in :class:`sklearn_temo.FaceLandmarkTransformer`.
     resample : bool
         Whether to interpolate all frames of a clip at `n_frames` evenly spaced times.
@@ -153,6 +198,8 @@ class Postprocessing:
     n_landmarks: int
     on_missing: str
     resample: bool
+    max_gap: float | None
+    min_detected: float
 
     def apply(self, found: FoundLandmarks, source: str) -> ClipLandmarks:
         """Fill frames without a face, and resample or repeat frames.
@@ -164,17 +211,16 @@ class Postprocessing:
         if self.on_missing == "raise" and not detected.all():
             first = int(detected.argmin())
             number = found.repeats[:first].sum()
-            # Without a frame rate, the times may be frame numbers.
-            time = f"time {times[first]:g}" if np.isnan(found.fps) else f"{times[first]:.3f} s"
             raise ValueError(
-                f"no face found in frame {number} of the sample, at {time}; pass "
+                f"no face found in frame {number} of the sample, at {found.time(first)}; pass "
                 'on_missing="interpolate" to fill it, or "nan" to keep it as NaN.'
             )
         if self.on_missing == "interpolate" and not detected.all():
             if not detected.any():
                 raise ValueError(
-                    f"no face found in any of its {len(times)} sampled frames; pass "
-                    'on_missing="nan" to keep it as NaN.'
+                    f"no face found in any of its {len(times)} sampled frames; it may be too "
+                    "small or turned away: pass region=(left, top, right, bottom) to cut it out, "
+                    'or on_missing="nan" to keep it as NaN.'
                 )
             landmarks = _interpolate(landmarks[detected], times[detected], times)
         if self.resample and self.n_frames is not None:
@@ -188,6 +234,52 @@ class Postprocessing:
             detected, times = np.repeat(detected, found.repeats), np.repeat(times, found.repeats)
         width, height = found.size.tolist()
         return ClipLandmarks(landmarks, detected, times, found.fps, (width, height), source)
+
+    def doubts(self, found: FoundLandmarks) -> str | None:
+        """Why landmarks that :meth:`apply` returned may be wrong; None without a reason."""
+        reasons = []
+        if found.doubtful.any():
+            reasons.append(
+                f"the face at {found.time(int(found.doubtful.argmax()))} may be another person's "
+                "(it is far from the last place of the face, or another face is as near to it or "
+                "much larger); look at the clip, and pass region= or a window of time (sampling) "
+                "with one person, or leave the clip out"
+            )
+        n_detected, n_seen = int(found.detected.sum()), len(found.detected)
+        if self.on_missing == "interpolate":
+            advice = (
+                'is interpolated; pass on_missing="raise" or "nan", another window of time '
+                "(sampling), or region= if the face is small"
+            )
+            gap = self._first_long_gap(found)
+            if n_detected < self.min_detected * n_seen:
+                start = found.time(int(found.detected.argmin()))
+                reasons.append(
+                    f"a face was found in {n_detected} of {n_seen} searched frames, fewer than "
+                    f"min_detected={self.min_detected:g}; the rest, from {start}, {advice}"
+                )
+            elif gap is not None:
+                first, last = gap
+                reasons.append(
+                    f"no face was found in {last - first + 1} consecutive frames from "
+                    f"{found.time(first)} to {found.time(last)}, a gap longer than "
+                    f"max_gap={self.max_gap!r}, which {advice}"
+                )
+        return "; ".join(reasons) + "." if reasons else None
+
+    def _first_long_gap(self, found: FoundLandmarks) -> tuple[int, int] | None:
+        """First and last frame of the first gap that is longer than `max_gap`."""
+        is_count = isinstance(self.max_gap, Integral)
+        if self.max_gap is None or not (is_count or found.has_seconds):
+            return None
+        edges = np.flatnonzero(np.diff(np.r_[True, found.detected, True].astype(int)))
+        for first, last in zip(edges[::2], edges[1::2] - 1, strict=True):
+            # In seconds, from the last face before the gap to the first face after it.
+            before, after = max(first - 1, 0), min(last + 1, len(found.times) - 1)
+            length = last - first + 1 if is_count else found.times[after] - found.times[before]
+            if length > self.max_gap:
+                return int(first), int(last)
+        return None
 
     def skipped(self, source: str, error: Exception) -> ClipLandmarks:
         """NaN landmarks of a clip that cannot be used; no frames if `n_frames` is None."""

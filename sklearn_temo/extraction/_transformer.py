@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from joblib import Memory
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import TransformerMixin
 from sklearn.callback import CallbackContext, CallbackSupportMixin, with_callbacks
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._param_validation import Interval, Options, RealNotInt, StrOptions
 
 from .._cache_folder import CachingEstimator
 from .._progress import Progress
@@ -29,8 +29,8 @@ from ._reading import check_window
 
 
 @dataclass(frozen=True)
-class SkippedClip:
-    """A clip that could not be used.
+class ReportedClip:
+    """A clip that could not be used, or whose landmarks are doubtful.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class SkippedClip:
     source : str
         Its name, as in :class:`ClipLandmarks`.
     reason : str
-        The error message, which begins with the index and the name of the clip.
+        The message, which begins with the index and the name of the clip.
     """
 
     index: int
@@ -57,7 +57,7 @@ class ExtractionReport:
         Number of clips.
     n_cached : int
         Number of clips whose landmarks were read from the cache and could be used.
-    skipped : tuple of SkippedClip
+    skipped : tuple of ReportedClip
         Clips that could not be used, in the order of the clips.
     n_frames_seen : tuple of int of length n_clips
         Number of different frames of each clip that were searched for a face; 0 if the clip could
@@ -65,13 +65,17 @@ class ExtractionReport:
     n_frames_with_face : tuple of int of length n_clips
         Number of these frames in which a face was found. The landmarks of the other frames are
         interpolated or NaN.
+    doubtful : tuple of ReportedClip
+        Clips whose landmarks are in the result, but may be those of several persons, or are
+        interpolated over more than `max_gap` or in too many frames; in the order of the clips.
     """
 
     n_clips: int
     n_cached: int
-    skipped: tuple[SkippedClip, ...]
+    skipped: tuple[ReportedClip, ...]
     n_frames_seen: tuple[int, ...] = ()
     n_frames_with_face: tuple[int, ...] = ()
+    doubtful: tuple[ReportedClip, ...] = ()
 
     def __str__(self) -> str:
         n_good = self.n_clips - len(self.skipped)
@@ -80,6 +84,7 @@ class ExtractionReport:
             f"in {sum(self.n_frames_with_face)} of {sum(self.n_frames_seen)} frames"
         ]
         lines += [f"    {clip.reason}" for clip in self.skipped]
+        lines += [f"    doubtful: {clip.reason}" for clip in self.doubtful]
         return "\n".join(lines)
 
 
@@ -104,12 +109,34 @@ class SkippedClipsWarning(UserWarning):
         )
 
 
+class DoubtfulClipsWarning(UserWarning):
+    """Clips are in the result, but their landmarks may be wrong.
+
+    Attributes
+    ----------
+    report : ExtractionReport
+        Names the clips and the reasons.
+    """
+
+    def __init__(self, report: ExtractionReport) -> None:
+        super().__init__(report)
+        self.report = report
+
+    def __str__(self) -> str:
+        return (
+            f"the landmarks of {len(self.report.doubtful)} of {self.report.n_clips} clips are "
+            f"doubtful; the first: {self.report.doubtful[0].reason} The report_ of the transformer "
+            "lists all."
+        )
+
+
 class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEstimator):
     """Turn clips of faces into rows of landmarks.
 
-    Each clip is sampled at frames that are evenly spaced in time, and MediaPipe finds the face
-    mesh in each frame independently; the largest of several faces is used. The transformer is
-    stateless: `transform` works without `fit`, and nothing is learned from the clips.
+    Each clip is sampled at frames that are evenly spaced in time, and MediaPipe finds the faces
+    in each frame. One person is followed: the one with the largest face in the first frame that
+    has a face. The transformer is stateless: `transform` works without `fit`, and nothing is
+    learned from the clips.
 
     Parameters
     ----------
@@ -120,15 +147,28 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
     n_landmarks : {468, 478}, default=468
         478 includes the ten landmarks of the irises.
     on_missing : {"interpolate", "nan", "raise"}, default="interpolate"
-        How frames without a face are handled. "interpolate" fills them linearly in time, and with
-        the nearest face at the ends; a clip without any face is an error. "nan" leaves NaN.
+        How frames without the face are handled. "interpolate" fills them linearly in time, and
+        with the nearest face at the ends; a clip without any face is an error. "nan" leaves NaN.
         "raise" raises an error at the first such frame.
+    max_gap : float, int or None, default=1.0
+        Longest gap that ``on_missing="interpolate"`` fills without a warning. A float is in
+        seconds, from the last frame with the face to the next one (or to the end of the sample);
+        it does not apply to arrays and image files, which have no times. An int is a number of
+        consecutive frames that were searched. None sets no limit.
+    min_detected : float, default=0.5
+        Least share of the frames that were searched in which the face must be found, from 0 to 1;
+        ``on_missing="interpolate"`` warns below it.
     sampling : {"uniform", "all"} or tuple of (start, stop), default="uniform"
         How `n_frames` are taken from a clip. "uniform" uses frames that are evenly spaced in time.
         A window (start, stop) in seconds does so between its ends; None leaves an end open, and
         negative numbers count from the end of the clip: ``(-1.0, None)`` is its last second. "all"
         uses every frame, and interpolates the landmarks linearly at evenly spaced times: it takes
         longer, but fills frames without a face from their nearest neighbors.
+    region : tuple of int (left, top, right, bottom), default=None
+        The part of the frames that is searched, in pixels from the upper left corner of the
+        upright frame, `right` and `bottom` exclusive; for example the tile of one person in a
+        recorded video call. Landmarks stay in the coordinates of the whole frame. None searches
+        the whole frame.
     on_error : {"raise", "skip-with-nan"}, default="raise"
         How clips that cannot be used are handled. "raise" raises the error of the first;
         "skip-with-nan" makes their rows NaN, and warns once at the end with all of them in
@@ -147,7 +187,8 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         Number of processes, as in joblib: None means 1 unless in a
         :func:`joblib.parallel_config` context; -1 uses all processors.
     model_path : str or path-like, default=None
-        A Face Landmarker ``.task`` file. None uses the bundled model.
+        A Face Landmarker ``.task`` file; warns if its content is not that of the bundled model.
+        None uses the bundled model.
     verbose : int, default=0
         1 prints the progress and the estimated time left, at most once a second; 2 also prints a
         line per clip.
@@ -172,10 +213,20 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
     depend on the video format. Videos are rotated upright and scaled to square pixels first, as a
     video player does.
 
+    MediaPipe rarely finds faces narrower than 9 % of the frame. Where the person is not found in
+    the whole frame, the last place of the face is searched again, enlarged; while no face was
+    found or the last face was small, so are overlapping squares of half the longer side. Smaller
+    faces need `region`.
+
+    Faces are told apart by their places only. If a face is far from the last place of the face
+    (by more than its size), if its size has more than doubled or halved, if two faces are about
+    equally near, or if another face is more than twice as large, the clip is listed as doubtful.
+
     Images and landmarks stay on the machine, and nothing is written to disk except to `memory`.
-    MediaPipe itself, however, sends Google statistics about its performance and use, and has no
-    setting to turn this off; its notice asks for the consent of the users of a program. If nothing
-    may be sent, run it without access to the network: the results are the same.
+    MediaPipe would send Google a report about its performance and use whenever a landmarker is
+    closed, and has no setting to turn this off. It is kept from doing so: nothing is sent,
+    and no name is looked up. For the moment of closing, at the end of the process, the environment
+    variable ``https_proxy`` is replaced by a proxy that cannot be used.
 
     References
     ----------
@@ -199,7 +250,14 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         "n_frames": [Interval(Integral, 1, None, closed="left"), None],
         "n_landmarks": [Options(Integral, {N_LANDMARKS, N_LANDMARKS_WITH_IRISES})],
         "on_missing": [StrOptions({"interpolate", "nan", "raise"})],
+        "max_gap": [
+            Interval(Integral, 0, None, closed="left"),
+            Interval(RealNotInt, 0, None, closed="both"),
+            None,
+        ],
+        "min_detected": [Interval(Real, 0, 1, closed="both")],
         "sampling": [StrOptions({"uniform", "all"}), tuple, list],
+        "region": [tuple, list, None],
         "on_error": [StrOptions({"raise", "skip-with-nan"})],
         "memory": [str, os.PathLike, Memory, None],
         "n_jobs": [Integral, None],
@@ -213,7 +271,10 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         n_frames: int | None = 16,
         n_landmarks: int = N_LANDMARKS,
         on_missing: Literal["interpolate", "nan", "raise"] = "interpolate",
+        max_gap: float | None = 1.0,
+        min_detected: float = 0.5,
         sampling: str | Sequence[float | None] = "uniform",
+        region: tuple[int, int, int, int] | None = None,
         on_error: Literal["raise", "skip-with-nan"] = "raise",
         memory: Any = None,
         n_jobs: int | None = None,
@@ -223,7 +284,10 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         self.n_frames = n_frames
         self.n_landmarks = n_landmarks
         self.on_missing = on_missing
+        self.max_gap = max_gap
+        self.min_detected = min_detected
         self.sampling = sampling
+        self.region = region
         self.on_error = on_error
         self.memory = memory
         self.n_jobs = n_jobs
@@ -304,6 +368,9 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         -----
         SkippedClipsWarning
             With ``on_error="skip-with-nan"``, if clips could not be used.
+        DoubtfulClipsWarning
+            If the landmarks of clips may be those of several persons, or are interpolated over
+            more than `max_gap` or in too many frames.
         """
         return self._rows(self._check(X))
 
@@ -350,11 +417,19 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
 
     def _settings(self) -> ExtractionSettings:
         path = None if self.model_path is None else Path(self.model_path).expanduser()
+        digest = MODEL_SHA256 if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
+        if digest != MODEL_SHA256:
+            warn_user(
+                f"model_path={str(path)!r} is an unknown model (SHA-256 {digest}): the file may be "
+                "damaged, and its landmarks may differ from those of the bundled model, which "
+                "model_path=None takes."
+            )
         return ExtractionSettings(
             None if self.sampling == "all" or self.n_frames is None else int(self.n_frames),
             None if isinstance(self.sampling, str) else check_window(self.sampling),
-            MODEL_SHA256 if path is None else hashlib.sha256(path.read_bytes()).hexdigest(),
+            digest,
             path,
+            region=self.region,
         )
 
     def _run(
@@ -364,10 +439,16 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         folder = self._cache_folder()
         cache = None if folder is None else folder / "face_landmarks"
         postprocessing = Postprocessing(
-            self.n_frames, self.n_landmarks, self.on_missing, self.sampling == "all"
+            self.n_frames,
+            self.n_landmarks,
+            self.on_missing,
+            self.sampling == "all",
+            self.max_gap,
+            self.min_detected,
         )
         progress = Progress("FaceLandmarkTransformer", len(clips), "clips", self.verbose)
-        skipped: dict[int, SkippedClip] = {}
+        skipped: dict[int, ReportedClip] = {}
+        doubtful: dict[int, ReportedClip] = {}
         n_cached, n_seen, n_with_face = 0, [0] * len(clips), [0] * len(clips)
         is_cache_writable = True
         for result in extract_clips(clips, self._settings(), cache, self.n_jobs):
@@ -384,6 +465,8 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
                 n_with_face[index] = int(result.found.detected.sum())
                 try:
                     landmarks = postprocessing.apply(result.found, clip.source)
+                    if (doubt := postprocessing.doubts(result.found)) is not None:
+                        doubtful[index] = ReportedClip(index, clip.source, f"{clip.label}: {doubt}")
                 except ValueError as no_face:
                     error = no_face
             if error is not None:
@@ -391,7 +474,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
                 if self.on_error == "raise":
                     raise error
                 landmarks = postprocessing.skipped(clip.source, error)
-                skipped[index] = SkippedClip(index, clip.source, str(error))
+                skipped[index] = ReportedClip(index, clip.source, str(error))
             if context is not None:
                 task = context.subcontext(task_name="extract-clip")
                 task.call_on_fit_task_begin(estimator=self)
@@ -408,9 +491,12 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
             tuple(skipped[index] for index in sorted(skipped)),
             tuple(n_seen),
             tuple(n_with_face),
+            tuple(doubtful[index] for index in sorted(doubtful)),
         )
         if skipped:
             warn_user(SkippedClipsWarning(self.report_))
+        if doubtful:
+            warn_user(DoubtfulClipsWarning(self.report_))
 
     def _rows(
         self, clips: list[Clip], context: CallbackContext | None = None
