@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import os
 import re
@@ -273,16 +274,14 @@ def _count_landmarks(names: Iterable[str]) -> int:
 
 
 def write_csv(file: BinaryIO, rows: Iterable[Iterable[Any]]) -> None:
-    """Write rows as a CSV file in UTF-8; text that spreadsheets would run begins with "'"."""
-    text = TextIOWrapper(file, "utf-8", errors="backslashreplace", newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    for row in rows:
-        writer.writerow(
-            f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
-            for cell in row
-        )
-    # Flushes, and leaves the file open.
-    text.detach()
+    """Write rows as a CSV file in UTF-8."""
+    text = codecs.getwriter("utf-8")(file, errors="backslashreplace")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+
+
+def protect_text(text: str) -> str:
+    """Put an apostrophe before text that a spreadsheet would run as a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _write_npz(file: BinaryIO, clips: Sequence[ClipLandmarks]) -> None:
@@ -303,9 +302,12 @@ def _csv_rows(clips: Sequence[ClipLandmarks]) -> Iterator[list[Any]]:
         # The shortest text that gives the same float32.
         texts = landmarks.reshape(len(landmarks), -1).astype(str)
         texts[texts == "nan"] = ""
+        source = protect_text(str(columns.pop("source")[0])) if len(texts) else ""
+        fps = "" if np.isnan(clip.fps) else clip.fps
+        columns["fps"] = np.full(len(texts), fps, dtype=object)
         others = [column.tolist() for column in columns.values()]
         for *cells, coordinates in zip(*others, texts.tolist(), strict=True):
-            yield [*("" if cell != cell else cell for cell in cells), *coordinates]
+            yield [source, *cells, *coordinates]
 
 
 def _write_parquet(file: BinaryIO, clips: Sequence[ClipLandmarks]) -> None:
