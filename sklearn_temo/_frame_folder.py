@@ -6,12 +6,11 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
 # Not GIF: it is a format of animations, so several files are several clips.
-FRAME_EXTENSIONS = (
-    *(".avif", ".bmp", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"),
-)
+FRAME_EXTENSIONS = tuple(".avif .bmp .jp2 .jpeg .jpg .png .ppm .tif .tiff .webp".split())
 
 _NUMBER = re.compile(r"\d+")
 _DECIMAL = re.compile(r"\d+(?:\.\d+)?")
@@ -83,9 +82,7 @@ def _by_pattern(names: Iterable[str]) -> list[list[str]]:
 def _counter(ordered: list[str]) -> tuple[int, ...]:
     """The number in sorted names that increases from each to the next; empty if there is none."""
     columns = zip(*map(_numbers, ordered), strict=True)
-    increasing = (
-        column for column in columns if all(a < b for a, b in zip(column, column[1:], strict=False))
-    )
+    increasing = (column for column in columns if all(a < b for a, b in pairwise(column)))
     return next(increasing, ())
 
 

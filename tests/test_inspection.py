@@ -269,7 +269,7 @@ def simple():
         ),
         (
             make_pipeline(
-                ColumnTransformer([("marks", StubSelector(), slice(None))]), LogisticRegression()
+                ColumnTransformer([("marks", StubSelector(), slice(0, N))]), LogisticRegression()
             ),
             lambda fitted: [fitted[0].named_transformers_["marks"]],
         ),
@@ -389,7 +389,8 @@ def test_names_of_classes_are_drawn_literally(name, usetex):
         assert title.get_text() == name
         assert not title.get_parse_math()
         assert not title.get_usetex()
-    display.figure_.canvas.draw()
+    if not usetex:  # the ticks need a TeX installation
+        display.figure_.canvas.draw()
 
 
 @pytest.mark.parametrize(

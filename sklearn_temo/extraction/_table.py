@@ -276,7 +276,8 @@ def _count_landmarks(names: Iterable[str]) -> int:
 def write_csv(file: BinaryIO, rows: Iterable[Iterable[Any]]) -> None:
     """Write rows as a CSV file in UTF-8."""
     text = codecs.getwriter("utf-8")(file, errors="backslashreplace")
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    # Text with any of the characters of the line terminator is quoted.
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
 
 
 def protect_text(text: str) -> str:
@@ -293,7 +294,7 @@ def _write_csv(file: BinaryIO, clips: Sequence[ClipLandmarks]) -> None:
 
 
 def _csv_rows(clips: Sequence[ClipLandmarks]) -> Iterator[list[Any]]:
-    """Header and rows, made clip by clip: the numbers of all clips as text would fill the memory."""
+    """Header and rows, clip by clip: the text of all clips would fill the memory."""
     for number, clip in enumerate(clips):
         columns = _make_columns([clip])
         landmarks = columns.pop("landmarks")

@@ -98,8 +98,8 @@ def mean_relevance(
     numbers = sorted({each.support.shape[-1] for each in found})
     if len(numbers) > 1:
         raise ValueError(
-            f"the estimator contains selectors of {numbers[0]} and of {numbers[-1]} landmarks; pass "
-            "one of the selectors."
+            f"the estimator contains selectors of {numbers[0]} and of {numbers[-1]} landmarks; "
+            "pass one of the selectors."
         )
     titles = _panel_classes(found, classes)
     by_class = titles is not None and (per_class or all(each.scores.ndim > 1 for each in found))

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from .. import mesh
-from ._fitted_selectors import find_relevance, mean_relevance
 from ._face_drawing import add_support_legend, draw_face, draw_landmarks, face_positions, panel_axes
+from ._fitted_selectors import find_relevance, mean_relevance
 
 
 class LandmarkRelevanceDisplay:
