@@ -10,7 +10,10 @@ from itertools import pairwise
 from pathlib import Path
 
 # Not GIF: it is a format of animations, so several files are several clips.
-FRAME_EXTENSIONS = tuple(".avif .bmp .jp2 .jpeg .jpg .png .ppm .tif .tiff .webp".split())
+FRAME_EXTENSIONS = (
+    *(".avif", ".bmp", ".jp2", ".jpeg", ".jpg"),
+    *(".png", ".ppm", ".tif", ".tiff", ".webp"),
+)
 
 _NUMBER = re.compile(r"\d+")
 _DECIMAL = re.compile(r"\d+(?:\.\d+)?")

@@ -34,9 +34,9 @@ class Relevance:
     """
 
     scores: NDArray[Any]
-    scores_per_class: NDArray[Any] | None
+    scores_per_class: Any
     support: NDArray[np.bool_]
-    classes: NDArray[Any] | None
+    classes: Any
 
 
 def find_relevance(estimator: Any) -> list[Relevance]:
@@ -103,8 +103,8 @@ def mean_relevance(
         )
     titles = _panel_classes(found, classes)
     by_class = titles is not None and (per_class or all(each.scores.ndim > 1 for each in found))
-    scores = [each.scores_per_class if by_class else each.scores for each in found]
-    support = [each.support for each in found]
+    scores: list[Any] = [each.scores_per_class if by_class else each.scores for each in found]
+    support: list[Any] = [each.support for each in found]
     if not by_class:
         scores = [np.mean(np.atleast_2d(each), axis=0) for each in scores]
         support = [np.atleast_2d(kept).any(axis=0) for kept in support]
