@@ -275,7 +275,7 @@ def _count_landmarks(names: Iterable[str]) -> int:
 
 def write_csv(file: BinaryIO, rows: Iterable[Iterable[Any]]) -> None:
     """Write rows as a CSV file in UTF-8."""
-    text = codecs.getwriter("utf-8")(file, errors="backslashreplace")
+    text = codecs.getwriter("utf-8")(file, "backslashreplace")
     # Text with any of the characters of the line terminator is quoted.
     csv.writer(text, lineterminator="\r\n").writerows(rows)
 
