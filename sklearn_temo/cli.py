@@ -15,8 +15,6 @@ to stderr.
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import os
 import sys
 import traceback
@@ -81,9 +79,12 @@ def _add_extract(commands: Any) -> None:
     )
     extract.set_defaults(run=_extract, error=extract.error)
     add = extract.add_argument
-    text = "video and image files, and folders, which are searched at any depth"
+    text = (
+        "video and image files, folders of numbered images (the frames of a clip), and other "
+        "folders, which are searched at any depth"
+    )
     add("clips", nargs="+", metavar="CLIPS", help=text)
-    text = "the table, .parquet (needs pyarrow) or .npz"
+    text = "the table, .parquet (needs pyarrow), .npz or .csv"
     add("--out", required=True, metavar="FILE", help=text)
     text = "frames per clip, evenly spaced in time, or all (default: %(default)s)"
     add("--n-frames", type=_n_frames, default=16, metavar="N", help=text)
@@ -101,6 +102,13 @@ def _add_extract(commands: Any) -> None:
     )
     choices = ("interpolate", "nan", "raise")
     add("--on-missing", choices=choices, default="interpolate", help=text)
+    text = (
+        "longest gap that is interpolated without a warning: 0.5 (with a point) means seconds, 5 "
+        "means frames"
+    )
+    add("--max-gap", type=_number, metavar="GAP", help=text)
+    text = "search for the face only in this part of the upright frame, in pixels"
+    add("--region", type=_region, metavar="LEFT,TOP,RIGHT,BOTTOM", help=text)
     add("--n-jobs", type=int, metavar="N", help="processes; -1 takes all cores (default: 1)")
     text = "folder that caches the landmarks of each clip; created if missing (default: no cache)"
     add("--memory", metavar="DIR", help=text)
@@ -130,6 +138,23 @@ def _sampling(text: str) -> str | tuple[float | None, float | None]:
     return start, stop
 
 
+def _number(text: str) -> float:
+    try:
+        return int(text) if text.isdecimal() else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from None
+
+
+def _region(text: str) -> tuple[int, ...]:
+    try:
+        left, top, right, bottom = (int(edge) for edge in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected LEFT,TOP,RIGHT,BOTTOM in whole pixels, got {text!r}"
+        ) from None
+    return left, top, right, bottom
+
+
 def _demo(options: argparse.Namespace) -> int:
     from .demo import run_demo
 
@@ -140,9 +165,11 @@ def _demo(options: argparse.Namespace) -> int:
 def _extract(options: argparse.Namespace) -> int:
     from joblib import effective_n_jobs
 
+    from . import extraction
     from .extraction import FaceLandmarkTransformer, SkippedClipsWarning, save_landmarks
-    from .extraction._table import check_table_place, check_writable
+    from .extraction._table import check_table_place, check_writable, create_folder
 
+    given = {"max_gap": options.max_gap, "region": options.region}
     transformer = FaceLandmarkTransformer(
         n_frames=options.n_frames,
         n_landmarks=options.n_landmarks,
@@ -153,6 +180,7 @@ def _extract(options: argparse.Namespace) -> int:
         n_jobs=options.n_jobs,
         model_path=options.model,
         verbose=not options.quiet,
+        **{name: value for name, value in given.items() if value is not None},
     )
     try:
         table = check_table_place(options.out)
@@ -164,44 +192,60 @@ def _extract(options: argparse.Namespace) -> int:
         effective_n_jobs(options.n_jobs)
         clips = _find_clips(options.clips)
         transformer.fit(clips)
+        if options.memory is not None:
+            create_folder(Path(options.memory).expanduser())
     except (ImportError, OSError, TypeError, ValueError) as error:
         options.error(_printable(error))
-    remedy = "the same command continues where it stopped"
+    remedy = "; the same command continues where it stopped"
     if options.memory is None:
-        remedy = "with --memory DIR a run continues where it stopped"
+        remedy = "; with --memory DIR a run continues where it stopped"
     try:
         with redirect_stdout(sys.stderr), warnings.catch_warnings():
-            # The summary lists the skipped clips.
+            # The summary lists the skipped and the doubtful clips.
             warnings.simplefilter("ignore", SkippedClipsWarning)
+            if doubtful := getattr(extraction, "DoubtfulClipsWarning", None):
+                warnings.simplefilter("ignore", doubtful)
             warnings.showwarning = lambda message, *_, **__: _say(f"warning: {message}")
             found = transformer.extract(clips)
             if any(clip.error is None for clip in found):
                 save_landmarks(options.out, found)
     except KeyboardInterrupt:
-        _say(f"interrupted: no table was written; {remedy}")
+        _say(f"interrupted: no table was written{remedy}")
         return 130
     except Exception as error:
         # Otherwise, Python would exit with 1, which means that a table was written.
-        if not isinstance(error, (OSError, ValueError)):
+        if not isinstance(error, (ImportError, OSError, ValueError)):
             traceback.print_exc()
-        _say(f"stopped: {error}; {remedy}")
+        _say(f"stopped: {error}{'' if isinstance(error, _PERMANENT) else remedy}")
         return 4
     return _report(transformer.report_, options)
 
 
+# Errors that the same command would raise again: a library is missing, the model cannot be used, a
+# file may not be read or written.
+_PERMANENT = (
+    *(ImportError, TypeError, ValueError, FileNotFoundError, PermissionError),
+    *(FileExistsError, IsADirectoryError, NotADirectoryError),
+)
+
+
 def _find_clips(paths: Sequence[str]) -> list[str]:
     """Named files, and the clips in named folders; each absolute path once."""
-    from .datasets._clip_files import CLIP_EXTENSIONS, files_below
+    from .datasets._clip_files import find_clips, shorten_list
 
     # Links are not resolved: labels may be read from the path, and a link is another path.
     clips: dict[str, str] = {}
     n_named = 0
+    doubtful: list[str] = []
     for path in paths:
         path = path if os.path.lexists(path) else os.path.expanduser(path)
         found = [path]
         if os.path.isdir(path):
-            files = sorted(files_below(path), key=lambda file: file.parts)
-            found = [str(file) for file in files if file.suffix.casefold() in CLIP_EXTENSIONS]
+            below = find_clips(Path(path))
+            found = [str(file) for file in sorted(below.clips, key=lambda file: file.parts)]
+            doubtful += map(str, below.doubtful)
+            if Path(path) in below.clips:
+                _say(f"{path}: its numbered images are the frames of one clip")
         if not found:
             raise ValueError(
                 f"{path!r}: no clips in this folder; name the files themselves if they are clips "
@@ -212,36 +256,44 @@ def _find_clips(paths: Sequence[str]) -> list[str]:
             clips.setdefault(os.path.abspath(clip), clip)
     if n_named > len(clips):
         _say(f"repeated clips, which are extracted only once: {n_named - len(clips)}")
+    if doubtful:
+        _say(
+            f"warning: each image is a clip, but the images of {len(doubtful)} folders are "
+            f"numbered like the frames of a clip ({shorten_list(doubtful)}); to make each of these "
+            "folders one clip, name the folders themselves"
+        )
     return list(clips.values())
 
 
 def _report(report: Any, options: argparse.Namespace) -> int:
     """Print the summary, write the failures, and choose the exit code."""
-    from .extraction._table import replacing
+    from .extraction._table import protect_text, replacing, write_csv
 
     n_good = report.n_clips - len(report.skipped)
     cached = f" ({report.n_cached} from the cache)" if options.memory else ""
     place = f"into {options.out}" if n_good else "and wrote no table"
     faces = f"{sum(report.n_frames_with_face)} of {sum(report.n_frames_seen)} frames"
     _say(f"extracted {n_good} of {report.n_clips} clips{cached} {place}, a face in {faces}")
-    failures = [
-        (clip.source, clip.reason.removeprefix(f"clip {clip.index} ({clip.source!r}): "))
-        for clip in report.skipped
-    ]
+    failures = [(clip.source, _reason(clip)) for clip in report.skipped]
     for source, reason in failures:
         _say(f"{source}: {reason}")
+    for clip in getattr(report, "doubtful", ()):
+        _say(f"doubtful: {clip.source}: {_reason(clip)}")
     if options.failures is not None:
-        table = io.StringIO()
-        csv.writer(table, lineterminator="\n").writerows([("source", "reason"), *failures])
         try:
             with replacing(options.failures) as file:
-                file.write(table.getvalue().encode("utf-8", errors="backslashreplace"))
+                rows = [tuple(map(protect_text, failure)) for failure in failures]
+                write_csv(file, [("source", "reason"), *rows])
         except OSError as error:
             # The landmarks are written, and the lines above list the failures.
             _say(f"--failures: {error}")
     if not failures:
         return 0
     return 1 if n_good else 3
+
+
+def _reason(clip: Any) -> str:
+    return clip.reason.removeprefix(f"clip {clip.index} ({clip.source!r}): ")
 
 
 def _say(line: str) -> None:

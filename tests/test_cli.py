@@ -193,7 +193,7 @@ def test_unexpected_error_prints_a_traceback_and_exits_with_4(calls, here, capfd
     [
         ("a.mp4", "the following arguments are required: --out"),
         ("--out t.npz", "the following arguments are required: CLIPS"),
-        ("a.mp4 --out t.csv", "'t.csv' must end in .parquet or .npz."),
+        ("a.mp4 --out t.txt", "'t.txt' must end in .parquet, .npz or .csv."),
         ("a.mp4 --out gone/t.npz", "'gone/t.npz' cannot be written (No such file or directory)"),
         ("a.mp4 --out /proc/t.npz", "'/proc/t.npz' cannot be written"),
         ("a.mp4 --out t.npz --n-frames 0", "The 'n_frames' parameter of FaceLandmarkTransformer"),
@@ -205,7 +205,7 @@ def test_unexpected_error_prints_a_traceback_and_exits_with_4(calls, here, capfd
         ("a.mp4 --out t.npz --sampling 2:1", "the start before the stop"),
         ("a.mp4 --out t.npz --sampling inf:", "finite numbers of seconds"),
         ("a.mp4 --out t.npz --model gone.task", "No such file or directory: 'gone.task'"),
-        ("a.mp4 --out=", "must end in .parquet or .npz."),
+        ("a.mp4 --out=", "must end in .parquet, .npz or .csv."),
         ("a.mp4 --out t.npz --memory=", "memory="),
         ("a.mp4 --out t.npz --failures gone/f.csv", "'gone/f.csv' cannot be written"),
         ("a.mp4 --out t.npz --failures ./t.npz", "--out and --failures are both 't.npz'"),
@@ -384,11 +384,137 @@ def test_warning_is_printed_in_one_line(extracted, cremad_paths, here, capfd):
     assert summary.startswith("extracted 1 of 1 clips (0 from the cache)")
 
 
-@pytest.mark.parametrize("option", ["--memory", "--model"])
-def test_unusable_file_is_one_line(cremad_paths, here, capfd, option):
+def test_unusable_model_is_one_line_without_a_remedy(cremad_paths, here, capfd):
     (here / "file").touch()
-    assert main(["extract", cremad_paths[0], "--out", "t.npz", "--quiet", option, "file"]) == 4
+    arguments = ["--out", "t.npz", "--quiet", "--model", "file"]
+    assert main(["extract", cremad_paths[0], *arguments]) == 4
     error = capfd.readouterr().err.splitlines()[-1]
     assert error.startswith("stopped: ")
     assert "file" in error
+    assert "--memory" not in error
     assert [path.name for path in here.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("memory", ["file", "file/cache", "/proc/cache"])
+def test_cache_that_cannot_be_written_is_an_argument_error(calls, here, capfd, memory):
+    (here / "file").touch()
+    with pytest.raises(SystemExit, match="2"):
+        main(["extract", "a.mp4", "--out", "t.npz", "--memory", memory])
+    assert f"{memory!r} cannot be written (" in capfd.readouterr().err
+    assert not calls
+
+
+@pytest.mark.parametrize(
+    ("error", "resumable"),
+    [
+        (ImportError("libEGL.so.1 is missing"), False),
+        (PermissionError(13, "Permission denied"), False),
+        (ValueError("the model"), False),
+        (OSError(28, "No space left on device"), True),
+        (MemoryError(), True),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_remedy_is_given_only_where_a_second_run_can_go_on(
+    calls, here, capfd, monkeypatch, error, resumable
+):
+    def fail(self, clips):
+        raise error
+
+    monkeypatch.setattr(FaceLandmarkTransformer, "extract", fail)
+    for options in ([], ["--memory", "cache"]):
+        assert main(["extract", "a.mp4", "--out", "t.npz", *options]) == 4
+        errors = capfd.readouterr().err
+        assert ("a run continues" in errors or "command continues" in errors) == resumable
+        assert ("Traceback" in errors) == isinstance(error, MemoryError)
+
+
+def test_region_and_gap_are_passed_only_if_given(here, monkeypatch):
+    given = []
+
+    class Recorder:
+        def __init__(self, **parameters):
+            given.append(parameters)
+
+        def fit(self, clips):
+            raise ValueError("enough")
+
+    monkeypatch.setattr("sklearn_temo.extraction.FaceLandmarkTransformer", Recorder, raising=False)
+    for options in (
+        [],
+        ["--region", "10,20,300,400", "--max-gap", "3"],
+        ["--region=-1,0,5,5", "--max-gap", "0.5"],
+    ):
+        with pytest.raises(SystemExit):
+            main(["extract", "a.mp4", "--out", "t.npz", *options])
+    assert not {"region", "max_gap"} & given[0].keys()
+    assert (given[1]["region"], given[1]["max_gap"]) == ((10, 20, 300, 400), 3)
+    assert isinstance(given[1]["max_gap"], int)
+    assert (given[2]["region"], given[2]["max_gap"]) == ((-1, 0, 5, 5), 0.5)
+
+
+@pytest.mark.parametrize("options", ["--region 1,2,3", "--region a,b,c,d", "--max-gap long"])
+def test_region_and_gap_must_be_numbers(here, capfd, options):
+    with pytest.raises(SystemExit, match="2"):
+        main(["extract", "a.mp4", "--out", "t.npz", *options.split()])
+    assert "expected " in capfd.readouterr().err
+
+
+def test_doubtful_clips_are_listed_after_the_skipped_ones(calls, here, capfd, monkeypatch):
+    extract = FaceLandmarkTransformer.extract
+
+    def extract_doubtful(self, clips):
+        found = extract(self, clips)
+        entry = SkippedClip(0, clips[0], f"clip 0 ({clips[0]!r}): a face in 1 of 16 frames.")
+        object.__setattr__(self.report_, "doubtful", (entry,))
+        return found
+
+    monkeypatch.setattr(FaceLandmarkTransformer, "extract", extract_doubtful)
+    assert main(["extract", "a.mp4", "bad.mp4", "--out", "t.npz", "--failures", "f.csv"]) == 1
+    lines = capfd.readouterr().err.splitlines()
+    assert lines[-2:] == ["bad.mp4: is bad.", "doubtful: a.mp4: a face in 1 of 16 frames."]
+    assert Path("f.csv").read_text() == "source,reason\nbad.mp4,is bad.\n"
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "'=1"])
+def test_csv_files_hold_no_formulas(calls, here, name):
+    arguments = ["extract", "--out", "t.csv", "--failures", "f.csv", "--", name]
+    assert main(arguments) == 0
+    with open("t.csv", newline="", encoding="utf-8") as file:
+        assert next(csv.DictReader(file))["source"] == f"'{name}"
+    assert load_landmarks("t.csv").sources.tolist() == [name]
+
+
+def test_failures_hold_no_formulas(calls, here, monkeypatch):
+    def skip(self, clips):
+        skipped = tuple(SkippedClip(i, clip, "=reason") for i, clip in enumerate(clips))
+        self.report_ = ExtractionReport(len(clips), 0, skipped, (0,), (0,))
+        return [clip_landmarks(clip, error="bad") for clip in clips]
+
+    monkeypatch.setattr(FaceLandmarkTransformer, "extract", skip)
+    assert main(["extract", "--out", "t.npz", "--failures", "f.csv", "--", "=cmd()"]) == 3
+    assert Path("f.csv").read_text() == "source,reason\n'=cmd(),'=reason\n"
+
+
+def plant(*names):
+    for name in names:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_bytes(b"clip")
+
+
+def test_a_folder_of_numbered_images_is_one_clip(calls, here, capfd):
+    for take in ("clips/anger/ann/1", "clips/fear/bob/2"):
+        plant(*(f"{take}/frame{i}.png" for i in range(12)))
+    assert main(["extract", "clips", "clips/fear/bob/2", "--out", "t.npz"]) == 0
+    assert calls[-1][1] == ["clips/anger/ann/1", "clips/fear/bob/2"]
+    errors = capfd.readouterr().err
+    assert "clips/fear/bob/2: its numbered images are the frames of one clip" in errors
+    assert "warning: each image" not in errors
+
+
+def test_numbered_images_that_stay_clips_are_warned_of(calls, here, capfd):
+    plant(*(f"clips/ann/{i}.png" for i in range(3)), "clips/b.png", "clips/bob/smile.png")
+    assert main(["extract", "clips", "--out", "t.npz"]) == 0
+    assert len(calls[0][1]) == 5
+    errors = capfd.readouterr().err
+    assert "the images of 1 folders are numbered like the frames of a clip (clips/ann)" in errors

@@ -1,12 +1,15 @@
 """Bundled clips, and clips of folders and CSV files."""
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.utils import Bunch
 
+from sklearn_temo import FaceLandmarkTransformer
 from sklearn_temo.datasets import load_clip_folder, load_cremad_sample
 
 EMOTIONS = ["anger", "disgust", "fear", "happiness", "neutral", "sadness"]
@@ -91,6 +94,127 @@ def test_a_folder_for_each_subject(tmp_path):
     ]
     assert y.tolist() == ["anger", "anger", "fear", "fear"]
     assert groups.tolist() == ["bob", "bob", "ann", "bob"]
+
+
+def frames(folder, n=12, name="frame{}.png"):
+    return [f"{folder}/{name.format(i)}" for i in range(n)]
+
+
+@pytest.mark.parametrize("name", ["frame{}.png", "S1_001_{:08d}.JPG", "{0}_t{0}.25.tif", "{}0.png"])
+def test_numbered_images_below_a_subject_are_one_clip(tmp_path, recwarn, name):
+    plant(tmp_path, *frames("anger/ann/1", name=name), *frames("fear/bob/a/2", 3, name))
+    plant(tmp_path, "fear/bob/a/times.csv", "fear/bob/clip.mp4", "fear/bob/photos/smile.png")
+    paths, y, groups = load_clip_folder(tmp_path)
+    assert relative(paths, tmp_path) == [
+        "anger/ann/1",
+        "fear/bob/a/2",
+        "fear/bob/clip.mp4",
+        "fear/bob/photos/smile.png",
+    ]
+    assert y.tolist() == ["anger", "fear", "fear", "fear"]
+    assert groups.tolist() == ["ann", "bob", "bob", "bob"]
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        (["frame1.png", "frame2.png", "thumb1.png"], "'thumb1.png' differ in more than numbers"),
+        (["1.png", "2.png", "2.jpg"], "differ in more than numbers"),
+    ],
+)
+def test_numbered_images_among_others_are_an_error(tmp_path, names, reason):
+    plant(tmp_path, *(f"anger/ann/1/{name}" for name in names))
+    with pytest.raises(ValueError, match=f"1': its images are not .*{reason}; remove other"):
+        load_clip_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        (["frame1.png", "frame01.png"], "no number counts the frames"),
+        ([f"cam{c}_{i}.png" for c in (1, 2) for i in range(3)], "no number counts the frames"),
+        (["shot0.9.png", "shot0.10.png"], "may be decimals"),
+        (["a.png", "b.png"], "differ in more than numbers"),
+        (["notes.txt", "in/1.png"], "is a folder without image files"),
+    ],
+)
+def test_a_folder_that_is_no_clip_is_refused(tmp_path, names, reason):
+    plant(tmp_path / "take", *names)
+    with pytest.raises(ValueError, match=rf"clip 0 \('.*take'\): .*{reason}"):
+        FaceLandmarkTransformer().fit([tmp_path / "take"])
+
+
+def test_a_folder_of_frames_equals_the_tuple_of_its_images(tmp_path, cremad_frames):
+    for number, frame in zip((2, 10, 1), cremad_frames[0][[20, 40, 0]], strict=True):
+        Image.fromarray(frame).save(tmp_path / f"frame{number}.png")
+    (tmp_path / ".frame3.png").touch()
+    images = tuple(tmp_path / f"frame{number}.png" for number in (1, 2, 10))
+    folder, listed = FaceLandmarkTransformer(n_frames=None).extract([str(tmp_path), images])
+    assert folder.source == str(tmp_path)
+    assert len(folder.landmarks) == 3
+    np.testing.assert_array_equal(folder.landmarks, listed.landmarks)
+
+
+def test_a_csv_file_may_name_folders_of_frames(tmp_path):
+    plant(tmp_path, *frames("take"), *frames("empty", 1, "notes{}.txt"))
+    paths, _, _ = load_clip_folder(write_csv(tmp_path, "path,label\ntake,fear\n"))
+    assert relative(paths, tmp_path) == ["take"]
+    with pytest.raises(ValueError, match="line 2: 'empty': is a folder without image files"):
+        load_clip_folder(write_csv(tmp_path, "path,label\nempty,fear\n"))
+
+
+def test_numbered_images_of_a_subject_are_warned_of_once(tmp_path):
+    plant(tmp_path, *frames("anger/ann"), *frames("anger/bob"), *frames("fear/ann"))
+    with pytest.warns(UserWarning, match="of 3 folders are numbered like the frames") as told:
+        clips = load_clip_folder(tmp_path)
+    assert len(told) == 1
+    assert len(clips.data) == 36
+    plant(tmp_path / "other", "anger/ann/IMG_17.png", "anger/ann/IMG_29.png", "fear/ann/a.png")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_clip_folder(tmp_path / "other")
+
+
+def test_images_of_a_class_are_single_pictures(tmp_path, recwarn):
+    plant(tmp_path, *frames("anger"), *frames("fear"))
+    assert len(load_clip_folder(tmp_path).data) == 24
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize(
+    ("names", "folder", "advice"),
+    [
+        # One level too deep: subjects become classes.
+        (["A/ann/1.mp4", "A/bob/1.mp4", "B/ann/1.mp4", "B/bob/1.mp4"], "A", "B, beside 'A'.*pass"),
+        (["A/ann/1.mp4", "A/bob/1.mp4", "B/bob/1.mp4", "B/cem/1.mp4"], "A", "B, beside 'A'.*pass"),
+        (["A/ann/1/x.mp4", "B/ann/1/x.mp4", "C/ann/1/x.mp4"], "A", "B, C, beside 'A'.*pass"),
+        # One level too high.
+        (["data/A/ann/1.mp4", "data/B/ann/1.mp4"], ".", "the only class.*data'"),
+        (["x/anger/1.mp4", "x/fear/1.mp4", "y/anger/1.mp4"], ".", "look like classes: anger, fear"),
+        (["train/A/1.mp4", "test/A/1.mp4"], ".", "look like parts of a data set; pass one of them"),
+        (["fold1/A/a/1.mp4", "fold2/A/a/1.mp4"], ".", "look like parts of a data set"),
+    ],
+)
+def test_classes_at_another_level_are_warned_of(tmp_path, names, folder, advice):
+    plant(tmp_path / "root", *names)
+    with pytest.warns(UserWarning, match=f"are taken for classes: .*{advice}") as told:
+        load_clip_folder(tmp_path / "root" / folder)
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "folder"),
+    [
+        (["train/A/1.mp4", "train/B/1.mp4", "test/A/1.mp4", "test/B/1.mp4"], "train"),
+        (["cremad/anger/a/1.mp4", "cremad/fear/a/1.mp4", "ckplus/anger/s/1.mp4"], "cremad"),
+        (["clips/A/ann/1.mp4", "clips/B/ann/1.mp4", "docs/A.txt", ".old/A/x"], "clips"),
+    ],
+)
+def test_classes_at_the_right_level_are_taken_without_a_warning(tmp_path, recwarn, names, folder):
+    plant(tmp_path / "root", *names)
+    load_clip_folder(tmp_path / "root" / folder)
+    assert not recwarn.list
 
 
 def test_links_to_folders_are_followed_once(tmp_path):

@@ -5,11 +5,21 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
 from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
-from sklearn.multiclass import OneVsRestClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_temo import mesh
@@ -246,11 +256,150 @@ def test_one_vs_rest_of_two_classes_draws_the_second_class(data):
     assert titles(LandmarkRelevanceDisplay.from_estimator(one_vs_rest)) == ["True"]
 
 
+def simple():
+    return make_pipeline(StubSelector(), LogisticRegression())
+
+
+@pytest.mark.parametrize(
+    ("estimator", "selectors"),
+    [
+        (
+            make_pipeline(FeatureUnion([("marks", StubSelector())]), LogisticRegression()),
+            lambda fitted: [fitted[0].transformer_list[0][1]],
+        ),
+        (
+            make_pipeline(
+                ColumnTransformer([("marks", StubSelector(), slice(0, N))]), LogisticRegression()
+            ),
+            lambda fitted: [fitted[0].named_transformers_["marks"]],
+        ),
+        (
+            CalibratedClassifierCV(simple(), cv=2),
+            lambda fitted: [each.estimator[0] for each in fitted.calibrated_classifiers_],
+        ),
+        (
+            VotingClassifier([("one", simple()), ("two", pipeline()), ("none", "drop")]),
+            lambda fitted: [fitted.estimators_[0][0], fitted.estimators_[1]["inner"][1]],
+        ),
+        (
+            StackingClassifier([("one", simple())], cv=2),
+            lambda fitted: [fitted.estimators_[0][0]],
+        ),
+        (
+            BaggingClassifier(simple(), n_estimators=3, random_state=0),
+            lambda fitted: [each[0] for each in fitted.estimators_],
+        ),
+        (
+            GridSearchCV(VotingClassifier([("one", simple())]), {}, cv=2),
+            lambda fitted: [fitted.best_estimator_.estimators_[0][0]],
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_from_estimator_finds_selectors_in_other_estimators(data, estimator, selectors):
+    X, y = data
+    fitted = estimator.fit(X, y)
+    display = LandmarkRelevanceDisplay.from_estimator(fitted)
+    assert titles(display) == ["anger", "fear", "happiness"]
+    inner = selectors(fitted)
+    mean = np.mean([each.landmark_scores_per_class_ for each in inner], axis=0)
+    np.testing.assert_allclose(display.scores, mean)
+    kept = np.mean([each.get_landmark_support() for each in inner], axis=0) >= 0.5
+    np.testing.assert_array_equal(display.support, kept)
+    display = LandmarkRelevanceDisplay.from_estimator(fitted, per_class=False)
+    np.testing.assert_allclose(
+        display.scores, np.mean([each.landmark_scores_ for each in inner], axis=0)
+    )
+
+
+@pytest.mark.parametrize("cv", [None, 2])
+def test_a_frozen_selector_is_found_once(data, cv):
+    frozen = FrozenEstimator(simple().fit(*data))
+    fitted = CalibratedClassifierCV(frozen, cv=cv).fit(*data)
+    display = LandmarkRelevanceDisplay.from_estimator(fitted)
+    np.testing.assert_array_equal(display.scores, frozen[0].landmark_scores_per_class_)
+
+
+def test_selectors_of_other_targets_have_a_single_panel(data):
+    X, y = data
+    two = np.column_stack([y == "anger", y == "fear"]).astype(int)
+    for fitted in (
+        OneVsOneClassifier(simple()).fit(X, y),
+        MultiOutputClassifier(simple()).fit(X, two),
+        ClassifierChain(
+            make_pipeline(
+                ColumnTransformer([("m", StubSelector(), slice(N))]), LogisticRegression()
+            )
+        ).fit(X, two),
+    ):
+        display = LandmarkRelevanceDisplay.from_estimator(fitted)
+        assert titles(display) == [""]
+        assert display.scores.shape == (N,)
+
+
+def test_binary_wrappers_keep_the_names_of_the_classes(data):
+    X, y = data
+    y = np.where(y == "anger", "anger", "other")
+    for estimator in (
+        FixedThresholdClassifier(simple()),
+        OneVsOneClassifier(simple()),
+        VotingClassifier([("one", simple())]),
+    ):
+        display = LandmarkRelevanceDisplay.from_estimator(estimator.fit(X, y))
+        assert titles(display) == ["anger", "other"]
+    nested = VotingClassifier([("rest", OneVsRestClassifier(simple()))]).fit(X, y)
+    assert titles(LandmarkRelevanceDisplay.from_estimator(nested)) == ["other"]
+
+
+def test_an_ensemble_of_one_vs_rest_keeps_a_panel_per_class(data):
+    model = VotingClassifier([(name, OneVsRestClassifier(simple())) for name in "ab"]).fit(*data)
+    display = LandmarkRelevanceDisplay.from_estimator(model)
+    assert titles(display) == ["anger", "fear", "happiness"]
+    assert display.support.shape == (3, N)
+
+
+def test_a_selector_in_a_transformed_target_regressor_is_found(data):
+    X, _ = data
+    regressor = TransformedTargetRegressor(make_pipeline(StubSelector(), LinearRegression()))
+    fitted = regressor.fit(X, np.repeat([0.0, 1.0], 18))
+    display = LandmarkRelevanceDisplay.from_estimator(fitted, per_class=False)
+    np.testing.assert_array_equal(display.scores, fitted.regressor_[0].landmark_scores_)
+
+
+def test_selectors_of_different_landmarks_are_an_error(data):
+    X, y = data
+    union = FeatureUnion(
+        [
+            ("all", StubSelector()),
+            ("few", make_pipeline(ColumnTransformer([("m", StubSelector(), slice(99))]))),
+        ]
+    )
+    with pytest.raises(ValueError, match="selectors of 99 and of 468 landmarks"):
+        LandmarkRelevanceDisplay.from_estimator(union.fit(X, y))
+
+
+@pytest.mark.parametrize("name", ["$100", "a $x_1$ b", r"\frac{", "50% & more_#1"])
+@pytest.mark.parametrize("usetex", [False, True])
+def test_names_of_classes_are_drawn_literally(name, usetex):
+    with mpl.rc_context({"text.usetex": usetex}):
+        display = LandmarkRelevanceDisplay.from_scores(
+            np.ones((1, N)), class_names=[name], colorbar=False
+        )
+        (title,) = (axes.title for axes in display.axes_)
+        assert title.get_text() == name
+        assert not title.get_parse_math()
+        assert not title.get_usetex()
+    if not usetex:  # the ticks need a TeX installation
+        display.figure_.canvas.draw()
+
+
 @pytest.mark.parametrize(
     "estimator",
     [
         StubSelector(),
         pipeline(),
+        VotingClassifier([("one", pipeline())]),
+        AdaBoostClassifier(pipeline()),
         GridSearchCV(pipeline(), {}),
         OneVsRestClassifier(pipeline()),
     ],

@@ -15,7 +15,7 @@ from sklearn_temo import make_temo_pipeline
 from sklearn_temo.datasets import make_expression_clips
 from sklearn_temo.extraction import ClipLandmarks, _table, load_landmarks, save_landmarks
 
-FORMATS = ("parquet", "npz")
+FORMATS = ("parquet", "npz", "csv")
 
 
 def make_clip(source="a.mp4", n_frames=3, n_landmarks=468, seed=0):
@@ -245,8 +245,8 @@ def test_paths_that_cannot_be_written(tmp_path, clips):
     (tmp_path / "folder.npz").mkdir()
     (tmp_path / "file").touch()
     for place, error, message in (
-        ("t.csv", ValueError, "must end in .parquet or .npz"),
-        ("parquet", ValueError, "must end in .parquet or .npz"),
+        ("t.txt", ValueError, r"must end in \.parquet, \.npz or \.csv"),
+        ("parquet", ValueError, r"must end in \.parquet, \.npz or \.csv"),
         ("folder.npz", IsADirectoryError, "is a folder"),
         ("none/t.npz", FileNotFoundError, "cannot be written .No such file"),
         ("file/t.npz", NotADirectoryError, "cannot be written .Not a directory"),
@@ -278,3 +278,53 @@ def test_loaded_table_fits_the_pipeline(path):
     np.testing.assert_array_equal(
         aligner.fit_transform(table.data), aligner.fit_transform(made.data)
     )
+
+
+def test_csv_is_read_by_pandas(tmp_path, clips):
+    save_landmarks(tmp_path / "t.csv", clips)
+    frame = pd.read_csv(tmp_path / "t.csv")
+    assert frame.columns[:4].tolist() == ["source", "frame", "time", "detected"]
+    assert frame.detected.dtype == bool
+    read = frame.filter(regex="^p").to_numpy().astype(np.float32).reshape(3, -1)
+    np.testing.assert_array_equal(read, np.stack([clip.landmarks.ravel() for clip in clips]))
+    assert frame.fps.isna().tolist() == [False] * 6 + [True] * 3
+    # Edited, and saved by a spreadsheet with a byte order mark.
+    frame["emotion"] = "anger"
+    frame[frame.columns[::-1]].to_csv(tmp_path / "t.csv", index=False, encoding="utf-8-sig")
+    assert_holds(load_landmarks(tmp_path / "t.csv"), clips)
+
+
+def test_csv_keeps_every_float32(tmp_path):
+    bits = np.random.default_rng(0).integers(0, 2**32, size=(2, 468, 3), dtype=np.uint32)
+    values = bits.view(np.float32).copy()
+    values[~np.isfinite(values)] = np.nan
+    save_landmarks(tmp_path / "t.csv", [replace(make_clip(n_frames=2), landmarks=values)])
+    np.testing.assert_array_equal(load_landmarks(tmp_path / "t.csv").data, values.reshape(1, -1))
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@x", "\t=1", "\r1", "'=1", "''x", 'a,\n"b'])
+def test_names_in_a_csv_file_are_no_formulas(tmp_path, name):
+    path = tmp_path / "t.csv"
+    save_landmarks(path, [make_clip(name, n_frames=1)])
+    assert not pd.read_csv(path).source[0].startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert load_landmarks(path).sources.tolist() == [name]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text[:-1], "the file is truncated"),
+        (lambda text: text[:-3], "the file is truncated"),
+        (lambda text: text + "a,0\n", "line 11 has 2 cells, but the header has 1411"),
+        (lambda text: text.replace("True", "yes"), "detected True or False"),
+        (lambda text: text.replace(",", ";"), "no column 'source'; cells must be separated"),
+        (lambda text: text.replace("p467_z", "q"), "no column 'p467_z'"),
+        (lambda text: text.replace("a,0,", "a,first,"), "line 2: frame, time and coordinates"),
+    ],
+)
+def test_damaged_csv(tmp_path, clips, change, message):
+    path = tmp_path / "t.csv"
+    save_landmarks(path, clips)
+    path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
+    with pytest.raises(ValueError, match=f"cannot be read as a table .*{message}"):
+        load_landmarks(path)

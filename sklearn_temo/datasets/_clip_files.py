@@ -1,20 +1,75 @@
-"""File name extensions of clips, and the files of a folder."""
+"""File name extensions of clips, and the clips of a folder."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
+
+from .._frame_folder import FRAME_EXTENSIONS, frame_files, has_consecutive, is_frame
 
 VIDEO_EXTENSIONS = (
     *(".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"),
     *(".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv"),
 )
 
-CLIP_EXTENSIONS = (
-    *VIDEO_EXTENSIONS,
-    *(".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"),
-)
+CLIP_EXTENSIONS = (*VIDEO_EXTENSIONS, ".gif", *FRAME_EXTENSIONS)
+
+
+class FoundClips(NamedTuple):
+    """The clips of a folder.
+
+    Parameters
+    ----------
+    clips : list of Path
+        Files, and folders of which each holds the frames of one clip.
+    other : Counter of str
+        Extensions of the other files.
+    doubtful : list of Path
+        Folders whose images are numbered consecutively, although each image is a clip.
+    """
+
+    clips: list[Path]
+    other: Counter[str]
+    doubtful: list[Path]
+
+
+def find_clips(
+    root: Path, extensions: Iterable[str] = CLIP_EXTENSIONS, picture_levels: Container[int] = (1, 2)
+) -> FoundClips:
+    """Find the clips of a folder at any depth, without opening them.
+
+    A folder of numbered images is one clip, except at the levels of `picture_levels`, where each
+    image is a clip: 0 is `root` itself, 1 its subfolders.
+
+    Raises ValueError if a folder holds numbered images and other images as well.
+    """
+    wanted = {"." + extension.casefold().lstrip(".") for extension in extensions}
+    clips: list[Path] = []
+    other, images, doubtful = Counter[str](), defaultdict[Path, list[Path]](list), []
+    for file in files_below(root):
+        if file.suffix.casefold() not in wanted:
+            other[file.suffix or file.name] += 1
+        elif is_frame(file.name):
+            images[file.parent].append(file)
+        else:
+            clips.append(file)
+    for folder, files in images.items():
+        is_consecutive = has_consecutive(file.name for file in files)
+        if len(folder.relative_to(root).parts) in picture_levels:
+            doubtful += [folder] * is_consecutive
+        elif len(files) > 1:
+            try:
+                frame_files(folder)
+                files = [folder]
+            except ValueError as error:
+                # Pictures have names of any kind.
+                if is_consecutive:
+                    raise ValueError(f"{str(folder)!r}: {error}") from None
+        clips += files
+    return FoundClips(clips, other, doubtful)
 
 
 def files_below(folder: str | os.PathLike[str]) -> Iterator[Path]:

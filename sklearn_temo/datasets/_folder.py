@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,7 +13,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils import Bunch
 
-from ._clip_files import CLIP_EXTENSIONS, files_below, shorten_list
+from .._frame_folder import frame_files
+from .._warnings import warn_user
+from ._clip_files import CLIP_EXTENSIONS, find_clips, shorten_list
+
+# Folders of these names are not classes.
+_PART_OF_DATA = re.compile(
+    r"(train|valid|test)(ing|ation)?|val|dev|eval|(fold|split|part)[ _-]?\d+", re.IGNORECASE
+)
+_EMOTION = re.compile(
+    r"anger|angry|disgust(ed)?|fear(ful)?|happ(y|iness)|joy(ful)?|sad(ness)?|surprised?|neutral|"
+    r"contempt|calm",
+    re.IGNORECASE,
+)
 
 
 class ClipBunch(Bunch):
@@ -45,8 +58,13 @@ def load_clip_folder(
     - ``class/subject/.../clip.mp4``: the second folder is the group as well. Groups should be
       people, so that a group-wise splitter never tests on a person of the training set.
 
+    A folder of numbered images below a subject, ``class/subject/clip/frame1.png``, is one clip,
+    whose path is that of the folder; the images are its frames, in the order of their numbers.
+    Images in ``class`` and ``class/subject`` are clips of one frame.
+
     A CSV file has a header with the columns ``path``, ``label`` and, optionally, ``group``; other
-    columns are ignored. Relative paths start at the folder of the CSV file.
+    columns are ignored. Relative paths start at the folder of the CSV file. A path may be that of a
+    folder of numbered images.
 
     Parameters
     ----------
@@ -88,7 +106,14 @@ def load_clip_folder(
         read.
     ValueError
         If there are no clips, clips are outside of the class folders, only some clips have a group,
-        or the CSV file lacks a column or a value, or names a clip twice.
+        a folder holds the numbered images of a clip and other images as well, or the CSV file
+        lacks a column or a value, or names a clip twice.
+
+    Warns
+    -----
+    UserWarning
+        If images in ``class/subject`` are numbered like the frames of a clip; or if the classes
+        are probably not the folders in `data_home`, but one level higher or lower.
 
     See Also
     --------
@@ -140,28 +165,89 @@ def load_clip_folder(
 
 
 def _clips_of_folder(root: Path, extensions: Iterable[str]) -> list[_Clip]:
-    wanted = {"." + extension.casefold().lstrip(".") for extension in extensions}
-    clips, outside, other = [], [], Counter[str]()
-    for file in files_below(root):
-        label, *inner = file.relative_to(root).parts
-        if file.suffix.casefold() not in wanted:
-            other[file.suffix or file.name] += 1
-        elif not inner:
-            outside.append(file.name)
+    found = find_clips(root, extensions, picture_levels=range(3))
+    clips, outside = [], []
+    for path in found.clips:
+        label, *inner = path.relative_to(root).parts
+        if inner:
+            clips.append(_Clip(str(path), label, inner[0] if len(inner) > 1 else None))
         else:
-            clips.append(_Clip(str(file), label, inner[0] if len(inner) > 1 else None))
+            outside.append(path.name)
     if outside:
         raise ValueError(
             f"{len(outside)} clips are in {str(root)!r} itself ({shorten_list(outside)}): move "
             "them into a folder named after their class, or pass a CSV file."
         )
     if not clips:
-        found = ", ".join(f"{n} {kind}" for kind, n in other.most_common(3)) or "no files"
+        kinds = ", ".join(f"{n} {kind}" for kind, n in found.other.most_common(3)) or "no files"
         raise ValueError(
-            f"no clips in the folders of {str(root)!r}: found {found}; expected class/clip.mp4 "
+            f"no clips in the folders of {str(root)!r}: found {kinds}; expected class/clip.mp4 "
             "with a common extension or one that is passed as extensions."
         )
+    if warning := _level_warning(root, clips):
+        warn_user(warning)
+    of_subjects = [str(path) for path in found.doubtful if len(path.relative_to(root).parts) == 2]
+    if of_subjects:
+        warn_user(
+            f"each image is a clip, but the images of {len(of_subjects)} folders are numbered like "
+            f"the frames of a clip ({shorten_list(of_subjects)}). If they are, move the images of "
+            "each clip into a folder of its own below the folder of the subject, or pass a CSV "
+            "file whose paths are the folders."
+        )
     return sorted(clips, key=lambda clip: (clip.label, Path(clip.path).parts))
+
+
+def _level_warning(root: Path, clips: list[_Clip]) -> str | None:
+    """Reason why the folders of `root` are probably not the classes, and what to pass instead."""
+    labels = sorted({clip.label for clip in clips})
+    groups = sorted({clip.group for clip in clips if clip.group is not None})
+    taken = f"the folders of {str(root)!r} are taken for classes: {shorten_list(labels)}."
+    if all(map(_PART_OF_DATA.fullmatch, labels)):
+        return (
+            f"{taken} They look like parts of a data set; pass one of them, such as "
+            f"{str(root / labels[0])!r}."
+        )
+    if _are_emotions(groups) and not _are_emotions(labels):
+        return (
+            f"{taken} But the folders in them look like classes: {shorten_list(groups)}. Pass a "
+            f"folder that contains classes, such as {str(root / labels[0])!r}, or a CSV file."
+        )
+    folder = Path(os.path.abspath(root))
+    beside = {
+        other: {label for label in labels if os.path.isdir(folder.parent / other / label)}
+        for other in _subfolders(folder.parent)
+        # Parts of a data set have the same classes.
+        if other != folder.name and not _PART_OF_DATA.fullmatch(other)
+    }
+    repeated = set[str]().union(*beside.values())
+    # As have data sets of the same emotions.
+    if 2 * len(repeated) >= len(labels) and not _are_emotions(labels):
+        others = [other for other, shared in beside.items() if shared]
+        return (
+            f"{taken} But {shorten_list(others)}, beside {folder.name!r}, have folders of the same "
+            f"names: if {folder.name} and {shorten_list(others)} are the classes, pass "
+            f"{str(folder.parent)!r}."
+        )
+    if len(labels) == 1 and groups and not _EMOTION.fullmatch(labels[0]):
+        return (
+            f"{taken} It is the only class. If the folders in it are the classes "
+            f"({shorten_list(groups)}), pass {str(root / labels[0])!r}."
+        )
+    return None
+
+
+def _are_emotions(names: list[str]) -> bool:
+    """Whether at least half of the names, and two, are words for emotions."""
+    n_emotions = sum(_EMOTION.fullmatch(name) is not None for name in names)
+    return n_emotions >= max(2, len(names) / 2)
+
+
+def _subfolders(folder: Path) -> list[str]:
+    try:
+        names = (name for name in os.listdir(folder) if not name.startswith("."))
+        return sorted(name for name in names if os.path.isdir(folder / name))
+    except OSError:  # the parent may not be listed
+        return []
 
 
 def _clips_of_csv(source: Path) -> list[_Clip]:
@@ -186,7 +272,14 @@ def _clips_of_csv(source: Path) -> list[_Clip]:
         if empty := [name for name, cell in cells.items() if not cell]:
             raise ValueError(f"{str(source)!r}, line {line}: the {empty[0]} is empty.")
         path = source.parent / cells.pop("path")
-        if not path.is_file():
+        if path.is_dir():
+            try:
+                frame_files(path)
+            except ValueError as error:
+                raise ValueError(
+                    f"{str(source)!r}, line {line}: {row['path']!r}: {error}"
+                ) from None
+        elif not path.is_file():
             missing.append(f"line {line}: {row['path']!r}")
         clips.append(_Clip(str(path), **cells))
     if missing:

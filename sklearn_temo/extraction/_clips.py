@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._frame_folder import frame_files
+
 # OpenCV, which MediaPipe uses, aborts the process for a longer side.
 _MAX_SIDE = 32_766
 
@@ -31,7 +33,7 @@ class Clip:
     content : Path, tuple of Path, or ndarray of uint8 of shape (n_frames, height, width, 3)
         A tuple holds image files, one per frame. As the user passed it if the clip is invalid.
     source : str
-        The path as the user passed it, or "clip 3" for an array. For a clip of image files, the
+        The path as the user passed it, or "clip 3" for an array. For a list of image files, the
         first and the last file: "S005/001/01.png ... 11.png".
     label : str
         Name of the clip in messages: its index, and its path or shape.
@@ -52,7 +54,8 @@ def check_clips(clips: Any, skip_bad: bool = False) -> list[Clip]:
     ----------
     clips : sequence of str, path, ndarray, or tuple or list of paths
         Also a pandas Series, an object array, or a uint8 array of shape (n_clips, n_frames, height,
-        width, 3). Arrays must be RGB. A tuple or a list of image paths is one clip.
+        width, 3). Arrays must be RGB. A tuple or a list of image paths is one clip, as is the path
+        of a folder with numbered images.
     skip_bad : bool, default=False
         Return invalid clips with their `error`, instead of raising the error of the first.
 
@@ -133,7 +136,9 @@ def _names(index: int, content: Any) -> tuple[str, str]:
 def _check_content(content: Any) -> Path | tuple[Path, ...] | NDArray[np.uint8]:
     """Check that a clip can be read, without decoding it."""
     if _is_path(content):
-        return _check_file(content)
+        if not os.path.isdir(_expand(content)):
+            return _check_file(content)
+        content = frame_files(_expand(content))
     if isinstance(content, np.ndarray):
         return _check_array(content)
     if not isinstance(content, tuple | list) or not any(map(_is_path, content)):
@@ -163,9 +168,13 @@ def add_label(label: str, error: Exception) -> Exception:
     return kind(f"{label}: {error}")
 
 
-def _check_file(path: str | os.PathLike[str]) -> Path:
+def _expand(path: str | os.PathLike[str]) -> Path:
     # A folder may be named ~.
-    checked = Path(path if os.path.lexists(path) else os.path.expanduser(path))
+    return Path(path if os.path.lexists(path) else os.path.expanduser(path))
+
+
+def _check_file(path: str | os.PathLike[str]) -> Path:
+    checked = _expand(path)
     try:
         size = checked.stat().st_size
     except (FileNotFoundError, NotADirectoryError):

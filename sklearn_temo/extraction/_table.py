@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
+import csv
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
-from io import BufferedRandom
+from io import BufferedRandom, TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 from uuid import uuid4
 
 import numpy as np
@@ -38,6 +40,10 @@ _KINDS = {
 # Escape sequence, in a table, of a byte of a file name that is not UTF-8.
 _ESCAPED = re.compile(r"\\u(dc[89a-f][0-9a-f])")
 
+# Spreadsheets run a cell that begins with one of these as a formula. An apostrophe before it makes
+# it text; text that begins with an apostrophe gets one as well, so that it can be removed again.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")
+
 
 def check_table_place(path: str | os.PathLike[str]) -> Path:
     """Check, before the extraction, that a table can be written.
@@ -61,6 +67,16 @@ def check_writable(path: Path) -> None:
         raise _not_writable(path, error) from error
 
 
+def create_folder(path: Path) -> None:
+    """Create a folder if it is missing. Raise OSError if it cannot be written to."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise _not_writable(path, error) from error
+
+
 def save_landmarks(path: str | os.PathLike[str], clips: Sequence[ClipLandmarks]) -> None:
     """Write landmarks of clips as a table, one row per clip and frame.
 
@@ -71,9 +87,10 @@ def save_landmarks(path: str | os.PathLike[str], clips: Sequence[ClipLandmarks])
     Parameters
     ----------
     path : str or path-like
-        Ends in ``.parquet``, for pandas, polars, R and others, which needs pyarrow; or in ``.npz``,
+        Ends in ``.parquet``, for pandas, polars, R and others, which needs pyarrow; in ``.npz``,
         a compressed numpy archive in which the coordinates are one array `landmarks` of shape
-        (n_rows, n_landmarks, 3). An existing file is replaced when the new one is complete.
+        (n_rows, n_landmarks, 3); or in ``.csv``, text in UTF-8 with a header, which is the largest
+        and slowest. An existing file is replaced when the new one is complete.
     clips : sequence of ClipLandmarks
         As returned by :meth:`sklearn_temo.FaceLandmarkTransformer.extract`. Their lengths may
         differ. Skipped clips, which have an `error`, are left out.
@@ -90,6 +107,12 @@ def save_landmarks(path: str | os.PathLike[str], clips: Sequence[ClipLandmarks])
     See Also
     --------
     load_landmarks : Reads the table.
+
+    Notes
+    -----
+    In a CSV file, missing values are empty, and numbers have all digits that are needed to read the
+    same float32 again. A `source` that a spreadsheet would run as a formula, because it begins with
+    ``=``, ``+``, ``-`` or ``@``, has an apostrophe before it, which :func:`load_landmarks` removes.
 
     Examples
     --------
@@ -110,10 +133,7 @@ def save_landmarks(path: str | os.PathLike[str], clips: Sequence[ClipLandmarks])
     if not good:
         raise ValueError(f"{str(path)!r}: none of the {len(clips)} clips has landmarks to save.")
     with replacing(path) as file:
-        if path.suffix.casefold() == ".npz":
-            np.savez_compressed(file, allow_pickle=False, **_make_columns(good))
-        else:
-            _write_parquet(file, good)
+        _FORMATS[path.suffix.casefold()].write(file, good)
 
 
 def load_landmarks(path: str | os.PathLike[str]) -> Bunch:
@@ -160,8 +180,7 @@ def load_landmarks(path: str | os.PathLike[str]) -> Bunch:
     path = _check_extension(path)
     with open(path, "rb") as file:
         try:
-            read = _read_npz if path.suffix.casefold() == ".npz" else _read_parquet
-            columns, landmarks = read(file)
+            columns, landmarks = _FORMATS[path.suffix.casefold()].read(file)
             if not len(landmarks):
                 raise ValueError("it has no rows")
             for name, (kinds, words) in _KINDS.items():
@@ -189,15 +208,15 @@ def load_landmarks(path: str | os.PathLike[str]) -> Bunch:
 def _check_extension(path: str | os.PathLike[str]) -> Path:
     path = Path(path).expanduser()
     extension = path.suffix.casefold()
-    if extension not in (".parquet", ".npz"):
-        raise ValueError(f"{str(path)!r} must end in .parquet or .npz.")
+    if extension not in _FORMATS:
+        raise ValueError(f"{str(path)!r} must end in .parquet, .npz or .csv.")
     if extension == ".parquet":
         try:
             import_module("pyarrow.parquet")
         except ImportError as error:
             raise ImportError(
                 f"{str(path)!r}: Parquet needs pyarrow, which is not installed ({error}); "
-                "pip install 'sklearn-temo[parquet]', or use the extension .npz."
+                "pip install 'sklearn-temo[parquet]', or use the extension .npz or .csv."
             ) from error
     return path
 
@@ -253,6 +272,50 @@ def _coordinate_names(n_landmarks: int) -> list[str]:
     return [name.removeprefix("f000_") for name in names]
 
 
+def _count_landmarks(names: Iterable[str]) -> int:
+    """Number of landmarks in a table with columns of these names."""
+    coordinates = (re.fullmatch(r"p(\d{3,})_[xyz]", name) for name in names)
+    return 1 + max((int(found[1]) for found in coordinates if found), default=0)
+
+
+def write_csv(file: BinaryIO, rows: Iterable[Iterable[Any]]) -> None:
+    """Write rows as a CSV file in UTF-8."""
+    text = codecs.getwriter("utf-8")(file, "backslashreplace")
+    # Text with any of the characters of the line terminator is quoted.
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
+
+
+def protect_text(text: str) -> str:
+    """Put an apostrophe before text that a spreadsheet would run as a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _write_npz(file: BinaryIO, clips: Sequence[ClipLandmarks]) -> None:
+    np.savez_compressed(file, allow_pickle=False, **_make_columns(clips))
+
+
+def _write_csv(file: BinaryIO, clips: Sequence[ClipLandmarks]) -> None:
+    write_csv(file, _csv_rows(clips))
+
+
+def _csv_rows(clips: Sequence[ClipLandmarks]) -> Iterator[list[Any]]:
+    """Header and rows, clip by clip: the text of all clips would fill the memory."""
+    for number, clip in enumerate(clips):
+        columns = _make_columns([clip])
+        landmarks = columns.pop("landmarks")
+        if number == 0:
+            yield [*columns, *_coordinate_names(landmarks.shape[1])]
+        # The shortest text that gives the same float32.
+        texts = landmarks.reshape(len(landmarks), -1).astype(str)
+        texts[texts == "nan"] = ""
+        source = protect_text(str(columns.pop("source")[0])) if len(texts) else ""
+        fps = "" if np.isnan(clip.fps) else clip.fps
+        columns["fps"] = np.full(len(texts), fps, dtype=object)
+        others = [column.tolist() for column in columns.values()]
+        for *cells, coordinates in zip(*others, texts.tolist(), strict=True):
+            yield [source, *cells, *coordinates]
+
+
 def _write_parquet(file: BinaryIO, clips: Sequence[ClipLandmarks]) -> None:
     """Write row group by row group: the columns of all clips at once would double the memory."""
     from pyarrow.parquet import ParquetWriter
@@ -298,8 +361,7 @@ def _read_parquet(file: BinaryIO) -> tuple[dict[str, NDArray[Any]], NDArray[Any]
     from pyarrow.parquet import ParquetFile
 
     table = ParquetFile(file).read()
-    coordinates = (re.fullmatch(r"p(\d{3,})_[xyz]", name) for name in table.column_names)
-    n_landmarks = 1 + max((int(found[1]) for found in coordinates if found), default=0)
+    n_landmarks = _count_landmarks(table.column_names)
     names = _coordinate_names(n_landmarks)
     landmarks = np.empty((len(table), len(names)), dtype=np.float32)
     for number, name in enumerate(names):
@@ -309,6 +371,54 @@ def _read_parquet(file: BinaryIO) -> tuple[dict[str, NDArray[Any]], NDArray[Any]
     columns = {name: np.array(table.column(name).to_pylist()) for name in _KINDS}
     columns["time"] = table.column("time").to_numpy()
     return columns, landmarks.reshape(len(table), n_landmarks, 3)
+
+
+def _read_csv(file: BinaryIO) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
+    file.seek(-1, os.SEEK_END)
+    if file.read() not in (b"\n", b"\r"):
+        raise ValueError("its last line has no end: the file is truncated")
+    file.seek(0)
+    # Spreadsheets write a byte order mark before the header.
+    reader = csv.reader(TextIOWrapper(file, "utf-8-sig", newline=""), strict=True)
+    header = next(reader)
+    n_landmarks = _count_landmarks(header)
+    names = [*_KINDS, *_coordinate_names(n_landmarks)]
+    if missing := [name for name in names if name not in header]:
+        raise ValueError(f"it has no column {missing[0]!r}; cells must be separated by commas")
+    places = [header.index(name) for name in names]
+    columns: dict[str, list[Any]] = {name: [] for name in _KINDS}
+    landmarks = []
+    for row in reader:
+        if len(row) != len(header):
+            raise ValueError(
+                f"line {reader.line_num} has {len(row)} cells, but the header has {len(header)}"
+            )
+        source, frame, time, detected, *coordinates = (row[place] for place in places)
+        try:
+            columns["source"].append(source[source.startswith("'") :])
+            columns["frame"].append(int(frame))
+            columns["time"].append(float(time or "nan"))
+            columns["detected"].append({"true": True, "false": False}[detected.casefold()])
+            landmarks.append(np.array([cell or "nan" for cell in coordinates], dtype=np.float32))
+        except (KeyError, ValueError) as error:
+            raise ValueError(
+                f"line {reader.line_num}: frame, time and coordinates must be numbers, and "
+                f"detected True or False ({error})"
+            ) from error
+    arrays = {name: np.array(column) for name, column in columns.items()}
+    return arrays, np.array(landmarks).reshape(-1, n_landmarks, 3)
+
+
+class _Format(NamedTuple):
+    write: Callable[[BinaryIO, Sequence[ClipLandmarks]], None]
+    read: Callable[[BinaryIO], tuple[dict[str, NDArray[Any]], NDArray[Any]]]
+
+
+_FORMATS = {
+    ".parquet": _Format(_write_parquet, _read_parquet),
+    ".npz": _Format(_write_npz, _read_npz),
+    ".csv": _Format(_write_csv, _read_csv),
+}
 
 
 def _check_kind(name: str, column: NDArray[Any], kinds: str, words: str) -> None:

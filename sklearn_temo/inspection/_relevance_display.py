@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.multiclass import OneVsRestClassifier
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from .. import mesh
 from ._face_drawing import add_support_legend, draw_face, draw_landmarks, face_positions, panel_axes
+from ._fitted_selectors import find_relevance, mean_relevance
 
 
 class LandmarkRelevanceDisplay:
@@ -100,9 +99,15 @@ class LandmarkRelevanceDisplay:
         Parameters
         ----------
         estimator : estimator
-            A fitted :class:`~sklearn_temo.IGLandmarkSelector`, or a fitted Pipeline or search
-            (such as GridSearchCV) that contains one. For a OneVsRestClassifier of such pipelines,
-            the panel of each class shows the relevance of the selector of that class.
+            A fitted :class:`~sklearn_temo.IGLandmarkSelector`, or a fitted estimator of
+            scikit-learn that contains one or several at any depth: a Pipeline, FeatureUnion,
+            search, ensemble, calibrated classifier and so on. For a OneVsRestClassifier, the panel
+            of each class shows the relevance of the selector of that class.
+
+            The relevance of several selectors, such as those of an ensemble, is the mean of their
+            scores; the landmarks that at least half of them keep are drawn as kept. If the
+            selectors were fitted on other classes than the estimator, such as pairs of classes in
+            a OneVsOneClassifier, a single panel is drawn.
         positions : array-like of shape (n_landmarks, 2), default=None
             Position of each landmark with y up; required unless they are the full mesh.
         per_class : bool, default=True
@@ -118,19 +123,23 @@ class LandmarkRelevanceDisplay:
         ------
         TypeError
             If `estimator` contains no landmark selector.
+        ValueError
+            If it contains selectors of different numbers of landmarks.
         NotFittedError
             If `estimator` is not fitted.
         """
-        found = _find_relevance(estimator, per_class)
-        if found is None:
+        found = find_relevance(estimator)
+        if not found:
             check_is_fitted(estimator)
             raise TypeError(
                 f"{type(estimator).__name__} contains no fitted landmark selector; expected a "
-                "fitted IGLandmarkSelector, a Pipeline or a search (with refit) that contains one, "
-                "or a OneVsRestClassifier of such pipelines. To draw the scores of another method, "
-                "use LandmarkRelevanceDisplay.from_scores."
+                "fitted IGLandmarkSelector, or a Pipeline, search (with refit), ensemble or other "
+                "estimator of scikit-learn that contains one. To draw the scores of another "
+                "method, use LandmarkRelevanceDisplay.from_scores."
             )
-        scores, support, classes = found
+        scores, support, classes = mean_relevance(
+            found, getattr(estimator, "classes_", None), per_class
+        )
         kwargs |= {"positions": positions, "per_class": per_class}
         return cls.from_scores(scores, class_names=classes, support=support, **kwargs)
 
@@ -180,7 +189,9 @@ class LandmarkRelevanceDisplay:
                 draw_face(axes, points)
             kept = None if support is None else support[i]
             self.scatters_.append(draw_landmarks(axes, points, relevance[i], kept, **style))
-            axes.set(title=titles[i], aspect="equal")
+            # Names of classes may contain "$", "_" or "\\", which are not meant as TeX.
+            axes.set_title(titles[i], parse_math=False, usetex=False)
+            axes.set_aspect("equal")
             axes.set_axis_off()
         self.colorbar_ = None
         if colorbar:
@@ -250,25 +261,3 @@ class LandmarkRelevanceDisplay:
                 "landmarks."
             )
         return face_positions(n_landmarks)
-
-
-def _find_relevance(estimator: Any, per_class: bool) -> tuple[Any, Any, Any] | None:
-    """Find scores, support and classes (None for a single panel) in a fitted estimator."""
-    if hasattr(estimator, "get_landmark_support"):
-        check_is_fitted(estimator, "landmark_scores_")
-        support = estimator.get_landmark_support()
-        if per_class:
-            return estimator.landmark_scores_per_class_, support, estimator.classes_
-        return estimator.landmark_scores_, support, None
-    if hasattr(estimator, "best_estimator_"):
-        return _find_relevance(estimator.best_estimator_, per_class)
-    if isinstance(estimator, Pipeline):
-        steps = (_find_relevance(step, per_class) for _, step in estimator.steps)
-        return next((found for found in steps if found is not None), None)
-    if isinstance(estimator, OneVsRestClassifier) and hasattr(estimator, "estimators_"):
-        each = [_find_relevance(binary, per_class=False) for binary in estimator.estimators_]
-        if None not in each:
-            scores, support, _ = zip(*each, strict=True)
-            # A problem with two classes has one binary classifier, for the second class.
-            return np.stack(scores), np.stack(support), estimator.classes_[-len(each) :]
-    return None
