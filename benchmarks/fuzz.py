@@ -66,17 +66,21 @@ class Reading:
     ----------
     landmarks : ndarray of float32 of shape (n_frames, n_landmarks, 3) or None
         None if an error was raised.
-    messages : tuple of str
-        Type and text of the error, or of the warnings.
-    is_named : bool
-        Whether each message names the file, and an error is one that the user guide lists.
+    error : str or None
+        Type and text of the error.
+    warnings : tuple of str
+        Types and texts of the warnings.
+    is_error_named, are_warnings_named : bool
+        Whether each message names the file, and the error is of a documented type.
     megabytes : float
         Peak memory of the process during the call.
     """
 
     landmarks: NDArray[np.float32] | None
-    messages: tuple[str, ...]
-    is_named: bool
+    error: str | None
+    warnings: tuple[str, ...]
+    is_error_named: bool
+    are_warnings_named: bool
     megabytes: float
 
 
@@ -102,9 +106,11 @@ def read(path: str) -> Reading:
     """Read a clip or a table of landmarks."""
     # Linux then counts the peak memory from here on.
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    landmarks, messages, is_listed = None, [], True
+    landmarks, error, is_documented = None, None, True
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        # Python does not show them by default, and they may come from the file before.
+        warnings.simplefilter("ignore", ResourceWarning)
         try:
             if path.endswith((".npz", ".parquet")):
                 table = load_landmarks(path)
@@ -112,12 +118,19 @@ def read(path: str) -> Reading:
             else:
                 transformer = FaceLandmarkTransformer(n_frames=N_FRAMES, on_missing="nan")
                 landmarks = transformer.extract([path])[0].landmarks
-        except Exception as error:
-            is_listed = isinstance(error, ValueError | TypeError | OSError)
-            messages.append(f"{type(error).__name__}: {error}")
-    messages += [f"{warning.category.__name__}: {warning.message}" for warning in caught]
-    is_named = is_listed and all(Path(path).name in message for message in messages)
-    return Reading(landmarks, tuple(messages), is_named, peak_megabytes())
+        except Exception as raised:
+            is_documented = isinstance(raised, ValueError | TypeError | OSError)
+            error = f"{type(raised).__name__}: {raised}"
+    texts = tuple(f"{warning.category.__name__}: {warning.message}" for warning in caught)
+    name = Path(path).name
+    return Reading(
+        landmarks,
+        error,
+        texts,
+        is_documented and name in (error or name),
+        all(name in text for text in texts),
+        peak_megabytes(),
+    )
 
 
 def read_all(connection: Connection) -> None:
@@ -193,10 +206,14 @@ class Reader:
 
 def judge(reading: Reading, expected: NDArray[np.float32]) -> str:
     """Compare the reading of a damaged file with the landmarks of the undamaged one."""
+    if not reading.is_error_named:
+        return "unnamed error"
+    if not reading.are_warnings_named:
+        return "unnamed warning"
     if reading.landmarks is None:
-        return "error" if reading.is_named else "unnamed error"
-    if reading.messages:
-        return "warning" if reading.is_named else "unnamed warning"
+        return "error"
+    if reading.warnings:
+        return "warning"
     found = reading.landmarks
     if found.shape != expected.shape:
         return "silent difference"
@@ -255,7 +272,8 @@ def fuzz(
                 result = Result(number, name, how, answer, megabytes)
             else:
                 outcome = judge(answer, expected[name])
-                result = Result(number, name, how, outcome, megabytes, answer.messages)
+                messages = (*filter(None, [answer.error]), *answer.warnings)
+                result = Result(number, name, how, outcome, megabytes, messages)
             if result.outcome in OUTCOMES[:3]:
                 path.unlink()
             results.append(result)
