@@ -85,7 +85,7 @@ def write_video(
     frames = list(frames)
     with av.open(str(path), "w", container_options={"fflags": "+bitexact"}) as container:
         # x265 prints its settings.
-        options = {"x265-params": "log-level=none"} if codec == "libx265" else {}
+        options = {"x265-params": "log-level=none:pools=none:frame-threads=1"} if codec == "libx265" else {}
         stream = container.add_stream(codec, rate=_RATE, options=options)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = pixels
