@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Iterable
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -85,7 +87,11 @@ def write_video(
     frames = list(frames)
     with av.open(str(path), "w", container_options={"fflags": "+bitexact"}) as container:
         # x265 prints its settings.
-        options = {"x265-params": "log-level=none:pools=none:frame-threads=1"} if codec == "libx265" else {}
+        options = (
+            {"x265-params": "log-level=none:pools=none:frame-threads=1"}
+            if codec == "libx265"
+            else {}
+        )
         stream = container.add_stream(codec, rate=_RATE, options=options)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = pixels
@@ -95,6 +101,20 @@ def write_video(
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
     return path
+
+
+def _write_in_process(path: Path, frames: list[NDArray[np.uint8]], codec: str, pixels: str) -> None:
+    """Write a video in another process, since x265 sometimes never returns from its last frame."""
+    for _ in range(3):
+        arguments = (path, frames, codec, pixels)
+        process = multiprocessing.get_context("spawn").Process(target=write_video, args=arguments)
+        process.start()
+        process.join(20)
+        if process.exitcode == 0:
+            return
+        process.kill()
+        process.join()
+    raise OSError("the encoder hangs or crashes")
 
 
 def face_frames(n_frames: int = 12) -> list[NDArray[np.uint8]]:
@@ -119,14 +139,11 @@ def write_intact(folder: Path) -> dict[str, Path]:
     images = [Image.fromarray(frame) for frame in frames]
     writers: dict[str, Callable[[Path], Any]] = {}
     for extension, codec, pixels in _VIDEOS:
-        writers[f"{extension} {codec}"] = lambda path, codec=codec, pixels=pixels: write_video(
-            path, frames, codec, pixels
-        )
+        write = _write_in_process if codec == "libx265" else write_video
+        writers[f"{extension} {codec}"] = partial(write, frames=frames, codec=codec, pixels=pixels)
     for extension, kind, options in _IMAGES:
         further = {"append_images": images[1:]} if "save_all" in options else {}
-        writers[f"{extension} {kind}"] = lambda path, options=options | further: images[0].save(
-            path, **options
-        )
+        writers[f"{extension} {kind}"] = partial(images[0].save, **options, **further)
     # A whole recording, with sound.
     recording = Path(load_cremad_sample().data[0]).read_bytes()
     writers["flv with sound"] = lambda path: path.write_bytes(recording)
