@@ -225,7 +225,6 @@ def command(
     clips: list[Path], cache: Path, out: Path, largest_file: int | None = None
 ) -> subprocess.Popen[str]:
     """``sklearn-temo extract`` in a process group of its own; `largest_file` is in bytes."""
-
     arguments = [sys.executable, "-m", "sklearn_temo", "extract", *map(str, clips)]
     arguments += ["--out", str(out), "--memory", str(cache)]
     arguments += ["--n-frames", str(N_FRAMES), "--quiet"]
@@ -279,7 +278,9 @@ def signal_run(folder: Path, clips: list[Path], expected: Path, n: int, seed: in
             wait_for_entries(cache, before + rng.randrange(6), process)
             time.sleep(rng.uniform(0, 0.5))
             # Ctrl-C is sent to all processes of a terminal, SIGTERM to one.
-            os.killpg(process.pid, sent) if sent == signal.SIGINT else process.send_signal(sent)
+            if process.poll() is None:
+                send = os.killpg if sent == signal.SIGINT else os.kill
+                send(process.pid, sent)
             codes.append(finish(process))
             if codes[-1] != 0:
                 tables += out.exists()
@@ -432,7 +433,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         fault_run(Path(folder), 40, 10, ["all", "worker", "all"], options.seed)
     with tempfile.TemporaryDirectory() as folder:
-        command_runs(Path(folder), n_clips=20, n_signals=6, seed=options.seed)
+        command_runs(Path(folder), n_clips=16, n_signals=6, seed=options.seed)
 
 
 if __name__ == "__main__":
