@@ -228,19 +228,16 @@ def command(
     arguments = [sys.executable, "-m", "sklearn_temo", "extract", *map(str, clips)]
     arguments += ["--out", str(out), "--memory", str(cache)]
     arguments += ["--n-frames", str(N_FRAMES), "--quiet"]
-
-    def limit() -> None:
-        if largest_file is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
-
-    return subprocess.Popen(
+    process = subprocess.Popen(
         arguments,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=limit,
     )
+    if largest_file is not None:
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (largest_file, largest_file))
+    return process
 
 
 def finish(process: subprocess.Popen[str]) -> int:
