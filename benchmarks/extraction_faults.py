@@ -429,7 +429,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         fault_run(Path(folder), 40, 10, ["all", "worker", "all"], options.seed)
     with tempfile.TemporaryDirectory() as folder:
-        command_runs(Path(folder), n_clips=16, n_signals=6, seed=options.seed)
+        command_runs(Path(folder), n_clips=12, n_signals=4, seed=options.seed)
 
 
 if __name__ == "__main__":
