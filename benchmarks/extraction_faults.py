@@ -316,10 +316,10 @@ def small_disk(place: Path, options: str) -> Iterator[bool]:
 
 def full_disk_run(folder: Path, clips: list[Path], expected: Path) -> None:
     """Let the disk of the cache, and then that of the table, have no room for them."""
-    # A cache entry has about 47 kB: the disk has room for two, or no file may have half of one.
+    # A cache entry has about 47 kB: the disk has room for one, or no file may have half of one.
     for what in ("cache", "table"):
         place = folder / f"full_{what}"
-        with small_disk(place, "size=128k") as is_mounted:
+        with small_disk(place, "size=64k") as is_mounted:
             limit = None if is_mounted else 20_000 if what == "cache" else 60_000
             kind = "disk" if is_mounted else "limit of the size of files"
             cache = (place if what == "cache" else folder / "roomy") / "cache"
