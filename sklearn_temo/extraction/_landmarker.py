@@ -17,12 +17,12 @@ from ..mesh import N_LANDMARKS_WITH_IRISES
 # face in the background instead of the person in front.
 _MAX_FACES = 5
 
-# All threads share the file descriptor of standard error.
+# All threads share the file descriptor of standard error, and the environment.
 _starting = threading.Lock()
 
 
 class FaceLandmarker:
-    """Finds the landmarks of the largest face in an image.
+    """Finds the landmarks of the faces in an image.
 
     Every image is processed independently (MediaPipe's image mode), so results do not depend on
     the order of images.
@@ -36,18 +36,21 @@ class FaceLandmarker:
     ------
     ValueError
         If MediaPipe cannot use the file.
+    ImportError
+        If a system library that MediaPipe needs is missing.
     """
 
     def __init__(self, model_path: Path) -> None:
-        from mediapipe.tasks.python import BaseOptions, vision
-
         # Passed as bytes, since MediaPipe cannot open paths with some characters.
-        options = vision.FaceLandmarkerOptions(
-            base_options=BaseOptions(model_asset_buffer=model_path.read_bytes()),
-            running_mode=vision.RunningMode.IMAGE,
-            num_faces=_MAX_FACES,
-        )
+        model = model_path.read_bytes()
         try:
+            from mediapipe.tasks.python import BaseOptions, vision
+
+            options = vision.FaceLandmarkerOptions(
+                base_options=BaseOptions(model_asset_buffer=model),
+                running_mode=vision.RunningMode.IMAGE,
+                num_faces=_MAX_FACES,
+            )
             with _discarded_stderr():
                 self._mediapipe = vision.FaceLandmarker.create_from_options(options)
                 # The threads of MediaPipe print until the first image is processed.
@@ -57,13 +60,20 @@ class FaceLandmarker:
                 f"MediaPipe cannot use the model file {str(model_path)!r} ({error}); "
                 "model_path=None takes the bundled one."
             ) from error
+        except OSError as error:  # of ctypes, which loads MediaPipe's library
+            raise ImportError(
+                f"MediaPipe cannot load its library, or a system library that it needs ({error}); "
+                "install the missing package: libEGL.so.1 and libGLESv2.so.2 are in the packages "
+                "libegl1 and libgles2 of Debian and Ubuntu (apt install libegl1 libgles2)."
+            ) from error
 
     def close(self) -> None:
-        """Stop MediaPipe."""
-        self._mediapipe.close()
+        """Stop MediaPipe, without the report that it would send to Google."""
+        with _starting, _no_network():
+            self._mediapipe.close()
 
     def detect(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Landmarks of the largest face.
+        """Landmarks of all faces.
 
         Parameters
         ----------
@@ -72,22 +82,21 @@ class FaceLandmarker:
 
         Returns
         -------
-        ndarray of float32 of shape (478, 3)
-            In isotropic pixels: x to the right, y down, z away from the viewer. NaN if no face is
-            found.
+        ndarray of float32 of shape (n_faces, 478, 3)
+            In isotropic pixels: x to the right, y down, z away from the viewer. At most 5 faces.
         """
         import mediapipe
 
         height, width = pixels.shape[:2]
         image = mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(pixels))
+        faces = np.array(
+            [
+                [(point.x, point.y, point.z) for point in face]
+                for face in self._mediapipe.detect(image).face_landmarks
+            ]
+        ).reshape(-1, N_LANDMARKS_WITH_IRISES, 3)
         # MediaPipe gives z in the scale of x.
-        faces = [
-            np.array([(point.x, point.y, point.z) for point in face]) * (width, height, width)
-            for face in self._mediapipe.detect(image).face_landmarks
-        ]
-        no_face = np.full((N_LANDMARKS_WITH_IRISES, 3), np.nan)
-        largest = max(faces, key=lambda face: np.ptp(face[:, :2], axis=0).prod(), default=no_face)
-        return largest.astype(np.float32)
+        return (faces * (width, height, width)).astype(np.float32)
 
 
 @contextmanager
@@ -104,6 +113,26 @@ def _discarded_stderr() -> Iterator[None]:
         finally:
             os.dup2(original, 2)
             os.close(original)
+
+
+@contextmanager
+def _no_network() -> Iterator[None]:
+    """Give MediaPipe a proxy of an unknown kind: it has no setting for its report.
+
+    MediaPipe sends statistics when a landmarker is closed, and waits for the answer. libcurl, which
+    it uses, refuses such a proxy before it opens a connection or looks up a name. The environment
+    belongs to the whole process, so it is changed only for this moment.
+    """
+    # Hosts in no_proxy are reached directly; the lower-case https_proxy takes precedence.
+    original = {
+        name: os.environ.pop(name, None) for name in ("https_proxy", "no_proxy", "NO_PROXY")
+    }
+    os.environ["https_proxy"] = "none://"
+    try:
+        yield
+    finally:
+        del os.environ["https_proxy"]
+        os.environ.update({name: value for name, value in original.items() if value is not None})
 
 
 # Open landmarkers that are not in use, by process and digest of the model: a forked process cannot
