@@ -83,7 +83,7 @@ class Mirror:
         """Find the mirror of clips: pairs and axis from the mean of frame 0.
 
         A frame holds positions if its mean is nearer to that of frame 0 than half the spread of
-        the landmarks, and displacements otherwise.
+        the landmarks, and displacements if its mean is as near to zero.
 
         Parameters
         ----------
@@ -94,7 +94,8 @@ class Mirror:
         Returns
         -------
         Mirror or None
-            None where the mean of frame 0 is not symmetric, as in standardised data.
+            None where the mean of frame 0 is not symmetric, as in standardised data, or where a
+            frame holds neither positions nor displacements.
         """
         mean = layout.unflatten(X.mean(axis=0, dtype=np.float64))
         first = mean[0]
@@ -103,6 +104,9 @@ class Mirror:
             return None
         spread = np.linalg.norm(first - first.mean(axis=0))
         is_position = np.linalg.norm(mean - first, axis=(1, 2)) < 0.5 * spread
+        is_displacement = np.linalg.norm(mean, axis=(1, 2)) < 0.5 * spread
+        if not (is_position | is_displacement).all():
+            return None
         return cls(layout, pairs, float(first[:, 0].mean()), is_position)
 
     def apply(self, X: NDArray[Any]) -> NDArray[Any]:

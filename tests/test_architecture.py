@@ -17,7 +17,17 @@ PACKAGE = "sklearn_temo"
 CHECKOUT = Path(__file__).parents[1]
 SOURCES = sorted((CHECKOUT / PACKAGE).rglob("*.py"))
 
-BASE = {"mesh", "layout", "mirror", "_cache_folder", "_frame_folder", "_progress", "_warnings"}
+BASE = {
+    "mesh",
+    "layout",
+    "mirror",
+    "_cache_folder",
+    "_frame_folder",
+    "_progress",
+    "_threads",
+    "_validation",
+    "_warnings",
+}
 STEPS = {"extraction", "alignment", "classification", "attribution", "inspection", "datasets"}
 
 # The modules and folders below the package, and the ones that each may import.
@@ -25,6 +35,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_cache_folder": set(),
     "_frame_folder": set(),
     "_progress": set(),
+    "_threads": set(),
+    "_validation": set(),
     "_warnings": set(),
     "mesh": set(),
     "layout": {"mesh", "_warnings"},

@@ -207,7 +207,9 @@ class LandmarkAligner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         centre = np.einsum("l,...lc->...c", weights, clips[..., anchors, :])
         aligned = clips - centre[..., None, :].astype(clips.dtype)
         eyes = np.diff(mesh.eye_centres(aligned), axis=-2)
-        aligned /= np.linalg.norm(eyes, axis=-1, keepdims=True)
+        # In double precision, since the squares of very large or small distances do not fit.
+        distance = np.linalg.norm(eyes.astype(np.float64), axis=-1, keepdims=True)
+        aligned /= distance.astype(clips.dtype)
         if self.rotation is None:
             return aligned
         n_rotated = 2 if self.rotation == "in-plane" else 3

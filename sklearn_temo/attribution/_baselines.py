@@ -7,15 +7,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import pairwise_distances
-from sklearn.utils import check_random_state, check_X_y
+from sklearn.utils import (
+    check_array,
+    check_consistent_length,
+    check_random_state,
+    column_or_1d,
+)
 from sklearn.utils.validation import _check_sample_weight
 
-KINDS = ("typical", "mean", "zero", "random")
+KINDS = ("typical", "per_class", "mean", "zero", "random")
+
+# Largest number of samples among which medoids are sought: their distances are a square matrix.
+_MAX_SAMPLES = 2048
 
 
 def make_baselines(
     X: Any,
-    y: Any,
+    y: Any = None,
     *,
     kind: str = "typical",
     n_baselines: int = 5,
@@ -28,21 +36,20 @@ def make_baselines(
     ----------
     X : array-like of shape (n_samples, n_features)
         Samples.
-    y : array-like of shape (n_samples,)
-        Class of each sample.
-    kind : {"typical", "mean", "zero", "random"}, default="typical"
-        - "typical": medoids of the classes. The first baseline is the first medoid of the first
-          class in sorted order, the next is the first medoid of the second class, and so on; then
-          follow the second medoids. With fewer baselines than classes, the last classes have none.
-          The first medoid of a class is the sample with the smallest sum of distances to the
-          samples of its class; each further one is the sample that most reduces the sum of the
-          distances to the nearest medoid (the BUILD step of k-medoids [1]_).
+    y : array-like of shape (n_samples,), default=None
+        Class of each sample. Used by "per_class" only.
+    kind : {"typical", "per_class", "mean", "zero", "random"}, default="typical"
+        - "typical": medoids of all samples, of any class. The first is the sample with the smallest
+          sum of distances to the other samples; each further one is the sample that most reduces
+          the sum of the distances to the nearest medoid (the BUILD step of k-medoids [1]_). Of more
+          than 2048 samples, 2048 are used, drawn with a fixed seed.
+        - "per_class": the first medoid of each class, in sorted order; `n_baselines` is ignored.
         - "random": samples drawn without replacement, with probabilities proportional to
           `sample_weight`.
         - "mean": the mean of all samples, a single baseline.
         - "zero": zeros, a single baseline.
     n_baselines : int, default=5
-        Number of baselines, at most the number of samples. Ignored by "mean" and "zero".
+        Number of baselines of the kinds "typical" and "random", at most the number of samples.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the samples in distances, means and random draws. A sample of weight 0 is left
         out. None gives all samples the weight 1.
@@ -63,25 +70,27 @@ def make_baselines(
     >>> import numpy as np
     >>> from sklearn_temo.attribution import make_baselines
     >>> X = np.array([[0.0], [1.0], [5.0], [7.0], [8.0], [12.0]])
-    >>> make_baselines(X, [0, 0, 0, 1, 1, 1], n_baselines=2)
+    >>> make_baselines(X, n_baselines=2)
+    array([[5.],
+           [0.]])
+    >>> make_baselines(X, [0, 0, 0, 1, 1, 1], kind="per_class")
     array([[1.],
            [8.]])
     """
-    X, y = check_X_y(X, y, dtype=[np.float32, np.float64])
+    X = check_array(X, dtype=[np.float32, np.float64])
     if n_baselines < 1:
         raise ValueError(f"n_baselines must be at least 1, got {n_baselines}.")
     weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
     used = weight > 0
-    X, y, weight = X[used], y[used], weight[used]
+    X, weight = X[used], weight[used]
     n_baselines = min(n_baselines, len(X))
     if kind == "typical":
-        classes = [np.flatnonzero(y == c) for c in np.unique(y)]
-        # One medoid of each class in turn, as (index of the medoid, index of the class).
-        turns = sorted((i, c) for c, members in enumerate(classes) for i in range(len(members)))
-        turns = turns[:n_baselines]
-        counts = np.bincount([c for _, c in turns], minlength=len(classes))
-        medoids = [_medoids(X, classes[c], weight, n) for c, n in enumerate(counts)]
-        return X[[medoids[c][i] for i, c in turns]]
+        return X[_medoids(X, np.arange(len(X)), weight, n_baselines)]
+    if kind == "per_class":
+        y = column_or_1d(y)
+        check_consistent_length(used, y)
+        y = y[used]
+        return X[[_medoids(X, np.flatnonzero(y == c), weight, 1)[0] for c in np.unique(y)]]
     if kind == "random":
         p = None if sample_weight is None else weight / weight.sum(dtype=np.float64)
         rng = check_random_state(random_state)
@@ -97,10 +106,14 @@ def make_baselines(
 
 def _medoids(X: NDArray, members: NDArray, weight: NDArray, n_medoids: int) -> list[int]:
     """Medoids of some samples, in the order in which the BUILD step of k-medoids adds them."""
+    if len(members) > _MAX_SAMPLES:
+        chosen = np.random.default_rng(0).choice(len(members), _MAX_SAMPLES, replace=False)
+        members = members[np.sort(chosen)]
     medoids: list[int] = []
-    if not n_medoids:
-        return medoids
-    distance = pairwise_distances(X[members])
+    # Scaled, since the squares of large numbers overflow.
+    rows = X[members]
+    rows /= max(np.abs(rows).max(), np.finfo(X.dtype).tiny)
+    distance = pairwise_distances(rows).astype(np.float64)
     nearest = np.full(len(members), np.inf)
     free = np.ones(len(members), dtype=bool)
     while len(medoids) < n_medoids:

@@ -143,7 +143,7 @@ def integrated_gradients(
     ------
     ValueError
         If shapes do not match, a target is not the index of an output, the network does not return
-        one tensor of logits, or `X` or `baselines` contain NaN or infinity.
+        one tensor of logits, or `X`, `baselines`, outputs or gradients contain NaN or infinity.
 
     Warns
     -----
@@ -291,6 +291,14 @@ def attribution_blocks(
             gradient, gap, n_evaluations = _integrate(
                 network.body, hidden_x, hidden_b[i], t, settings
             )
+            if gap.isinf().any():
+                row = samples.start + int(gap.isinf().int().argmax())
+                raise ValueError(
+                    f"the outputs or the gradients of {type(module).__name__} are NaN or infinite "
+                    f"between baseline {i} and row {row} of X. Check that the loss was finite in "
+                    "training, that X has values of about 1, and that the network has gradients "
+                    "everywhere, unlike torch.sqrt and norms at 0."
+                )
             attributed = (
                 (
                     slice(samples.start + piece.start, samples.start + piece.stop),
@@ -390,7 +398,6 @@ def _integrate(
         best[paths[better]] = gradient[better]
         best_gap[paths[better]] = gap[better]
         paths = paths[best_gap[paths] > settings.tol]
-    best[best_gap.isinf()] = torch.nan
     return best, best_gap, n_evaluations
 
 

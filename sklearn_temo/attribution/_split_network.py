@@ -95,7 +95,8 @@ class SplitNetwork:
         if torch.equal(start, end):
             # A line needs two distinct points.
             end = 2 * end + 1
-        points = torch.stack([start, end, 3 * end - 2 * start])
+        # Written so that a large value that both rows have in common causes no rounding.
+        points = torch.stack([start, end, end + 2 * (end - start)])
         with torch.no_grad():
             hidden = self.hidden(points)
             split, whole = self.body(hidden.clone()), module(points)

@@ -272,7 +272,11 @@ def fit_reduction(module: TEMONet, clips: Tensor, sample_weight: Tensor, seed: i
     """
     filtered = module.filtered(clips)
     module.mean.copy_((filtered * sample_weight[:, None]).mean(dim=0))
-    centred = (filtered - module.mean).mul_(module.gain).mul_(sample_weight[:, None].sqrt())
+    centred = filtered - module.mean
+    # Clips in any unit are scaled to about 1, so that squares neither overflow nor underflow. A
+    # power of two causes no rounding.
+    module.gain.ldexp_(-centred.abs().max().frexp().exponent)
+    centred.mul_(module.gain).mul_(sample_weight[:, None].sqrt())
     means = (module.mean * module.gain)[None]
     for components, part, mean in zip(
         module.components,

@@ -17,10 +17,20 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from .._threads import one_thread
+from .._validation import check_rows
 from ..layout import LandmarkLayout
 from ..mirror import Mirror
 from ._network import fit_reduction
-from ._training import EpochReport, build_net, class_weights, make_early_stopping, one_cycle, train
+from ._training import (
+    EpochReport,
+    build_net,
+    check_monitors,
+    class_weights,
+    make_early_stopping,
+    one_cycle,
+    train,
+)
 
 # Clips that are predicted at once, which bounds the memory.
 _PREDICTION_BATCH = 128
@@ -105,13 +115,15 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     n_iter_no_change : int, default=10
         Epochs without improvement before `early_stopping` stops.
     callbacks : list of skorch callbacks or None, default=None
-        Passed to the skorch net, as callbacks or (name, callback) pairs.
+        Passed to the skorch net, as callbacks or (name, callback) pairs. Without
+        ``early_stopping=True`` there is no validation loss to monitor.
     device : str or torch.device, default="cpu"
         Device of the network.
     random_state : int, RandomState instance or None, default=None
-        Seed of initial weights, batches, noise, dropout and the choice of mirror images. On a CPU,
-        two fits with the same int give equal weights, also in threads and for clips in another
-        order. The global random state of torch does not change.
+        Seed of initial weights, batches, noise, dropout and the choice of mirror images. Two fits
+        with the same int on the same CPU, with the same versions of the libraries, give equal
+        weights, also in threads, with any number of threads of BLAS and torch, and for clips in
+        another order. The global random state of torch does not change.
     verbose : int, default=0
         1 prints skorch's table of epochs.
 
@@ -243,6 +255,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.verbose = verbose
 
     @with_callbacks
+    @one_thread()
     def fit(self, X, y, sample_weight=None):
         """Train a new network.
 
@@ -294,6 +307,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         progress.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
+    @one_thread()
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one more epoch, at the constant learning rate `lr`.
 
@@ -427,7 +441,9 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         With ``reset=True``, the layout of the clips and the seed are set too.
         """
         X_original = X
-        X, y = validate_data(self, X, y, dtype=np.float32, reset=reset)
+        dtypes, finite = [np.float32, np.float64], "allow-nan"
+        X, y = validate_data(self, X, y, dtype=dtypes, ensure_all_finite=finite, reset=reset)
+        X = check_rows(X, check_range=reset)
         check_classification_targets(y)
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if reset:
@@ -454,6 +470,8 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 f"TEMOClassifier needs samples of at least 2 classes, got one class: "
                 f"{self.classes_[0]!r}."
             )
+        if split is None:
+            check_monitors(self.callbacks or [])
         layout = self.layout_
         self._mirror = Mirror.from_clips(rows, layout) if self.mirror else None
         if self.mirror is True and self._mirror is None:
@@ -495,10 +513,13 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         views = [X] if self._mirror is None else [X, self._mirror.apply(X)]
         return torch.from_numpy(np.stack(views))
 
+    @one_thread()
     def _logits(self, X):
         """Mean logits of clips and their mirror images, ndarray of shape (n_clips, n_classes)."""
         check_is_fitted(self, "net_")
-        rows = validate_data(self, X, reset=False, dtype=np.float32)
+        dtypes, finite = [np.float32, np.float64], "allow-nan"
+        rows = validate_data(self, X, dtype=dtypes, ensure_all_finite=finite, reset=False)
+        rows = check_rows(rows)
         if hasattr(X, "layout"):
             LandmarkLayout.infer(X, n_frames=self.layout_.n_frames, n_coords=self.layout_.n_coords)
         module = self.net_.module_.eval()

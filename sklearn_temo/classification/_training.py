@@ -111,10 +111,16 @@ def build_net(module_params: dict[str, Any], seed: int, **net_params: Any) -> Ne
         classes=np.arange(module_params["n_classes"]),
         **net_params,
     )
-    # torch's global generator is seeded for the initial weights. All threads share it.
+    # torch's global generator is seeded for the initial weights. All threads share it, and the
+    # default precision, which the user may have changed.
     with _SEEDING, torch.random.fork_rng():
         torch.manual_seed(seed)
-        return temo.initialize()
+        precision = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float32)
+        try:
+            return temo.initialize()
+        finally:
+            torch.set_default_dtype(precision)
 
 
 def make_early_stopping(
@@ -132,6 +138,19 @@ def make_early_stopping(
         )
     split = ValidSplit(validation_fraction, stratified=True, random_state=seed)
     return n_held_out, split, EarlyStopping(patience=n_iter_no_change, load_best=True)
+
+
+def check_monitors(callbacks: list[Any]) -> None:
+    """Raise ValueError if a callback needs a validation loss, which fits without a split lack."""
+    for callback in callbacks:
+        callback = callback[1] if isinstance(callback, tuple) else callback
+        monitor = getattr(callback, "monitor", None)
+        if isinstance(monitor, str) and monitor.startswith("valid_"):
+            raise ValueError(
+                f"the callback {type(callback).__name__} monitors {monitor!r}, but no clips are "
+                "held out for validation: pass early_stopping=True to fit, which stops early and "
+                "needs no callback, or monitor='train_loss' to the callback."
+            )
 
 
 def class_weights(
@@ -195,15 +214,10 @@ def train(
         reduced = torch.stack([module.reduced(view) for view in views], dim=1)
     # torch's global generator is shared with other threads.
     module.generator = torch.Generator(reduced.device).manual_seed(seed)
-    # The matrices are too small to gain from several threads, and waiting for a thread on a busy
-    # core can take many times longer than the training.
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     try:
         clips = {"reduced": reduced, "sample_weight": sample_weight}
         net.partial_fit(clips, torch.as_tensor(targets), epochs=n_epochs)
     finally:
-        torch.set_num_threads(n_threads)
         module.generator = None
         module.eval()
     raise_swallowed_interrupt(net)

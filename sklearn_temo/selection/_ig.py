@@ -23,6 +23,8 @@ from sklearn.utils.validation import (
 
 from .. import mesh
 from .._cache_folder import CachingEstimator
+from .._threads import one_thread
+from .._validation import check_rows
 from .._warnings import warn_user
 from ..attribution._baselines import KINDS
 from ..attribution._integrated_gradients import IntegrationSettings, warn_of_gaps
@@ -51,13 +53,13 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         Network, cloned and fitted. None for :meth:`default_estimator`. Any classifier is accepted
         whose fitted attribute ``module_`` is a ``torch.nn.Module`` from rows of `X` to logits in
         the order of ``classes_``, such as a skorch ``NeuralNetClassifier`` with
-        ``criterion=torch.nn.CrossEntropyLoss`` (skorch needs labels that are integers from 0 on).
-        Its parameters `n_frames` and `n_coords`, if it has them, are set to those of `X`.
+        ``criterion=torch.nn.CrossEntropyLoss``, which gets the labels as integers from 0 on. Its
+        parameters `n_frames` and `n_coords`, if it has them, are set to those of `X`.
     k : int, float or "all", default=128
         Landmarks to keep: a number, a share of them, or all.
     n_baselines : int, default=5
         Number of baselines of the kinds "typical" and "random".
-    baselines : {"typical", "mean", "zero", "random"} or array-like, default="typical"
+    baselines : {"typical", "per_class", "mean", "zero", "random"} or array-like, default="typical"
         Kind of baselines, see :func:`~sklearn_temo.attribution.make_baselines`, or an array of
         baselines of shape (n_baselines, n_features).
     n_steps : int or "auto", default="auto"
@@ -280,7 +282,9 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         """
         self._validate_params()
         X_original = X
-        X, y = validate_data(self, X, y, dtype=np.float32)
+        dtypes, finite = [np.float32, np.float64], "allow-nan"
+        X, y = validate_data(self, X, y, dtype=dtypes, ensure_all_finite=finite)
+        X = check_rows(X, check_range=True)
         layout = LandmarkLayout.infer(X_original, n_frames=self.n_frames, n_coords=self.n_coords)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(
@@ -342,18 +346,20 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
                 scores, per_class = ((v + v[..., pairs]) / 2 for v in (scores, per_class))
                 partners = np.searchsorted(remaining, pairs[remaining])
             components = None if self.redundancy is None else result.components
-            order = remaining[rank_landmarks(scores[remaining], n_remaining, partners, components)]
+            with one_thread():
+                best_first = rank_landmarks(scores[remaining], n_remaining, partners, components)
+            order = remaining[best_first]
             ranking[order] = np.arange(1, len(remaining) + 1)
             remaining = np.sort(order[:n_remaining])
 
         if not all((relevance.overall > 0).any() for relevance in relevances):
             warn_user(
                 f"no landmark has a score above 0: {type(estimator).__name__} gives all {len(X)} "
-                "clips the same output, as when no landmark moves, or NaN. The selection of "
+                "clips the same output, as when no landmark moves. The selection of "
                 f"{n_kept} of {n_landmarks} landmarks is arbitrary."
             )
         self.estimator_ = result.estimator
-        self.classes_ = self.estimator_.classes_
+        self.classes_ = result.classes
         self.baselines_ = first_baselines
         self.landmark_scores_, self.landmark_scores_per_class_ = scores, per_class
         self.ranking_ = ranking

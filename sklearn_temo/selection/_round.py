@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
@@ -14,9 +15,10 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.callback import CallbackContext
-from skorch import NeuralNet
+from skorch import NeuralNet, NeuralNetBinaryClassifier
 from torch import nn
 
+from .._threads import one_thread
 from .._warnings import warn_user
 from ..attribution._baselines import make_baselines
 from ..attribution._integrated_gradients import IntegrationSettings
@@ -49,9 +51,21 @@ class RoundSettings:
 
 @dataclass(frozen=True)
 class RoundResult:
-    """Fitted network, baselines of shape (n_baselines, n_features), relevance and components."""
+    """Result of a round.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted network.
+    classes : ndarray of shape (n_classes,)
+        Labels in the order of the outputs of the network.
+    baselines : ndarray of shape (n_baselines, n_features)
+    relevance : LandmarkRelevance
+    components : LandmarkComponents
+    """
 
     estimator: BaseEstimator
+    classes: NDArray[Any]
     baselines: NDArray[np.float32]
     relevance: LandmarkRelevance
     components: LandmarkComponents
@@ -106,43 +120,46 @@ def train_and_attribute(
     progress_target: ProgressTarget,
 ) -> RoundResult:
     """Fit a network, and attribute its decisions to landmarks."""
-    _train(estimator, X, y, sample_weight, settings.seed, progress_target)
-    module: Any = getattr(estimator, "module_", None)
-    if not isinstance(module, nn.Module):
-        raise TypeError(
-            f"the fitted {type(estimator).__name__} has no torch network: the selector needs an "
-            "attribute module_, a torch.nn.Module from rows of X to logits in the order of "
-            f"classes_; found {module!r}."
-        )
-    order = np.argsort(estimator.classes_)
-    target = order[np.searchsorted(estimator.classes_, y, sorter=order)]
-    baselines = settings.baselines
-    if isinstance(baselines, str):
-        baselines = make_baselines(
-            X,
-            target,
-            kind=baselines,
-            n_baselines=settings.n_baselines,
-            sample_weight=sample_weight,
-            random_state=settings.seed,
-        )
-    integration = replace(settings.integration, verbose=progress_target.verbose)
-    n_blocks = -(-len(X) // integration.block_size) * len(baselines)
-    task = progress_target.context.subcontext(task_name="attribute", max_subtasks=n_blocks)
+    # Other networks may be large enough to gain from several threads.
+    limit = one_thread() if isinstance(estimator, TEMOClassifier) else nullcontext()
+    with limit:
+        classes = _train(estimator, X, y, sample_weight, settings.seed, progress_target)
+        module: Any = getattr(estimator, "module_", None)
+        if not isinstance(module, nn.Module):
+            raise TypeError(
+                f"the fitted {type(estimator).__name__} has no torch network: the selector needs "
+                "an attribute module_, a torch.nn.Module from rows of X to logits in the order of "
+                f"classes_; found {module!r}."
+            )
+        order = np.argsort(classes)
+        target = order[np.searchsorted(classes, y, sorter=order)]
+        baselines = settings.baselines
+        if isinstance(baselines, str):
+            baselines = make_baselines(
+                X,
+                target,
+                kind=baselines,
+                n_baselines=settings.n_baselines,
+                sample_weight=sample_weight,
+                random_state=settings.seed,
+            )
+        integration = replace(settings.integration, verbose=progress_target.verbose)
+        n_blocks = -(-len(X) // integration.block_size) * len(baselines)
+        task = progress_target.context.subcontext(task_name="attribute", max_subtasks=n_blocks)
 
-    def on_block() -> None:
-        block = task.subcontext(task_name="block")
-        block.call_on_fit_task_begin(estimator=progress_target.selector)
-        block.call_on_fit_task_end(estimator=progress_target.selector)
+        def on_block() -> None:
+            block = task.subcontext(task_name="block")
+            block.call_on_fit_task_begin(estimator=progress_target.selector)
+            block.call_on_fit_task_end(estimator=progress_target.selector)
 
-    task.call_on_fit_task_begin(estimator=progress_target.selector, X=X, y=y)
-    n_classes, layout = len(estimator.classes_), settings.layout
-    relevance = aggregate_relevance(
-        module, X, baselines, target, layout, integration, sample_weight, n_classes, on_block
-    )
-    task.call_on_fit_task_end(estimator=progress_target.selector, X=X, y=y)
-    components = _components(module, X, target, layout, sample_weight)
-    return RoundResult(estimator, baselines, relevance, components)
+        task.call_on_fit_task_begin(estimator=progress_target.selector, X=X, y=y)
+        n_classes, layout = len(classes), settings.layout
+        relevance = aggregate_relevance(
+            module, X, baselines, target, layout, integration, sample_weight, n_classes, on_block
+        )
+        task.call_on_fit_task_end(estimator=progress_target.selector, X=X, y=y)
+        components = _components(module, X, target, layout, sample_weight)
+        return RoundResult(estimator, classes, baselines, relevance, components)
 
 
 def _train(
@@ -152,21 +169,48 @@ def _train(
     sample_weight: NDArray[np.float64] | None,
     seed: int,
     progress_target: ProgressTarget,
-) -> None:
-    """Fit the network, with torch seeded for networks that use its global generator."""
+) -> NDArray[Any]:
+    """Fit the network, and return the labels in the order of its outputs.
+
+    torch is seeded for networks that use its global generator.
+    """
     weights = {} if sample_weight is None else {"sample_weight": sample_weight}
     # TEMOClassifier has generators of its own, so that it can be fitted in threads.
     is_global = not isinstance(estimator, TEMOClassifier)
+    is_skorch = isinstance(estimator, NeuralNet)
+    targets = y
+    if is_skorch:
+        # skorch passes the labels to the loss as they are, and the clips to the network.
+        labels, targets = np.unique(y, return_inverse=True)
+        if isinstance(estimator, NeuralNetBinaryClassifier):
+            targets = targets.astype(np.float32)
+        if torch.get_default_dtype() == torch.float64:
+            X = X.astype(np.float64)
     task = progress_target.context.subcontext(task_name="train")
     with torch.random.fork_rng(enabled=is_global), task.propagate_callback_context(estimator):
         if is_global:
             torch.manual_seed(seed)
         task.call_on_fit_task_begin(estimator=progress_target.selector, X=X, y=y)
-        estimator.fit(X, y, **weights)
-        if isinstance(estimator, NeuralNet):
+        estimator.fit(X, targets, **weights)
+        if is_skorch:
             # skorch returns a partly trained net after Ctrl-C, which must not be cached.
             raise_swallowed_interrupt(estimator)
+            _check_loss(estimator)
         task.call_on_fit_task_end(estimator=progress_target.selector, X=X, y=y)
+    return labels if is_skorch else estimator.classes_
+
+
+def _check_loss(net: NeuralNet) -> None:
+    """Raise ValueError if the loss of a skorch net is not finite."""
+    losses = [epoch["train_loss"] for epoch in net.history if "train_loss" in epoch]
+    if losses and not np.isfinite(losses[-1]):
+        criterion = getattr(net.criterion, "__name__", net.criterion)
+        raise ValueError(
+            f"the training loss of {type(net).__name__} is {losses[-1]} after {len(losses)} "
+            f"epochs: it has not learned. Its criterion is {criterion}; a network that returns "
+            "logits needs criterion=torch.nn.CrossEntropyLoss. Otherwise, pass a lower lr, or "
+            "scale X."
+        )
 
 
 def _components(
