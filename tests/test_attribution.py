@@ -424,11 +424,19 @@ class TestLandmarkRelevance:
 
 
 class TestErrors:
-    def test_a_net_that_returns_nan_has_nan_attributions(self):
-        broken = Formula(lambda x: x[:, :2] * torch.nan)
-        found, gap = integrated_gradients(broken, np.ones((2, 3)), np.zeros((1, 3)), 0)
-        assert not np.isfinite(found).any()
-        assert not np.isfinite(gap).any()
+    @pytest.mark.parametrize(
+        "function",
+        [
+            lambda x: x[:, :2] * torch.nan,
+            lambda x: (x[:, :2] - 0.5).log(),
+            # The second column is 0 on the whole path, where the square root has no gradient.
+            lambda x: x[:, :2] + x[:, 1:2].sqrt(),
+        ],
+    )
+    def test_outputs_or_gradients_that_are_not_finite_are_an_error(self, function):
+        X = np.array([[0.7, 0.7, 1.0], [1.0, 0.0, 1.0]])
+        with pytest.raises(ValueError, match=r"gradients of Formula are NaN or infinite.* row "):
+            integrated_gradients(Formula(function), X, np.zeros((1, 3)), 0)
 
 
 class TestAxioms:

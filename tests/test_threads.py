@@ -1,0 +1,136 @@
+"""Fits and predictions with any number of threads, and in forked processes."""
+
+import multiprocessing
+import threading
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import LinearSVC
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from sklearn_temo import IGLandmarkSelector, LandmarkAligner, TEMOClassifier
+from sklearn_temo._threads import one_thread
+from sklearn_temo.datasets import make_expression_clips
+
+
+@pytest.fixture(scope="module")
+def aligned():
+    clips = make_expression_clips(n_clips=56, n_frames=8, random_state=0)
+    return LandmarkAligner().fit_transform(clips.data), clips.target
+
+
+@pytest.fixture
+def several_threads():
+    """As many threads as on a machine with two cores, whatever the environment says."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    with threadpool_limits(2):
+        yield
+    torch.set_num_threads(before)
+
+
+def numbers_of_threads():
+    return [library["num_threads"] for library in threadpool_info()] + [torch.get_num_threads()]
+
+
+def test_one_thread_is_used_inside_and_the_limits_are_restored(several_threads):
+    before = numbers_of_threads()
+    assert set(before) == {2}
+    with one_thread(), one_thread():
+        assert set(numbers_of_threads()) == {1}
+    assert numbers_of_threads() == before
+
+
+def test_limits_are_restored_after_an_error(several_threads):
+    with pytest.raises(ValueError, match="needs samples of at least 2 classes"):
+        TEMOClassifier().fit(np.ones((4, 2 * 468 * 3)), np.zeros(4))
+    assert set(numbers_of_threads()) == {2}
+
+
+def test_limits_are_restored_when_blocks_of_several_threads_overlap(several_threads):
+    inside, may_leave = threading.Barrier(3), threading.Event()
+
+    def work():
+        with one_thread():
+            inside.wait()
+            may_leave.wait()
+
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    inside.wait()
+    with one_thread():
+        pass
+    may_leave.set()
+    for worker in workers:
+        worker.join()
+    assert set(numbers_of_threads()) == {2}
+
+
+def test_a_fit_runs_in_one_thread_and_leaves_the_limits_as_they_were(aligned, several_threads):
+    from skorch.callbacks import Callback
+
+    seen = []
+
+    class Spy(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            seen.append(set(numbers_of_threads()))
+
+    TEMOClassifier(max_epochs=1, callbacks=[Spy()]).fit(*aligned)
+    assert seen == [{1}]
+    assert set(numbers_of_threads()) == {2}
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        TEMOClassifier(max_epochs=5, random_state=0),
+        make_pipeline(
+            IGLandmarkSelector(TEMOClassifier(max_epochs=5), k=64, random_state=0),
+            TEMOClassifier(max_epochs=5, random_state=0),
+        ),
+    ],
+    ids=["classifier", "selector"],
+)
+def test_results_do_not_depend_on_the_number_of_threads(aligned, estimator, several_threads):
+    X, y = aligned
+    found = clone(estimator).fit(X, y).predict_proba(X)
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        expected = clone(estimator).fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_search_in_two_processes_scores_as_in_one(aligned):
+    selector = IGLandmarkSelector(TEMOClassifier(max_epochs=5), redundancy=None, random_state=0)
+    pipe = make_pipeline(selector, LinearSVC(random_state=0))
+    grid = {"iglandmarkselector__k": [16, 64]}
+    one, two = (
+        GridSearchCV(pipe, grid, cv=2, n_jobs=n_jobs, refit=False).fit(*aligned).cv_results_
+        for n_jobs in (1, 2)
+    )
+    np.testing.assert_array_equal(one["mean_test_score"], two["mean_test_score"])
+
+
+def _predict(model, X, results):
+    results.put(model.predict(X).tolist())
+
+
+# Python warns of forks in processes with threads; here, torch has some.
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_fitted_model_works_in_a_forked_process(aligned, several_threads):
+    X, y = aligned
+    model = TEMOClassifier(max_epochs=5, random_state=0).fit(X, y)
+    context = multiprocessing.get_context("fork")
+    results = context.SimpleQueue()
+    child = context.Process(target=_predict, args=(model, X, results))
+    child.start()
+    child.join(60)
+    hangs = child.is_alive()
+    child.kill()
+    assert not hangs
+    assert results.get() == model.predict(X).tolist()
