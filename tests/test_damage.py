@@ -280,7 +280,7 @@ def test_zeros_in_the_middle_are_reported(write, name, start, stop):
 def test_error_tells_the_damaged_time(write, name):
     path = write(name)
     overwrite(path, 0.3, 0.7)
-    with pytest.raises(ValueError, match=r"damaged from \d\.\d+ s to \d\.\d+ s, with \d+ unread"):
+    with pytest.raises(ValueError, match=r"is damaged (from|at) 0\.[2-7]\d+ s"):
         read(path, 4)
 
 
@@ -309,9 +309,10 @@ def test_streams_that_appear_late(write, monkeypatch):
         def __getattr__(self, name):
             return getattr(self._container, name)
 
-        def demux(self):
-            yield from self._container.demux()
-            raise IndexError("list index out of range")
+        def demux(self, *streams):
+            yield from self._container.demux(*streams)
+            if not streams:
+                raise IndexError("list index out of range")
 
     monkeypatch.setattr(av, "open", lambda *args, **kwargs: LateStream(av_open(*args, **kwargs)))
     assert len(read(path)) == N_FRAMES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from operator import attrgetter
 from pathlib import Path
 from struct import unpack
@@ -47,6 +48,8 @@ class Packet(NamedTuple):
         A discarded packet, such as one that an edit list cuts out, has no frame.
     position, size : int
         Bytes.
+    error : str
+        For a packet of the video, the first error that FFmpeg logged since the previous one.
     """
 
     is_video: bool
@@ -56,6 +59,7 @@ class Packet(NamedTuple):
     is_discarded: bool
     position: int
     size: int
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,13 +106,27 @@ def find_damage(path: Path, container: Any, packets: list[Packet]) -> Damage | N
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     stated = _stated_duration(container)
     # FFmpeg reports no duration for an ASF file whose size differs from the size in its header.
+    found = _find_error(kind, [packet for packet in packets if packet.is_video])
     is_short = _missing_time(stated, times, step) > 0 or (kind == "asf" and np.isnan(stated))
     if is_short and _is_truncated(path, kind):
         expected = "a larger size" if np.isnan(stated) else f"{stated:.3f} s"
         last = float(times[-1])
         return Damage(last, f"ends at {last:.3f} s, but its header states {expected}")
     missing = _missing_time(stated, np.sort([packet.time for packet in packets]), step)
-    return _find_hole(path, kind, packets, step, missing)
+    hole = _find_hole(path, kind, packets, step, missing)
+    return min(filter(None, (hole, found)), key=attrgetter("start"), default=None)
+
+
+def _find_error(kind: str, packets: list[Packet]) -> Damage | None:
+    """Find the first error of FFmpeg between packets of the video."""
+    for i, (before, packet) in enumerate(pairwise(packets), start=1):
+        # A transport stream that is spliced at a keyframe loses the frame before it. FFmpeg reads
+        # one packet ahead.
+        is_splice = kind == "mpegts" and any(near.is_keyframe for near in packets[i : i + 2])
+        if packet.error and not is_splice:
+            found = f"is damaged at {before.time:.3f} s (FFmpeg: {packet.error!r})"
+            return Damage(before.time, found)
+    return None
 
 
 def _find_hole(

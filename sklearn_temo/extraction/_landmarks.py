@@ -148,16 +148,12 @@ class FoundLandmarks:
 
 
 def find_landmarks(
-    clip: Clip, settings: ExtractionSettings, landmarker: FaceLandmarker, n_threads: int
+    clip: Clip, settings: ExtractionSettings, landmarker: FaceLandmarker
 ) -> FoundLandmarks:
-    """Read a clip, and find the face of one person in its frames.
-
-    `n_threads` is the number of decoder threads; 0 lets the decoder choose, and decodes the next
-    frame while a face is being found.
-    """
-    fps, frames = read_clip(clip, settings.n_frames, settings.window, n_threads=n_threads)
+    """Read a clip, and find the face of one person in its frames."""
+    fps, frames = read_clip(clip, settings.n_frames, settings.window)
     tracker, found = PersonTracker(), []
-    for frame in frames if n_threads else _read_ahead(frames):
+    for frame in _read_ahead(frames):
         height, width = frame.pixels.shape[:2]
         left, top, right, bottom = settings.region or (0, 0, width, height)
         if right > width or bottom > height:

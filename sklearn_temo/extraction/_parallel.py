@@ -96,7 +96,7 @@ def extract_clips(
         attempt = partial(_joblib_results, extract, n_jobs)
     else:
         for task in tasks.values():
-            yield extract(*task, n_threads=0)
+            yield extract(*task)
         return
     # If this code runs in a task of a Dask cluster, its worker may run other tasks meanwhile.
     with backend.retrieval_context():
@@ -108,7 +108,6 @@ def extract_clip(
     index: int,
     clip: Clip,
     entry: Path | None,
-    n_threads: int = 1,
     seconds: float | None = None,
 ) -> ClipResult:
     """Find the landmarks of a clip, and write them to the cache.
@@ -119,7 +118,7 @@ def extract_clip(
     with open_landmarker(path, settings.model_digest) as landmarker:
         try:
             with time_limit(seconds):
-                found = find_landmarks(clip, settings, landmarker, n_threads)
+                found = find_landmarks(clip, settings, landmarker)
         except (ValueError, TypeError) as error:
             # A traceback would keep the frames in memory and the file open.
             return ClipResult(index, None, error.with_traceback(None))

@@ -16,7 +16,7 @@ from ._clips import Clip, UnsupportedClip, add_label
 from ._damage import find_damage
 from ._images import ImageFile, open_image
 from ._time_limit import restart_time_limit
-from ._video import UnreadableFile, Video, WrongTimeline, as_unreadable
+from ._video import DamagedVideo, UnreadableFile, Video, WrongTimeline, as_unreadable
 
 # Maximum rounding error of times in containers, as a share of the step between two frames.
 _ROUNDING = 0.1
@@ -146,7 +146,7 @@ def pick_frames(
 
 
 def read_clip(
-    clip: Clip, n_frames: int | None, window: Window | None = None, n_threads: int = 0
+    clip: Clip, n_frames: int | None, window: Window | None = None
 ) -> tuple[float, Generator[Frame]]:
     """Open a clip, and read a sample of its frames.
 
@@ -156,8 +156,6 @@ def read_clip(
     n_frames, window
         As in :func:`pick_frames`. The frames of arrays and of clips of image files are at times
         0, 1, 2, ...
-    n_threads : int, default=0
-        Threads that decode a video; 0 leaves the choice to FFmpeg.
 
     Returns
     -------
@@ -168,6 +166,8 @@ def read_clip(
 
     Raises
     ------
+    OSError
+        If the operating system does not allow reading the file.
     ValueError
         Here or from the frames, if the file cannot be decoded, is damaged, or has no frame inside
         `window`. The message does not name the clip: see :func:`add_label`.
@@ -178,9 +178,12 @@ def read_clip(
     if not isinstance(content, Path):
         picks = pick_frames(range(len(content)), n_frames, window)
         return np.nan, _with_time_limit(Frame(content[i], float(i), n) for i, n in picks.items())
+    # Pillow and FFmpeg report a file without permission as a damaged one.
+    with open(content, "rb") as file:
+        file.read(1)
     image = open_image(content)
     if image is None:
-        video = Video(content, n_threads)
+        video = Video(content)
         return video.fps, _with_time_limit(_read_video(video, n_frames, window))
     fps, times = image.timeline()
     return fps, _with_time_limit(_read_image(image, times, n_frames, window))
@@ -200,11 +203,7 @@ def _read_video(video: Video, n_frames: int | None, window: Window | None) -> Ge
                 continue
             # A window before the damage contains the same frames as in the undamaged clip.
             if damage and (counts_back or stop is None or stop >= damage.start - times[0]):
-                raise ValueError(
-                    f"{damage.message}; copy or download it again. If there is no other copy, save "
-                    "its readable part with `ffmpeg -i clip -c copy new`, or pass a window of time "
-                    "(sampling) that ends before the damage."
-                )
+                raise DamagedVideo(damage.message)
             picks = pick_frames(times, n_frames, window)
             # The frames from which a window is counted are decoded to verify the timeline.
             needed = {0, *picks, len(times) - 1 if counts_back else 0}

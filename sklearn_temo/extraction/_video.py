@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ._clips import UnsupportedClip, check_size
 from ._damage import Packet, find_undecoded
+from ._ffmpeg_log import Message, captured_errors
+from ._time_limit import restart_time_limit
 
-# A playlist that is named .mp4 must not make FFmpeg read other files or addresses, and a packet
-# that the end of the file cuts off must not be decoded.
-_OPTIONS = {"protocol_whitelist": "file", "fflags": "+discardcorrupt"}
+# Formats that hold a video in one file. All others could be playlists, which read other files.
+_CONTAINERS = (
+    *("apng", "asf", "avi", "cavsvideo", "dhav", "dirac", "dnxhd", "dv", "flv", "gif", "gxf"),
+    *("h261", "h263", "h264", "hevc", "ivf", "m4v", "matroska", "mjpeg", "mov", "mpeg", "mpegts"),
+    *("mpegvideo", "mxf", "nsv", "nut", "nuv", "obu", "ogg", "rm", "roq", "swf", "ty", "vc1"),
+    *("vvc", "wtv", "yuv4mpegpipe"),
+)
+
+# Sizes of the packets of transport streams. A recorder that is switched off writes whole ones, so
+# that the last frame may be incomplete; the end of a download is somewhere in a packet.
+_TRANSPORT_PACKETS = (188, 192)
+
+# Times of joined recordings begin again: they go back by more than frames are reordered.
+_LONG_STEP_BACK = 0.5
+
+# The display shape may change by this share in the middle of a video.
+_SAME_SHAPE = 0.01
 
 # A seek takes about as long as decoding this many frames.
 _COST_OF_A_SEEK = 16
@@ -33,6 +50,17 @@ class UnreadableFile(ValueError):
         return (
             f"cannot be read as a video or an image ({self.args[0]}); check that it is complete "
             "and plays; if it does, convert it to MP4 or PNG."
+        )
+
+
+class DamagedVideo(UnreadableFile):
+    """A video of which a part cannot be decoded; its argument says which."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.args[0]}; copy or download it again. If there is no other copy, save its "
+            "readable part with `ffmpeg -i clip -c copy new`, or pass a window of time (sampling) "
+            "that ends before the damage."
         )
 
 
@@ -57,18 +85,16 @@ class Timeline(NamedTuple):
 
 
 class Video:
-    """The first video stream of a file, open until :meth:`close`.
+    """The video stream of a file, open until :meth:`close`.
 
     Parameters
     ----------
     path : Path
-    n_threads : int, default=0
-        Threads of the decoder; 0 leaves the choice to FFmpeg.
 
     Attributes
     ----------
     fps : float
-        Mean frames per second, NaN if unknown.
+        Mean frames per second, NaN for a single frame.
     container : av.container.InputContainer
     packets : list of Packet
         Packets of all streams.
@@ -79,20 +105,20 @@ class Video:
         Here and from all methods, if the file is not a video or cannot be decoded.
     """
 
-    def __init__(self, path: Path, n_threads: int = 0) -> None:
+    def __init__(self, path: Path) -> None:
         from av.video.reformatter import VideoReformatter
 
-        self.path, self._n_threads = path, n_threads
+        self.path = path
         # Shared by all frames: setting one up takes as long as a conversion.
         self._reformatter = VideoReformatter()
         with as_unreadable():
             self._open()
             self._rate = self._stream.average_rate or 1
             self._tick = self._stream.time_base or 1
-            self._aspect = Fraction(self._stream.sample_aspect_ratio or 1)
-            self.fps = float(self._stream.average_rate or np.nan)
+            self._shape: tuple[int, int] | None = None
             self.packets = self._read_packets()
         self._packets = [packet for packet in self.packets if packet.is_video]
+        self.fps = self._mean_rate()
 
     def close(self) -> None:
         """Close the file."""
@@ -101,6 +127,8 @@ class Video:
     def packet_timeline(self) -> Timeline:
         """Times from the packets, without decoding; empty if the packets have none."""
         if not all(packet.has_pts for packet in self._packets):
+            return Timeline([], [])
+        if self._is_joined():
             return Timeline([], [])
         shown = sorted(
             (packet.time, packet.is_keyframe) for packet in self._packets if not packet.is_discarded
@@ -114,8 +142,20 @@ class Video:
             times = [self._time(*numbered) for numbered in enumerate(self._from_the_start())]
             hole = find_undecoded(self.packet_timeline().times, sorted(times))
         if hole is not None:
-            raise UnreadableFile(f"no frames can be decoded from {hole[0]:.3f} to {hole[1]:.3f} s")
-        return Timeline(times, [])
+            raise DamagedVideo(f"no frames can be decoded from {hole[0]:.3f} to {hole[1]:.3f} s")
+        step, shift = float(np.median(np.diff(times))) if len(times) > 1 else 0.0, 0.0
+        shown = times[:1]
+        for before, time in pairwise(times):
+            if time < before - _LONG_STEP_BACK:
+                shift += before - time + step
+            shown.append(time + shift)
+        # Frames are decoded in the order in which they are shown, but AVI files have no times.
+        return Timeline(sorted(shown), [])
+
+    def _is_joined(self) -> bool:
+        """Whether the file consists of several recordings, whose times begin again."""
+        times = [packet.time for packet in self._packets if packet.is_keyframe]
+        return any(after < before for before, after in pairwise(times))
 
     def frames_at(
         self, timeline: Timeline, numbers: Collection[int]
@@ -135,7 +175,7 @@ class Video:
         time : float
             Seconds.
         pixels : ndarray of uint8 of shape (height, width, 3)
-            RGB as a player shows it, with square pixels and the rotation that the file asks for.
+            RGB as a player shows it, with square pixels, turned and mirrored as the file asks for.
 
         Raises
         ------
@@ -143,6 +183,7 @@ class Video:
             If the time of a frame differs from its time in `timeline`.
         """
         times, keyframes = timeline
+        self._shape = None
         frames: Iterator[Any] | None = None
         position = 0
         # If decoding fails after a seek, it may succeed from the start of the file.
@@ -157,33 +198,98 @@ class Video:
                     frames, keyframes, position = self._from_the_start(), [], 0
                 frame = next(islice(frames, number - position, None), None)
                 position = number + 1
-                time = np.nan if frame is None else self._time(number, frame)
+                time = np.nan
+                if frame is not None:
+                    # A timeline without keyframes is that of the decoded frames.
+                    is_decoded = not timeline.keyframes
+                    time = times[number] if is_decoded else self._time(number, frame)
                 if not abs(time - times[number]) <= _SAME_TIME:
                     raise WrongTimeline(f"it has no frame {number} at {times[number]:.3f} s")
-                yield number, time, self._pixels(frame)
+                yield number, time, self._pixels(frame, time)
+
+    def _mean_rate(self) -> float:
+        """Mean frame rate; the rate that FFmpeg states may be a guess."""
+        times = [packet.time for packet in self._packets if not packet.is_discarded]
+        if len(times) < 2:
+            return np.nan
+        if self._is_joined():
+            return float(self._rate)
+        length = max(times) - min(times)
+        return (len(times) - 1) / length if length > 0 else float(self._rate)
 
     def _open(self) -> None:
         import av
+        from av.stream import Disposition
 
-        # Passed as `options`, they would also apply to the streams, and PyAV 14 would crash on FLV
-        # files. Metadata is not used and may be in any encoding.
-        self.container = av.open(
-            str(self.path), container_options=_OPTIONS, metadata_errors="replace"
-        )
-        streams = self.container.streams.video
+        formats = [name for name in av.formats_available if name.endswith("_pipe")]
+        options = {
+            "protocol_whitelist": "file",
+            "format_whitelist": ",".join([*_CONTAINERS, *formats]),
+            # A packet that the end of the file cuts off must not be decoded.
+            "fflags": "+discardcorrupt",
+        }
+        log: list[Message] = []
+        try:
+            with captured_errors() as log:
+                # FFmpeg takes what is in front of a colon for a protocol. Metadata is not used and
+                # may be in any encoding. Passed as `options`, the options would also apply to the
+                # streams, and PyAV 14 would crash on FLV files.
+                self.container = av.open(
+                    f"file:{self.path.absolute()}",
+                    container_options=options,
+                    metadata_errors="replace",
+                )
+        except av.error.FFmpegError:
+            for _, name, message in log:
+                if "not on whitelist" in message or "m3u8/hls" in message:
+                    raise UnsupportedClip(
+                        f"its format is {name!r}: a playlist or no video; pass the video files."
+                    ) from None
+            raise
+        videos = self.container.streams.video
+        # Pictures that belong to a video, such as its cover, are streams too.
+        pictures = Disposition.attached_pic | Disposition.timed_thumbnails
+        streams = [stream for stream in videos if not stream.disposition & pictures]
+        if videos and not streams:
+            raise UnsupportedClip("it has a cover picture but no video; leave it out.")
+        if len(streams) > 1:
+            raise UnsupportedClip(
+                f"it has {len(streams)} video streams; write one of them to a file, for example "
+                "the second one with `ffmpeg -i clip -map 0:v:1 -c copy new`."
+            )
         if not streams or streams[0].codec_context is None:
             raise UnreadableFile("it has no video stream of a known codec")
         self._stream = streams[0]
-        self._stream.thread_type = "AUTO"
-        self._stream.codec_context.thread_count = self._n_threads
+        # Some containers do not state the size.
+        if self._stream.width and self._stream.height:
+            aspect = Fraction(self._stream.sample_aspect_ratio or 1)
+            check_size(round(self._stream.width * aspect), self._stream.height)
+        # With several threads, the pixels of damaged frames depend on the number of threads, and
+        # the messages of the decoder cannot be assigned to a file.
+        self._stream.thread_type = "NONE"
+        self._stream.codec_context.thread_count = 1
 
     def _read_packets(self) -> list[Packet]:
         """Packets of all streams in the order of the file."""
         packets: list[Packet] = []
         place, end = None, 0
         # PyAV raises IndexError at the end of a file whose damage looks like another stream.
+        read = self.container.demux()
+        video = self._stream.index
+        errors: list[str] = []
         with suppress(IndexError):
-            for packet in self.container.demux():
+            while True:
+                with captured_errors(self.container.format.name) as log:
+                    packet = next(read, None)
+                restart_time_limit()
+                # Damaged sound does not change the frames.
+                errors += [
+                    message
+                    for *_, message in log
+                    if "stream = " not in message or f"stream = {video}," in message
+                ]
+                if packet is None:
+                    break
                 if not packet.size:
                     continue
                 has_pts = packet.pts is not None
@@ -194,22 +300,69 @@ class Video:
                 place, end = packet.pos, start + packet.size
                 packets.append(
                     Packet(
-                        is_video=packet.stream_index == self._stream.index,
+                        is_video=packet.stream_index == video,
                         time=time,
                         has_pts=has_pts,
                         is_keyframe=packet.is_keyframe,
                         is_discarded=packet.is_discard,
                         position=start,
                         size=packet.size,
+                        error=errors[0] if errors and packet.stream_index == video else "",
                     )
                 )
+                if packet.stream_index == video:
+                    errors = []
         return packets
 
     def _from_the_start(self) -> Iterator[Any]:
         """Open the file again and decode from its first frame: some files cannot be rewound."""
         self.close()
         self._open()
-        return _intact(self.container.decode(video=0))
+        return self._decode(is_start=True)
+
+    def _decode(self, is_start: bool = False) -> Iterator[Any]:
+        """Decode to the end, and raise at damage: the decoder does not mark the frames after it."""
+        key_time, is_tainted, n_read, last = -np.inf, False, 0, None
+        is_before_key = any(packet.is_keyframe for packet in self._packets)
+        is_recording = is_start and self.container.format.name == "mpegts"
+        n_bytes = self.path.stat().st_size
+        is_recording = is_recording and any(n_bytes % size == 0 for size in _TRANSPORT_PACKETS)
+        for packet in self.container.demux(self._stream):
+            restart_time_limit()
+            tick = packet.dts if packet.pts is None else packet.pts
+            time = np.nan if tick is None else float(tick * self._tick)
+            if packet.size:
+                n_read, last = n_read + 1, packet.pts
+            may_be_cut_off = is_recording and n_read == len(self._packets)
+            if is_before_key and packet.is_keyframe:
+                is_before_key, key_time = False, time
+            frames, error = self._decode_packet(packet)
+            is_complete = packet.size and not (is_before_key or time < key_time)
+            if error and is_complete and not may_be_cut_off:
+                raise DamagedVideo(f"is damaged at {time:.3f} s (FFmpeg: {error!r})")
+            is_tainted = is_tainted or bool(error)
+            for frame in frames:
+                is_last = may_be_cut_off and frame.pts == last
+                is_early = is_before_key or (frame.time or np.inf) < key_time - _SAME_TIME
+                if frame.is_corrupt and not (is_early or is_last):
+                    at = "" if frame.time is None else f" at {frame.time:.3f} s"
+                    raise DamagedVideo(f"the frame{at} is damaged")
+                # Without these frames, a recording begins at its first keyframe, and ends before
+                # the frame that is cut off.
+                if not ((is_early or is_last) and (is_tainted or frame.is_corrupt)):
+                    yield frame
+
+    def _decode_packet(self, packet: Any) -> tuple[list[Any], str]:
+        """Frames that the decoder returns for a packet, and its first error; "" if it has none."""
+        from av.error import FFmpegError
+
+        frames = []
+        try:
+            with captured_errors(self._stream.codec_context.name) as log:
+                frames = packet.decode()
+        except FFmpegError as error:
+            return [], log[0][2] if log else str(error.strerror)
+        return frames, log[0][2] if log else ""
 
     def _seek(self, time: float, decoded: float) -> Iterator[Any] | None:
         """Decode from the keyframe at `time`.
@@ -220,38 +373,62 @@ class Video:
 
         try:
             self.container.seek(round(time / self._tick), stream=self._stream)
-            frames = self.container.decode(video=0)
+            frames = self._decode()
             frame = next(frames)
             if self._time(0, frame) > decoded + _SAME_TIME:
                 # Frames before the keyframe belong to an open group of pictures.
                 while self._time(0, frame) < time - _SAME_TIME:
                     frame = next(frames)
                 is_exact = self._time(0, frame) <= time + _SAME_TIME
-                if is_exact and frame.key_frame and not frame.is_corrupt:
-                    return _intact(chain([frame], frames))
-        except (FFmpegError, OSError, StopIteration):
+                if is_exact and frame.key_frame:
+                    return chain([frame], frames)
+        except (FFmpegError, OSError, StopIteration, DamagedVideo):
             pass
         return None
 
     def _time(self, number: int, frame: Any) -> float:
         return float(number / self._rate) if frame.time is None else frame.time
 
-    def _pixels(self, frame: Any) -> NDArray[np.uint8]:
-        width = round(frame.width * self._aspect)
-        pixels = self._reformatter.reformat(frame, width=width, format="rgb24").to_ndarray()
-        return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90)))
+    def _pixels(self, frame: Any, time: float) -> NDArray[np.uint8]:
+        matrix = _display_matrix(frame)
+        # The codec may change its pixel aspect; that of the container is that of the first frame.
+        aspect = self._stream.codec_context.sample_aspect_ratio or Fraction(1)
+        if self._shape is None:
+            self._shape = frame.width, frame.height
+            self._matrix, self._codec_aspect = matrix, aspect
+            self._aspect = Fraction(self._stream.sample_aspect_ratio or 1)
+        now = self._aspect * aspect / self._codec_aspect * frame.width / frame.height
+        first = self._aspect * self._shape[0] / self._shape[1]
+        if abs(now / first - 1) > _SAME_SHAPE or not np.array_equal(matrix, self._matrix):
+            raise UnsupportedClip(
+                f"its picture changes its shape or orientation at {time:.3f} s; cut it there with "
+                "`ffmpeg -i clip -t SECONDS -c copy new`."
+            )
+        width, height = round(self._shape[0] * self._aspect), self._shape[1]
+        check_size(width, height)
+        pixels = self._reformatter.reformat(
+            frame, width=width, height=height, format="rgb24"
+        ).to_ndarray()
+        return _oriented(pixels.astype(np.uint8, copy=False), matrix)
 
 
-def _intact(frames: Iterable[Any]) -> Iterator[Any]:
-    """Yield frames, and raise at a damaged one: the decoder does not mark the frames after it."""
-    begun = False
-    for frame in frames:
-        # The first frames of a recording may depend on frames before it.
-        if frame.is_corrupt and begun:
-            at = "" if frame.time is None else f" at {frame.time:.3f} s"
-            raise UnreadableFile(f"the frame{at} is damaged")
-        begun = begun or not frame.is_corrupt
-        yield frame
+def _display_matrix(frame: Any) -> NDArray[np.int32]:
+    """Linear part of the display matrix: stored (x, y) is shown at (x, y) @ matrix."""
+    # PyAV fails on frames with side data of a type that it does not know.
+    with suppress(KeyError, ValueError):
+        stored = np.frombuffer(bytes(frame.side_data["DISPLAYMATRIX"]), np.int32)
+        (a, b), (c, d) = np.sign(stored.reshape(3, 3)[:2, :2]).tolist()
+        is_turned = abs(stored[1]) > abs(stored[0])
+        return np.array([[0, b], [c, 0]] if is_turned else [[a, 0], [0, d]], np.int32)
+    return np.eye(2, dtype=np.int32)
+
+
+def _oriented(pixels: NDArray[np.uint8], matrix: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """Turn and mirror stored pixels of shape (height, width, 3)."""
+    if not matrix[0, 0]:
+        pixels = pixels.swapaxes(0, 1)
+    to_x, to_y = matrix.sum(axis=0)
+    return np.ascontiguousarray(pixels[:: -1 if to_y < 0 else 1, :: -1 if to_x < 0 else 1])
 
 
 @contextmanager
@@ -261,7 +438,11 @@ def as_unreadable(kind: type[UnreadableFile] = UnreadableFile) -> Iterator[None]
 
     try:
         yield
-    except UnreadableFile:
+    except UnsupportedClip:
         raise
+    except UnreadableFile as error:
+        if isinstance(error, kind):
+            raise
+        raise kind(*error.args) from error
     except (av.error.FFmpegError, OSError, ValueError, IndexError) as error:
         raise kind(getattr(error, "strerror", None) or str(error)) from error
