@@ -165,9 +165,14 @@ def _demo(options: argparse.Namespace) -> int:
 def _extract(options: argparse.Namespace) -> int:
     from joblib import effective_n_jobs
 
-    from . import extraction
-    from .extraction import FaceLandmarkTransformer, SkippedClipsWarning, save_landmarks
-    from .extraction._table import check_table_place, check_writable, create_folder
+    from .extraction import (
+        DoubtfulClipsWarning,
+        FaceLandmarkTransformer,
+        SkippedClipsWarning,
+        save_landmarks,
+    )
+    from .extraction._cache import open_cache
+    from .extraction._table import check_table_place, check_writable
 
     given = {"max_gap": options.max_gap, "region": options.region}
     transformer = FaceLandmarkTransformer(
@@ -193,7 +198,7 @@ def _extract(options: argparse.Namespace) -> int:
         clips = _find_clips(options.clips)
         transformer.fit(clips)
         if options.memory is not None:
-            create_folder(Path(options.memory).expanduser())
+            open_cache(Path(options.memory).expanduser())
     except (ImportError, OSError, TypeError, ValueError) as error:
         options.error(_printable(error))
     remedy = "; the same command continues where it stopped"
@@ -203,8 +208,7 @@ def _extract(options: argparse.Namespace) -> int:
         with redirect_stdout(sys.stderr), warnings.catch_warnings():
             # The summary lists the skipped and the doubtful clips.
             warnings.simplefilter("ignore", SkippedClipsWarning)
-            if doubtful := getattr(extraction, "DoubtfulClipsWarning", None):
-                warnings.simplefilter("ignore", doubtful)
+            warnings.simplefilter("ignore", DoubtfulClipsWarning)
             warnings.showwarning = lambda message, *_, **__: _say(f"warning: {message}")
             found = transformer.extract(clips)
             if any(clip.error is None for clip in found):
@@ -277,7 +281,7 @@ def _report(report: Any, options: argparse.Namespace) -> int:
     failures = [(clip.source, _reason(clip)) for clip in report.skipped]
     for source, reason in failures:
         _say(f"{source}: {reason}")
-    for clip in getattr(report, "doubtful", ()):
+    for clip in report.doubtful:
         _say(f"doubtful: {clip.source}: {_reason(clip)}")
     if options.failures is not None:
         try:

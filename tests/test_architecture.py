@@ -32,7 +32,7 @@ STEPS = {"extraction", "alignment", "classification", "attribution", "inspection
 
 # The modules and folders below the package, and the ones that each may import.
 MAY_IMPORT: dict[str, set[str]] = {
-    "_cache_folder": set(),
+    "_cache_folder": {"_warnings"},
     "_frame_folder": set(),
     "_progress": set(),
     "_threads": set(),

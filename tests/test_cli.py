@@ -15,7 +15,7 @@ from sklearn_temo.cli import main
 from sklearn_temo.extraction import (
     ClipLandmarks,
     ExtractionReport,
-    SkippedClip,
+    ReportedClip,
     load_landmarks,
     save_landmarks,
 )
@@ -57,7 +57,7 @@ def calls(monkeypatch):
             name = Path(clip).stem
             error = f"clip {index} ({clip!r}): is bad." if name.startswith("bad") else None
             if error:
-                skipped.append(SkippedClip(index, clip, error))
+                skipped.append(ReportedClip(index, clip, error))
             found.append(clip_landmarks(clip, int(name) if name.isdecimal() else 2, error))
         n_frames = tuple(0 if clip.error else len(clip.times) for clip in found)
         self.report_ = ExtractionReport(len(clips), 1, tuple(skipped), n_frames, n_frames)
@@ -396,11 +396,11 @@ def test_unusable_model_is_one_line_without_a_remedy(cremad_paths, here, capfd):
 
 
 @pytest.mark.parametrize("memory", ["file", "file/cache", "/proc/cache"])
-def test_cache_that_cannot_be_written_is_an_argument_error(calls, here, capfd, memory):
+def test_cache_that_cannot_be_created_is_an_argument_error(calls, here, capfd, memory):
     (here / "file").touch()
     with pytest.raises(SystemExit, match="2"):
         main(["extract", "a.mp4", "--out", "t.npz", "--memory", memory])
-    assert f"{memory!r} cannot be written (" in capfd.readouterr().err
+    assert f"{memory!r} cannot be created (" in capfd.readouterr().err
     assert not calls
 
 
@@ -465,7 +465,7 @@ def test_doubtful_clips_are_listed_after_the_skipped_ones(calls, here, capfd, mo
 
     def extract_doubtful(self, clips):
         found = extract(self, clips)
-        entry = SkippedClip(0, clips[0], f"clip 0 ({clips[0]!r}): a face in 1 of 16 frames.")
+        entry = ReportedClip(0, clips[0], f"clip 0 ({clips[0]!r}): a face in 1 of 16 frames.")
         object.__setattr__(self.report_, "doubtful", (entry,))
         return found
 
@@ -487,7 +487,7 @@ def test_csv_files_hold_no_formulas(calls, here, name):
 
 def test_failures_hold_no_formulas(calls, here, monkeypatch):
     def skip(self, clips):
-        skipped = tuple(SkippedClip(i, clip, "=reason") for i, clip in enumerate(clips))
+        skipped = tuple(ReportedClip(i, clip, "=reason") for i, clip in enumerate(clips))
         self.report_ = ExtractionReport(len(clips), 0, skipped, (0,), (0,))
         return [clip_landmarks(clip, error="bad") for clip in clips]
 

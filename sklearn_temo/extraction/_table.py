@@ -67,16 +67,6 @@ def check_writable(path: Path) -> None:
         raise _not_writable(path, error) from error
 
 
-def create_folder(path: Path) -> None:
-    """Create a folder if it is missing. Raise OSError if it cannot be written to."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=path):
-            pass
-    except OSError as error:
-        raise _not_writable(path, error) from error
-
-
 def save_landmarks(path: str | os.PathLike[str], clips: Sequence[ClipLandmarks]) -> None:
     """Write landmarks of clips as a table, one row per clip and frame.
 
