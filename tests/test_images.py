@@ -87,7 +87,7 @@ def test_part_of_an_animation_is_an_error(tmp_path, kind):
     # The last 20 bytes of a PNG are only checksums and the mark of its end.
     for length in range(60, len(whole) - (20 if kind == "png" else 0), 7):
         path.write_bytes(whole[:length])
-        with pytest.raises(ValueError, match="cannot be read|is damaged"):
+        with pytest.raises(ValueError, match=r"cannot be read|is damaged"):
             read(path)
 
 
