@@ -15,6 +15,18 @@ _SMALLEST = 1e-35
 _MIN_RELATIVE_RANGE = 100 * _FLOAT32.eps
 
 
+def check_no_nan(X: NDArray[Any]) -> None:
+    """Raise ValueError if rows contain NaN, and say where it comes from."""
+    if np.isnan(X).any():
+        rows = np.flatnonzero(np.isnan(X).any(axis=1)).tolist()
+        first = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
+        raise ValueError(
+            f"X contains NaN in {len(rows)} of {len(X)} rows ({first}). FaceLandmarkTransformer "
+            "gives NaN for clips that it skipped and for frames without a face; its report_ names "
+            "the clips. Leave these rows out: keep = ~np.isnan(X).any(axis=1)."
+        )
+
+
 def check_rows(X: NDArray[Any], *, check_range: bool = False) -> NDArray[np.float32]:
     """Convert rows to float32, and explain what is wrong with rows that a network cannot use.
 
@@ -34,14 +46,7 @@ def check_rows(X: NDArray[Any], *, check_range: bool = False) -> NDArray[np.floa
     ValueError
         If values are NaN or too large, or the differences between clips are lost.
     """
-    if np.isnan(X).any():
-        rows = np.flatnonzero(np.isnan(X).any(axis=1)).tolist()
-        first = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
-        raise ValueError(
-            f"X contains NaN in {len(rows)} of {len(X)} rows ({first}). FaceLandmarkTransformer "
-            "gives NaN for clips that it skipped and for frames without a face; its report_ names "
-            "the clips. Leave these rows out: keep = ~np.isnan(X).any(axis=1)."
-        )
+    check_no_nan(X)
     if X.dtype == np.float32 and not check_range:
         return X
     largest, smallest = X.max(axis=0, initial=-np.inf), X.min(axis=0, initial=np.inf)

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_X_y
 
+from .._validation import check_no_nan
 from ..layout import LandmarkLayout
 from ..mirror import Mirror
 
@@ -115,7 +116,9 @@ class FaceMirror(BaseEstimator):
 
     def _fit(self, X, y):
         self._validate_params()
-        rows, y = check_X_y(X, y, dtype=[np.float32, np.float64], estimator=self)
+        dtypes, finite = [np.float32, np.float64], "allow-nan"
+        rows, y = check_X_y(X, y, dtype=dtypes, ensure_all_finite=finite, estimator=self)
+        check_no_nan(rows)
         layout = LandmarkLayout.infer(X, n_frames=self.n_frames, n_coords=self.n_coords)
         mirror = Mirror.from_clips(rows, layout)
         if mirror is None:
