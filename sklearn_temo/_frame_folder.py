@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
@@ -65,13 +65,22 @@ def sort_frames(names: Iterable[str]) -> list[str]:
     return ordered
 
 
-def has_consecutive(names: Iterable[str]) -> bool:
-    """Whether images are numbered without gaps, which frames of a clip are and pictures seldom."""
+def has_regular(names: Iterable[str]) -> bool:
+    """Whether images have numbers like 1, 2, 3 or 0, 5, 10, which pictures seldom have.
+
+    More than half of the steps between the numbers must be equal: frames may be missing.
+    """
     for alike in _by_pattern(names):
         counter = _counter(sorted(alike, key=_numbers))
-        if len(counter) > 1 and counter[-1] - counter[0] == len(counter) - 1:
+        steps = [b - a for a, b in pairwise(counter)]
+        if steps == [1] or (len(steps) > 1 and 2 * max(Counter(steps).values()) > len(steps)):
             return True
     return False
+
+
+def differ_in_numbers(names: Iterable[str]) -> bool:
+    """Whether the names of images differ only in their numbers."""
+    return len(_by_pattern(names)) == 1
 
 
 def _by_pattern(names: Iterable[str]) -> list[list[str]]:

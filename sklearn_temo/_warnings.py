@@ -7,13 +7,13 @@ import warnings
 from types import FrameType
 
 # Packages that may call this one on behalf of the user.
-_LIBRARIES = {"sklearn_temo", "sklearn", "joblib", "contextlib", "skorch"}
+_LIBRARIES = {"sklearn_temo", "sklearn", "joblib", "contextlib", "skorch", "pickle"}
 
 
 def warn_user(message: str | Warning, category: type[Warning] = UserWarning) -> None:
     """Warn at the innermost line of the call stack that belongs to the user.
 
-    Lines of this package and of scikit-learn, joblib, skorch and contextlib are skipped.
+    Lines of this package and of scikit-learn, joblib, skorch, contextlib and pickle are skipped.
 
     Parameters
     ----------

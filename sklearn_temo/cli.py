@@ -104,7 +104,7 @@ def _add_extract(commands: Any) -> None:
     add("--on-missing", choices=choices, default="interpolate", help=text)
     text = (
         "longest gap that is interpolated without a warning: 0.5 (with a point) means seconds, 5 "
-        "means frames"
+        "means frames (default: 1.0)"
     )
     add("--max-gap", type=_number, metavar="GAP", help=text)
     text = "search for the face only in this part of the upright frame, in pixels"
@@ -113,7 +113,7 @@ def _add_extract(commands: Any) -> None:
     text = "folder that caches the landmarks of each clip; created if missing (default: no cache)"
     add("--memory", metavar="DIR", help=text)
     add("--model", metavar="FILE", help="a Face Landmarker .task file (default: the bundled one)")
-    text = "CSV file of the clips that could not be used, with the columns source and reason"
+    text = "the .csv file of the clips that could not be used, with the columns source and reason"
     add("--failures", type=Path, metavar="FILE", help=text)
     add("--quiet", action="store_true", help="print no progress, only the summary")
 
@@ -191,6 +191,9 @@ def _extract(options: argparse.Namespace) -> int:
         table = check_table_place(options.out)
         if options.failures is not None:
             options.failures = options.failures.expanduser()
+            if options.failures.suffix.casefold() != ".csv":
+                # The first of several clips would be overwritten.
+                raise ValueError(f"--failures {str(options.failures)!r} must end in .csv.")
             check_writable(options.failures)
             if options.failures.resolve() == table.resolve():
                 raise ValueError(f"--out and --failures are both {options.out!r}; pass two files.")

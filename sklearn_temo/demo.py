@@ -21,6 +21,7 @@ from .alignment import LandmarkAligner
 from .classification import TEMOClassifier
 from .datasets import load_cremad_sample, make_expression_clips
 from .extraction import FaceLandmarkTransformer
+from .extraction._table import check_writable
 from .inspection import LandmarkRelevanceDisplay
 from .pipeline import make_temo_pipeline
 from .selection import IGLandmarkSelector
@@ -54,6 +55,9 @@ def run_demo(output: Path) -> None:
 
     # This backend needs no display.
     mpl.use("Agg")
+    output.mkdir(parents=True, exist_ok=True)
+    picture = output.resolve() / "landmark_relevance.png"
+    check_writable(picture)
     start = time.perf_counter()
     sample = load_cremad_sample()
     print(f"Extracting landmarks from {len(sample.data)} clips of CREMA-D ...", flush=True)
@@ -70,8 +74,6 @@ def run_demo(output: Path) -> None:
     _print_regions(selector)
     _print_recall()
     print(LIMITS)
-    output.mkdir(parents=True, exist_ok=True)
-    picture = output.resolve() / "landmark_relevance.png"
     LandmarkRelevanceDisplay.from_estimator(selector).figure_.savefig(picture, dpi=150)
     print(f"\nPicture: {picture}\nThe demo took {time.perf_counter() - start:.0f} s.")
 

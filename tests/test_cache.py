@@ -26,7 +26,7 @@ def found():
     landmarks = rng.normal(size=(3, 478, 3)).astype(np.float32)
     landmarks[1] = np.nan
     times, repeats, size = np.array([0.0, 0.5, 1.0]), np.array([1, 2, 1]), np.array([480, 360])
-    return FoundLandmarks(landmarks, times, repeats, 29.97, size)
+    return FoundLandmarks(landmarks, times, repeats, 29.97, size, np.array([False, False, True]))
 
 
 @pytest.fixture
@@ -181,6 +181,12 @@ def test_repeats_of_all_frames_are_ones(entry, found):
     assert read_entry(entry, None, "clip 0") is not None
 
 
+def test_an_entry_that_may_not_be_read_is_named(tmp_path):
+    # A folder in place of the file cannot be read by any user.
+    with pytest.raises(IsADirectoryError, match=r"clip 3: its cache entry .* set memory to"):
+        read_entry(tmp_path, 4, "clip 3")
+
+
 def test_pickles_are_not_loaded(entry):
     entry.parent.mkdir(parents=True)
     np.savez(entry, landmarks=np.array({"code": print}, dtype=object))
@@ -215,7 +221,7 @@ def test_process_killed_while_writing_leaves_no_entry(entry):
 
         np.savez = savez
         empty = np.zeros((0, 478, 3), np.float32)
-        write_entry(Path({str(entry)!r}), FoundLandmarks(empty, empty, empty, 1.0, empty))
+        write_entry(Path({str(entry)!r}), FoundLandmarks(empty, empty, empty, 1.0, empty, empty))
     """
     run = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=False)
     assert run.returncode == -9

@@ -108,6 +108,14 @@ def test_an_estimator_unpickled_elsewhere_has_no_memory(estimator, kind, home, g
     assert loaded.set_params(memory="new")._cache_folder() == away / "new"
 
 
+def test_the_warning_points_at_the_line_that_loads(home, go_away):
+    joblib.dump(make_pipeline(FaceLandmarkTransformer(memory="cache")), home / "pipe.joblib")
+    go_away()
+    with pytest.warns(UserWarning, match="set memory again") as caught:
+        joblib.load(home / "pipe.joblib")
+    assert caught[0].filename == __file__
+
+
 def test_an_estimator_unpickled_elsewhere_writes_nothing(home, go_away, clip, aligned):
     saved = pickle.dumps([set_in_constructor("cache"), make_selector("cache")])
     away = go_away()

@@ -204,11 +204,16 @@ def test_unexpected_error_prints_a_traceback_and_exits_with_4(calls, here, capfd
         ("a.mp4 --out t.npz --sampling 1:b", "expected uniform, all or START:STOP"),
         ("a.mp4 --out t.npz --sampling 2:1", "the start before the stop"),
         ("a.mp4 --out t.npz --sampling inf:", "finite numbers of seconds"),
-        ("a.mp4 --out t.npz --model gone.task", "No such file or directory: 'gone.task'"),
+        (
+            "a.mp4 --out t.npz --model gone.task",
+            "model_path='gone.task' cannot be read (No such file",
+        ),
         ("a.mp4 --out=", "must end in .parquet, .npz or .csv."),
         ("a.mp4 --out t.npz --memory=", "memory="),
         ("a.mp4 --out t.npz --failures gone/f.csv", "'gone/f.csv' cannot be written"),
-        ("a.mp4 --out t.npz --failures ./t.npz", "--out and --failures are both 't.npz'"),
+        ("a.mp4 --out t.csv --failures ./t.csv", "--out and --failures are both 't.csv'"),
+        ("--out t.csv --failures a.mp4 b.mp4", "--failures 'a.mp4' must end in .csv"),
+        ("a.mp4 --out t.csv --failures /dev/null", "--failures '/dev/null' must end in .csv"),
         ("empty --out t.npz", "'empty': no clips in this folder"),
     ],
 )

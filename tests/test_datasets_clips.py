@@ -176,6 +176,72 @@ def test_numbered_images_of_a_subject_are_warned_of_once(tmp_path):
         load_clip_folder(tmp_path / "other")
 
 
+@pytest.mark.parametrize("numbers", [(0, 5, 10), (1, 2, 3, 5, 6, 7), (1000, 1040, 1080, 1120)])
+def test_frames_of_a_subject_may_be_missing(tmp_path, numbers):
+    plant(tmp_path, *(f"anger/ann/img_{number}.png" for number in numbers), "fear/ann/a.png")
+    with pytest.warns(UserWarning, match="1 folders are numbered like the frames of a clip"):
+        assert len(load_clip_folder(tmp_path).data) == len(numbers) + 1
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("0.5.png", "0.25.png"),
+        ("10-01-05.png", "10-01-30.png", "10-02-05.png"),
+        ("1.png", "01.png"),
+    ],
+)
+def test_images_without_a_clear_order_are_warned_of(tmp_path, names):
+    plant(tmp_path, *(f"anger/ann/take/{name}" for name in names), "fear/ann/a.png")
+    with pytest.warns(UserWarning, match="1 folders are numbered.*take.*number the images"):
+        assert len(load_clip_folder(tmp_path).data) == len(names) + 1
+
+
+@pytest.mark.parametrize("video", ["take.mp4", "a.MOV"])
+def test_a_video_among_its_frames_is_an_error(tmp_path, video):
+    plant(tmp_path, *frames("anger/ann/take"), f"anger/ann/take/{video}")
+    with pytest.raises(ValueError, match=f"take' holds '{video}' and the numbered frames"):
+        load_clip_folder(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert len(load_clip_folder(tmp_path, extensions=[".mp4", ".mov"]).data) == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "kind"),
+    [
+        (["Anger/ann/1.mp4", "anger/ann/2.mp4"], "classes"),
+        (["anger/ann/1.mp4", "anger /ann/2.mp4"], "classes"),
+        (["W\u00fcrde/ann/1.mp4", "Wu\u0308rde/ann/2.mp4"], "classes"),
+        (["anger/Ann/1.mp4", "fear/ann/1.mp4"], "subjects"),
+    ],
+)
+def test_variants_of_a_name_are_warned_of(tmp_path, names, kind):
+    plant(tmp_path / "root", *names)
+    with pytest.warns(UserWarning, match=f"{kind} whose names differ only in upper") as told:
+        load_clip_folder(tmp_path / "root")
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,label,label\na.mp4,fear,joy\n", "more than one column 'label'"),
+        ("path,label\na.mp4,fear, high\n", "line 2: there are more cells than the 2"),
+        ('path,label\na.mp4,"fear\n', "not a CSV file in UTF-8"),
+    ],
+)
+def test_cells_of_a_csv_file_that_would_be_lost_are_an_error(tmp_path, text, message):
+    plant(tmp_path, "a.mp4")
+    with pytest.raises(ValueError, match=message):
+        load_clip_folder(write_csv(tmp_path, text))
+
+
+def test_empty_cells_at_the_end_of_a_line_are_ignored(tmp_path):
+    plant(tmp_path, "a.mp4")
+    assert load_clip_folder(write_csv(tmp_path, "path,label\na.mp4,fear,,\n")).target == ["fear"]
+
+
 def test_images_of_a_class_are_single_pictures(tmp_path, recwarn):
     plant(tmp_path, *frames("anger"), *frames("fear"))
     assert len(load_clip_folder(tmp_path).data) == 24
@@ -194,6 +260,9 @@ def test_images_of_a_class_are_single_pictures(tmp_path, recwarn):
         (["x/anger/1.mp4", "x/fear/1.mp4", "y/anger/1.mp4"], ".", "look like classes: anger, fear"),
         (["train/A/1.mp4", "test/A/1.mp4"], ".", "look like parts of a data set; pass one of them"),
         (["fold1/A/a/1.mp4", "fold2/A/a/1.mp4"], ".", "look like parts of a data set"),
+        # Subjects that differ between the classes, and classes below the subjects.
+        (["A/s1/1.mp4", "A/s2/1.mp4", "B/s3/1.mp4"], "A", "s1, s2. They look like subjects"),
+        (["Actor_01/Wut/1.mp4", "Actor_02/Angst/1.mp4"], ".", "Actor_02. They look like subjects"),
     ],
 )
 def test_classes_at_another_level_are_warned_of(tmp_path, names, folder, advice):

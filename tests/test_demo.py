@@ -81,3 +81,12 @@ def test_demo_command_passes_the_output_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "run_demo", folders.append)
     assert main(["demo", "--output", str(tmp_path / "here")]) == 0
     assert folders == [tmp_path / "here"]
+
+
+def test_a_folder_that_cannot_hold_the_picture_is_an_error_before_the_demo_starts(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(demo, "load_cremad_sample", None)
+    (tmp_path / "landmark_relevance.png").mkdir()
+    with mpl.rc_context(), pytest.raises(IsADirectoryError, match="landmark_relevance"):
+        demo.run_demo(tmp_path)

@@ -450,6 +450,7 @@ def test_sample_does_not_depend_on_the_duration_in_the_header(write_video, lie):
     ("clip", "error", "message"),
     [
         ("nowhere.mp4", FileNotFoundError, r"clip 1 \('nowhere.mp4'\): no such file"),
+        ("", ValueError, r"clip 1 \(.*\): the path is empty"),
         (Path(), ValueError, r"clip 1 \('.'\): is a folder"),
         (None, TypeError, "clip 1: expected a path, .* got a NoneType"),
         (3, TypeError, "clip 1: expected a path, .* got a int"),

@@ -315,6 +315,7 @@ def test_names_in_a_csv_file_are_no_formulas(tmp_path, name):
     [
         (lambda text: text[:-1], "the file is truncated"),
         (lambda text: text[:-3], "the file is truncated"),
+        (lambda text: "", "the file is empty"),
         (lambda text: text + "a,0\n", "line 11 has 2 cells, but the header has 1411"),
         (lambda text: text.replace("True", "yes"), "detected True or False"),
         (lambda text: text.replace(",", ";"), "no column 'source'; cells must be separated"),

@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from .._frame_folder import FRAME_EXTENSIONS, frame_files, has_consecutive, is_frame
+from .._frame_folder import FRAME_EXTENSIONS, differ_in_numbers, frame_files, has_regular, is_frame
 
 VIDEO_EXTENSIONS = (
     *(".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"),
@@ -28,7 +28,7 @@ class FoundClips(NamedTuple):
     other : Counter of str
         Extensions of the other files.
     doubtful : list of Path
-        Folders whose images are numbered consecutively, although each image is a clip.
+        Folders of which each image is a clip, although their names look like those of frames.
     """
 
     clips: list[Path]
@@ -44,7 +44,7 @@ def find_clips(
     A folder of numbered images is one clip, except at the levels of `picture_levels`, where each
     image is a clip: 0 is `root` itself, 1 its subfolders.
 
-    Raises ValueError if a folder holds numbered images and other images as well.
+    Raises ValueError if a folder holds numbered images, and other images or a video as well.
     """
     wanted = {"." + extension.casefold().lstrip(".") for extension in extensions}
     clips: list[Path] = []
@@ -56,18 +56,28 @@ def find_clips(
             images[file.parent].append(file)
         else:
             clips.append(file)
+    videos = {file.parent: file for file in clips}
     for folder, files in images.items():
-        is_consecutive = has_consecutive(file.name for file in files)
+        names = [file.name for file in files]
+        is_regular = has_regular(names)
         if len(folder.relative_to(root).parts) in picture_levels:
-            doubtful += [folder] * is_consecutive
+            doubtful += [folder] * is_regular
         elif len(files) > 1:
             try:
                 frame_files(folder)
-                files = [folder]
             except ValueError as error:
                 # Pictures have names of any kind.
-                if is_consecutive:
+                if is_regular:
                     raise ValueError(f"{str(folder)!r}: {error}") from None
+                doubtful += [folder] * differ_in_numbers(names)
+            else:
+                if folder in videos:
+                    # The same recording could be in the training set and in the test set.
+                    raise ValueError(
+                        f"{str(folder)!r} holds {videos[folder].name!r} and the numbered frames of "
+                        "a clip: move one of them to another folder."
+                    )
+                files = [folder]
         clips += files
     return FoundClips(clips, other, doubtful)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import os
 import re
-from collections import Counter
+import unicodedata
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,10 @@ from ._clip_files import CLIP_EXTENSIONS, find_clips, shorten_list
 # Folders of these names are not classes.
 _PART_OF_DATA = re.compile(
     r"(train|valid|test)(ing|ation)?|val|dev|eval|(fold|split|part)[ _-]?\d+", re.IGNORECASE
+)
+_SUBJECT = re.compile(
+    r"(s|p|vp|id|sub|subj|subject|actor|person|participant|patient|proband|speaker|user)[ _-]?\d+",
+    re.IGNORECASE,
 )
 _EMOTION = re.compile(
     r"anger|angry|disgust(ed)?|fear(ful)?|happ(y|iness)|joy(ful)?|sad(ness)?|surprised?|neutral|"
@@ -106,14 +111,16 @@ def load_clip_folder(
         read.
     ValueError
         If there are no clips, clips are outside of the class folders, only some clips have a group,
-        a folder holds the numbered images of a clip and other images as well, or the CSV file
-        lacks a column or a value, or names a clip twice.
+        a folder holds the numbered images of a clip and other images or a video as well, or the
+        CSV file lacks a column or a value, has a column twice or more cells than the header, or
+        names a clip twice.
 
     Warns
     -----
     UserWarning
-        If images in ``class/subject`` are numbered like the frames of a clip; or if the classes
-        are probably not the folders in `data_home`, but one level higher or lower.
+        If images that are taken for single pictures are numbered like the frames of a clip; if the
+        classes are probably not the folders in `data_home`, but one level higher or lower; or if
+        the names of classes or of subjects differ only in upper and lower case or in spaces.
 
     See Also
     --------
@@ -151,15 +158,19 @@ def load_clip_folder(
             f"({shorten_list(without_group)}); all or none must have one."
         )
     data, target = [clip.path for clip in clips], np.array([clip.label for clip in clips])
+    names = np.unique(target)
+    groups = None if without_group else np.array([clip.group for clip in clips])
+    _warn_of_variants("classes", names)
+    if groups is not None:
+        _warn_of_variants("subjects", np.unique(groups))
     if return_X_y:
         return data, target
-    names = np.unique(target)
     return ClipBunch(
         data=data,
         filenames=list(data),
         target=target,
         target_names=names,
-        groups=None if without_group else np.array([clip.group for clip in clips]),
+        groups=groups,
         DESCR=f"{len(data)} clips of {len(names)} classes, listed from {source}.",
     )
 
@@ -186,13 +197,14 @@ def _clips_of_folder(root: Path, extensions: Iterable[str]) -> list[_Clip]:
         )
     if warning := _level_warning(root, clips):
         warn_user(warning)
-    of_subjects = [str(path) for path in found.doubtful if len(path.relative_to(root).parts) == 2]
-    if of_subjects:
+    # A class often holds single pictures with numbers.
+    doubtful = [str(path) for path in found.doubtful if len(path.relative_to(root).parts) != 1]
+    if doubtful:
         warn_user(
-            f"each image is a clip, but the images of {len(of_subjects)} folders are numbered like "
-            f"the frames of a clip ({shorten_list(of_subjects)}). If they are, move the images of "
-            "each clip into a folder of its own below the folder of the subject, or pass a CSV "
-            "file whose paths are the folders."
+            f"each image is a clip, but the images of {len(doubtful)} folders are numbered like "
+            f"the frames of a clip ({shorten_list(doubtful)}). If they are, number the images of "
+            "each clip 1, 2, 3, ... in a folder of its own below the folder of the subject, or "
+            "pass a CSV file whose paths are the folders."
         )
     return sorted(clips, key=lambda clip: (clip.label, Path(clip.path).parts))
 
@@ -212,6 +224,13 @@ def _level_warning(root: Path, clips: list[_Clip]) -> str | None:
             f"{taken} But the folders in them look like classes: {shorten_list(groups)}. Pass a "
             f"folder that contains classes, such as {str(root / labels[0])!r}, or a CSV file."
         )
+    if all(map(_SUBJECT.fullmatch, labels)):
+        return (
+            f"{taken} They look like subjects. Pass a folder whose structure is class/clip.mp4 or "
+            "class/subject/clip.mp4, or a CSV file."
+        )
+    if len(labels) == 1 and _EMOTION.fullmatch(labels[0]):
+        return None
     folder = Path(os.path.abspath(root))
     beside = {
         other: {label for label in labels if os.path.isdir(folder.parent / other / label)}
@@ -228,12 +247,27 @@ def _level_warning(root: Path, clips: list[_Clip]) -> str | None:
             f"names: if {folder.name} and {shorten_list(others)} are the classes, pass "
             f"{str(folder.parent)!r}."
         )
-    if len(labels) == 1 and groups and not _EMOTION.fullmatch(labels[0]):
+    if len(labels) == 1 and groups:
         return (
             f"{taken} It is the only class. If the folders in it are the classes "
             f"({shorten_list(groups)}), pass {str(root / labels[0])!r}."
         )
     return None
+
+
+def _warn_of_variants(kind: str, names: Iterable[str]) -> None:
+    """Warn if names of classes or of subjects are probably variants of one name."""
+    variants = defaultdict[str, list[str]](list)
+    for name in names:
+        # macOS and Linux may encode the same accent differently.
+        variants[" ".join(unicodedata.normalize("NFC", name).casefold().split())].append(str(name))
+    repeated = [", ".join(map(repr, alike)) for alike in variants.values() if len(alike) > 1]
+    if repeated:
+        warn_user(
+            f"{kind} whose names differ only in upper and lower case, spaces or the encoding of "
+            f"accents are different {kind}: {shorten_list(repeated)}. Rename them if they are the "
+            "same."
+        )
 
 
 def _are_emotions(names: list[str]) -> bool:
@@ -253,7 +287,7 @@ def _subfolders(folder: Path) -> list[str]:
 def _clips_of_csv(source: Path) -> list[_Clip]:
     # Spreadsheets write a byte order mark before the header.
     with source.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, skipinitialspace=True)
+        reader = csv.DictReader(file, skipinitialspace=True, strict=True)
         try:
             header = list(reader.fieldnames or [])
             rows = [(reader.line_num, row) for row in reader]
@@ -262,12 +296,20 @@ def _clips_of_csv(source: Path) -> list[_Clip]:
     if not {"path", "label"} <= set(header):
         raise ValueError(
             f"{str(source)!r} has the columns {header}: its first line must be path,label or "
-            "path,label,group."
+            "path,label,group, in lower case and with commas."
         )
+    if repeated := [name for name in _Clip._fields if header.count(name) > 1]:
+        raise ValueError(f"{str(source)!r} has more than one column {repeated[0]!r}.")
     if not rows:
         raise ValueError(f"{str(source)!r} has a header but no clips.")
     clips, missing = [], []
     for line, row in rows:
+        # The key of the cells after those of the header is None.
+        if any(row.pop(None, ())):
+            raise ValueError(
+                f"{str(source)!r}, line {line}: there are more cells than the {len(header)} of the "
+                "header; put text that contains a comma in double quotes."
+            )
         cells = {name: (row[name] or "").strip() for name in _Clip._fields if name in header}
         if empty := [name for name, cell in cells.items() if not cell]:
             raise ValueError(f"{str(source)!r}, line {line}: the {empty[0]} is empty.")

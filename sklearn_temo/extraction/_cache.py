@@ -68,12 +68,17 @@ def read_entry(entry: Path, n_frames: int | None, label: str) -> FoundLandmarks 
     """Read a cache entry; None if it does not exist.
 
     `n_frames` is the number of frames of the sample; None for all frames. If the entry is damaged,
-    warns with the label of the clip and returns None.
+    warns with the label of the clip and returns None. Raises OSError if it cannot be read.
     """
     try:
         content = entry.read_bytes()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise type(error)(
+            f"{label}: its cache entry {str(entry)!r} cannot be read ({error.strerror}); set "
+            "memory to a folder that you may read, or to None."
+        ) from error
     archive, checksum = content[:-_CHECKSUM_SIZE], content[-_CHECKSUM_SIZE:]
     try:
         if hashlib.sha256(archive).digest() != checksum:

@@ -136,6 +136,9 @@ def _names(index: int, content: Any) -> tuple[str, str]:
 def _check_content(content: Any) -> Path | tuple[Path, ...] | NDArray[np.uint8]:
     """Check that a clip can be read, without decoding it."""
     if _is_path(content):
+        if not os.fspath(content):
+            # It would mean the working directory.
+            raise ValueError("the path is empty; pass the path of a file.")
         if not os.path.isdir(_expand(content)):
             return _check_file(content)
         content = frame_files(_expand(content))
@@ -182,7 +185,9 @@ def _check_file(path: str | os.PathLike[str]) -> Path:
             f"no such file (working directory: {Path.cwd()}); check the path."
         ) from None
     except (OSError, ValueError) as error:
-        raise ValueError(f"cannot be opened ({error}); check the path.") from None
+        raise ValueError(
+            f"cannot be opened ({error}); check the path and its access rights."
+        ) from None
     if not checked.is_file():
         raise ValueError("is a folder, a device or a pipe; pass a file, or a list of image files.")
     if not size:

@@ -364,9 +364,13 @@ def _read_parquet(file: BinaryIO) -> tuple[dict[str, NDArray[Any]], NDArray[Any]
 
 
 def _read_csv(file: BinaryIO) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
+    if not file.seek(0, os.SEEK_END):
+        raise ValueError("the file is empty")
     file.seek(-1, os.SEEK_END)
     if file.read() not in (b"\n", b"\r"):
-        raise ValueError("its last line has no end: the file is truncated")
+        raise ValueError(
+            "its last line has no end: the file is truncated, or not a CSV file in UTF-8"
+        )
     file.seek(0)
     # Spreadsheets write a byte order mark before the header.
     reader = csv.reader(TextIOWrapper(file, "utf-8-sig", newline=""), strict=True)

@@ -105,7 +105,7 @@ class SkippedClipsWarning(UserWarning):
         return (
             f"{len(self.report.skipped)} of {self.report.n_clips} clips could not be used and are "
             f"NaN; the first: {self.report.skipped[0].reason} The report_ of the transformer lists "
-            "all."
+            "all: leave these clips out, because most estimators reject NaN."
         )
 
 
@@ -417,7 +417,15 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
 
     def _settings(self) -> ExtractionSettings:
         path = None if self.model_path is None else Path(self.model_path).expanduser()
-        digest = MODEL_SHA256 if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = MODEL_SHA256
+        if path is not None:
+            try:
+                digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            except OSError as error:
+                raise type(error)(
+                    f"model_path={str(path)!r} cannot be read ({error.strerror}); pass the path of "
+                    "a Face Landmarker .task file, or None for the bundled model."
+                ) from error
         if digest != MODEL_SHA256:
             warn_user(
                 f"model_path={str(path)!r} is an unknown model (SHA-256 {digest}): the file may be "
