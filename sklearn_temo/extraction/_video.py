@@ -97,7 +97,11 @@ class Video:
         Mean frames per second, NaN for a single frame.
     container : av.container.InputContainer
     packets : list of Packet
-        Packets of all streams.
+        All packets of the video in the order of the file.
+    errors : dict of int to str
+        First error that FFmpeg logged after this number of packets.
+    end : int
+        Number of bytes of the file up to the last packet of any stream.
 
     Raises
     ------
@@ -111,13 +115,13 @@ class Video:
         self.path = path
         # Shared by all frames: setting one up takes as long as a conversion.
         self._reformatter = VideoReformatter()
+        self.errors: dict[int, str] = {}
         with as_unreadable():
-            self._open()
+            self._note_errors(self._open(), 0)
             self._rate = self._stream.average_rate or 1
             self._tick = self._stream.time_base or 1
             self._shape: tuple[int, int] | None = None
-            self.packets = self._read_packets()
-        self._packets = [packet for packet in self.packets if packet.is_video]
+            self.packets, self.end = self._read_packets()
         self.fps = self._mean_rate()
 
     def close(self) -> None:
@@ -126,12 +130,12 @@ class Video:
 
     def packet_timeline(self) -> Timeline:
         """Times from the packets, without decoding; empty if the packets have none."""
-        if not all(packet.has_pts for packet in self._packets):
+        if not all(packet.has_pts for packet in self.packets):
             return Timeline([], [])
         if self._is_joined():
             return Timeline([], [])
         shown = sorted(
-            (packet.time, packet.is_keyframe) for packet in self._packets if not packet.is_discarded
+            (packet.time, packet.is_keyframe) for packet in self.packets if not packet.is_discarded
         )
         keyframes = [number for number, (_, is_key) in enumerate(shown) if is_key or not number]
         return Timeline([time for time, _ in shown], keyframes)
@@ -154,7 +158,7 @@ class Video:
 
     def _is_joined(self) -> bool:
         """Whether the file consists of several recordings, whose times begin again."""
-        times = [packet.time for packet in self._packets if packet.is_keyframe]
+        times = [packet.time for packet in self.packets if packet.is_keyframe]
         return any(after < before for before, after in pairwise(times))
 
     def frames_at(
@@ -209,7 +213,7 @@ class Video:
 
     def _mean_rate(self) -> float:
         """Mean frame rate; the rate that FFmpeg states may be a guess."""
-        times = [packet.time for packet in self._packets if not packet.is_discarded]
+        times = [packet.time for packet in self.packets if not packet.is_discarded]
         if len(times) < 2:
             return np.nan
         if self._is_joined():
@@ -217,7 +221,7 @@ class Video:
         length = max(times) - min(times)
         return (len(times) - 1) / length if length > 0 else float(self._rate)
 
-    def _open(self) -> None:
+    def _open(self) -> list[Message]:
         import av
         from av.stream import Disposition
 
@@ -268,51 +272,37 @@ class Video:
         # the messages of the decoder cannot be assigned to a file.
         self._stream.thread_type = "NONE"
         self._stream.codec_context.thread_count = 1
+        return log
 
-    def _read_packets(self) -> list[Packet]:
-        """Packets of all streams in the order of the file."""
+    def _read_packets(self) -> tuple[list[Packet], int]:
+        """Packets of the video in the order of the file, and the end of the last packet."""
         packets: list[Packet] = []
-        place, end = None, 0
+        end = 0
         # PyAV raises IndexError at the end of a file whose damage looks like another stream.
         read = self.container.demux()
-        video = self._stream.index
-        errors: list[str] = []
         with suppress(IndexError):
             while True:
                 with captured_errors(self.container.format.name) as log:
                     packet = next(read, None)
                 restart_time_limit()
-                # Damaged sound does not change the frames.
-                errors += [
-                    message
-                    for *_, message in log
-                    if "stream = " not in message or f"stream = {video}," in message
-                ]
+                self._note_errors(log, len(packets))
                 if packet is None:
                     break
-                if not packet.size:
-                    continue
-                has_pts = packet.pts is not None
-                tick = packet.pts if has_pts else packet.dts
-                time = np.nan if tick is None else float(tick * packet.time_base)
-                # A packet without its own position follows the previous packet.
-                start = end if packet.pos in (None, -1, place) else packet.pos
-                place, end = packet.pos, start + packet.size
-                packets.append(
-                    Packet(
-                        is_video=packet.stream_index == video,
-                        time=time,
-                        has_pts=has_pts,
-                        is_keyframe=packet.is_keyframe,
-                        is_discarded=packet.is_discard,
-                        position=start,
-                        size=packet.size,
-                        error=errors[0] if errors and packet.stream_index == video else "",
-                    )
-                )
-                if packet.stream_index == video:
-                    errors = []
-        return packets
+                end = max(end, (packet.pos or 0) + packet.size)
+                if packet.size and packet.stream_index == self._stream.index:
+                    has_pts = packet.pts is not None
+                    tick = packet.pts if has_pts else packet.dts
+                    time = np.nan if tick is None else float(tick * packet.time_base)
+                    packets.append(Packet(time, has_pts, packet.is_keyframe, packet.is_discard))
+        return packets, end
+
+    def _note_errors(self, log: list[Message], n_before: int) -> None:
+        """Keep the first error after each packet of the video."""
+        for _, source, message in log:
+            # Damaged sound does not change the frames.
+            is_sound = "stream = " in message and f"stream = {self._stream.index}," not in message
+            if source == self.container.format.name and not is_sound:
+                self.errors.setdefault(n_before, message)
 
     def _from_the_start(self) -> Iterator[Any]:
         """Open the file again and decode from its first frame: some files cannot be rewound."""
@@ -323,7 +313,7 @@ class Video:
     def _decode(self, is_start: bool = False) -> Iterator[Any]:
         """Decode to the end, and raise at damage: the decoder does not mark the frames after it."""
         key_time, is_tainted, n_read, last = -np.inf, False, 0, None
-        is_before_key = any(packet.is_keyframe for packet in self._packets)
+        is_before_key = any(packet.is_keyframe for packet in self.packets)
         is_recording = is_start and self.container.format.name == "mpegts"
         n_bytes = self.path.stat().st_size
         is_recording = is_recording and any(n_bytes % size == 0 for size in _TRANSPORT_PACKETS)
@@ -333,7 +323,7 @@ class Video:
             time = np.nan if tick is None else float(tick * self._tick)
             if packet.size:
                 n_read, last = n_read + 1, packet.pts
-            may_be_cut_off = is_recording and n_read == len(self._packets)
+            may_be_cut_off = is_recording and n_read == len(self.packets)
             if is_before_key and packet.is_keyframe:
                 is_before_key, key_time = False, time
             frames, error = self._decode_packet(packet)
