@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,11 +27,18 @@ _MAX_UNDECODED = 7
 # FFmpeg may read these formats to their end while it opens a file, to find all streams.
 _READ_AHEAD = ("asf", "flv")
 
-# Editors leave sizes of Matroska elements that are too small. Only with a gap this is damage.
+# Editors leave sizes of Matroska elements that are too small. This is damage only with a gap.
 _WEAK = "exceeds containing master element"
+
+# FFmpeg searches AVI, MXF, NUT and MPEG files for the next packet without a message. Writers fill
+# disk sectors up to this number of bytes.
+_MIN_HOLE = 4096
 
 # Identifier of the object of an ASF file that contains the size of the file.
 _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+
+
+Spans = list[tuple[int, int]]
 
 
 class Packet(NamedTuple):
@@ -42,12 +50,15 @@ class Packet(NamedTuple):
         Presentation time in seconds, or the decoding time if `has_pts` is false; NaN if unknown.
     has_pts, is_keyframe, is_discarded : bool
         A discarded packet, such as one that an edit list cuts out, has no frame.
+    position : int
+        First byte.
     """
 
     time: float
     has_pts: bool
     is_keyframe: bool
     is_discarded: bool
+    position: int
 
 
 @dataclass(frozen=True)
@@ -67,66 +78,88 @@ class Damage:
 
 
 def find_damage(
-    path: Path, container: Any, packets: list[Packet], errors: dict[int, str], end: int
+    path: Path, stream: Any, packets: list[Packet], errors: list[tuple[int, str]], spans: Spans
 ) -> Damage | None:
     """Find out whether the end or a part in the middle of a video file is missing.
 
-    An error of FFmpeg between two packets is damage. A missing end needs two signs, since headers
-    are wrong and recorders are switched off: the header states a longer duration, and FFmpeg
-    reports an error after the last packet, or the file ends in filler or inside an element.
+    An error of FFmpeg between two packets is damage, and so is a gap in time where bytes belong to
+    no packet. A missing end needs two signs, since headers are wrong and recorders are switched
+    off: the header states a longer duration, and FFmpeg reports an error after the last packet, or
+    the file ends in filler or inside an element.
 
     Parameters
     ----------
     path : Path
-    container : av.container.InputContainer
+    stream : av.video.VideoStream
     packets : list of Packet
         All packets of the video in the order of the file.
-    errors : dict of int to str
-        First error that FFmpeg logged after this number of packets.
-    end : int
-        Number of bytes of the file up to the last packet of any stream.
+    errors : list of (int, str)
+        Errors of FFmpeg in the order of the file, each after a number of packets.
+    spans : list of (int, int)
+        First byte of each packet of any stream, and the byte after its last.
 
     Returns
     -------
     Damage or None
     """
-    kind = container.format.name
+    kind = stream.container.format.name
     times = np.sort([packet.time for packet in packets])
     times = times[~np.isnan(times)]
     if not len(times):
         return None
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     gaps = times[:-1][np.diff(times) > _LONG_STEP * step].tolist()
-    for n_before, error in sorted(errors.items()):
-        near = packets[n_before : n_before + 2]
+    for n_before, error in errors:
         if n_before == len(packets) or (n_before == 0 and kind not in _READ_AHEAD):
             continue
         # A transport stream that is spliced at a keyframe loses the frame before it. FFmpeg reads
         # one packet ahead.
+        near = packets[n_before : n_before + 2]
         if kind == "mpegts" and any(packet.is_keyframe for packet in near):
             continue
-        start = packets[n_before - 1].time
-        if n_before == 0 or _WEAK in error:
-            start = next((gap for gap in gaps if n_before == 0 or gap >= start), np.nan)
+        start = packets[max(n_before, 1) - 1].time
+        is_sound = "stream = " in error and f"stream = {stream.index}," not in error
+        if n_before == 0 or is_sound or _WEAK in error:
+            start = next((gap for gap in gaps if gap >= start - step), np.nan)
         if not np.isnan(start):
             return Damage(start, f"is damaged at {start:.3f} s (FFmpeg: {error!r})")
-    last = float(times[-1])
-    stated = _stated_duration(container)
+    holes = [] if kind.startswith("mov,") else _find_holes(spans)
+    for before, packet in pairwise(packets):
+        is_gap = packet.time - before.time > _LONG_STEP * step
+        for first, last in holes if is_gap else ():
+            # MPEG streams contain padding, which is not zero.
+            is_padding = kind.startswith("mpeg") and bytes(_N_FILLER) not in _read(
+                path, first, last
+            )
+            if before.position < last <= packet.position and not is_padding:
+                until = f"{before.time:.3f} to {packet.time:.3f} s"
+                found = f"is damaged from {until}, with {last - first} unreadable bytes"
+                return Damage(before.time, found)
+    end = float(times[-1])
+    stated = _stated_duration(stream)
     # Some headers count from the first frame, others from zero.
-    is_short = stated - max(last, last - times[0]) > max(_TOLERANCE, 1.5 * step)
+    is_short = stated - max(end, end - times[0]) > max(_TOLERANCE, 1.5 * step)
     # FFmpeg reports no duration for an ASF file whose size differs from the size in its header.
     if is_short or (kind == "asf" and np.isnan(stated)):
-        has_error = len(packets) in errors or (kind in _READ_AHEAD and 0 in errors)
-        if has_error or _is_cut_off(path, kind):
+        places = {len(packets), 0} if kind in _READ_AHEAD else {len(packets)}
+        if any(n_before in places for n_before, _ in errors) or _is_cut_off(path, kind):
             expected = "a larger size" if np.isnan(stated) else f"{stated:.3f} s"
-            return Damage(last, f"ends at {last:.3f} s, but its header states {expected}")
+            return Damage(end, f"ends at {end:.3f} s, but its header states {expected}")
     # FFmpeg does not report fragments of an MP4 file that it cannot reach.
     if kind.startswith("mov,"):
-        rest = _read(path, end, path.stat().st_size)
+        rest = _read(path, max(stop for _, stop in spans), path.stat().st_size)
         if b"moof" in rest and bytes(_N_FILLER) in rest:
-            found = f"is damaged from {last:.3f} s on, with {len(rest)} unreadable bytes"
-            return Damage(last, found)
+            found = f"is damaged from {end:.3f} s on, with {len(rest)} unreadable bytes"
+            return Damage(end, found)
     return None
+
+
+def _find_holes(spans: Spans) -> Spans:
+    """Byte ranges between packets that are longer than the containers' own."""
+    starts, stops = np.array(sorted(spans)).T
+    before = np.maximum.accumulate(stops)[:-1]
+    holes = zip(before.tolist(), starts[1:].tolist(), strict=True)
+    return [(first, last) for first, last in holes if last - first > _MIN_HOLE]
 
 
 def _is_cut_off(path: Path, kind: str) -> bool:
@@ -169,9 +202,9 @@ def find_undecoded(packets: list[float], frames: list[float]) -> tuple[float, fl
     return (ends[long[0]], min(ends[long[0] + 1], packets[-1])) if len(long) else None
 
 
-def _stated_duration(container: Any) -> float:
+def _stated_duration(stream: Any) -> float:
     """Duration in seconds according to the header; NaN if the header has none."""
-    stream = container.streams.video[0]
+    container = stream.container
     if container.format.name == "avi":
         # FFmpeg shortens the duration of a truncated AVI file.
         return float(stream.frames * stream.time_base) or np.nan

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._clips import UnsupportedClip, check_size
-from ._damage import Packet, find_undecoded
+from ._damage import Packet, Spans, find_undecoded
 from ._ffmpeg_log import Message, captured_errors
 from ._time_limit import restart_time_limit
 
@@ -96,12 +96,13 @@ class Video:
     fps : float
         Mean frames per second, NaN for a single frame.
     container : av.container.InputContainer
+    stream : av.video.VideoStream
     packets : list of Packet
         All packets of the video in the order of the file.
-    errors : dict of int to str
-        First error that FFmpeg logged after this number of packets.
-    end : int
-        Number of bytes of the file up to the last packet of any stream.
+    errors : list of (int, str)
+        Errors of FFmpeg in the order of the file, each after a number of packets.
+    spans : list of (int, int)
+        First byte of each packet of any stream, and the byte after its last.
 
     Raises
     ------
@@ -115,13 +116,14 @@ class Video:
         self.path = path
         # Shared by all frames: setting one up takes as long as a conversion.
         self._reformatter = VideoReformatter()
-        self.errors: dict[int, str] = {}
         with as_unreadable():
-            self._note_errors(self._open(), 0)
-            self._rate = self._stream.average_rate or 1
-            self._tick = self._stream.time_base or 1
+            self.errors = [(0, message) for message in self._open()]
+            self._rate = self.stream.average_rate or 1
+            self._tick = self.stream.time_base or 1
             self._shape: tuple[int, int] | None = None
-            self.packets, self.end = self._read_packets()
+            self.packets: list[Packet] = []
+            self.spans: Spans = []
+            self._read_packets()
         self.fps = self._mean_rate()
 
     def close(self) -> None:
@@ -221,7 +223,8 @@ class Video:
         length = max(times) - min(times)
         return (len(times) - 1) / length if length > 0 else float(self._rate)
 
-    def _open(self) -> list[Message]:
+    def _open(self) -> list[str]:
+        """Open the file; return the errors that FFmpeg logged meanwhile."""
         import av
         from av.stream import Disposition
 
@@ -263,21 +266,21 @@ class Video:
             )
         if not streams or streams[0].codec_context is None:
             raise UnreadableFile("it has no video stream of a known codec")
-        self._stream = streams[0]
+        self.stream = streams[0]
         # Some containers do not state the size.
-        if self._stream.width and self._stream.height:
-            aspect = Fraction(self._stream.sample_aspect_ratio or 1)
-            check_size(round(self._stream.width * aspect), self._stream.height)
+        if self.stream.width and self.stream.height:
+            aspect = Fraction(self.stream.sample_aspect_ratio or 1)
+            check_size(round(self.stream.width * aspect), self.stream.height)
         # With several threads, the pixels of damaged frames depend on the number of threads, and
         # the messages of the decoder cannot be assigned to a file.
-        self._stream.thread_type = "NONE"
-        self._stream.codec_context.thread_count = 1
-        return log
+        self.stream.thread_type = "NONE"
+        self.stream.codec_context.thread_count = 1
+        name = self.container.format.name
+        return [message for _, source, message in log if source == name]
 
-    def _read_packets(self) -> tuple[list[Packet], int]:
-        """Packets of the video in the order of the file, and the end of the last packet."""
-        packets: list[Packet] = []
-        end = 0
+    def _read_packets(self) -> None:
+        """Read the packets of all streams, and the errors that FFmpeg logs meanwhile."""
+        place, end = None, 0
         # PyAV raises IndexError at the end of a file whose damage looks like another stream.
         read = self.container.demux()
         with suppress(IndexError):
@@ -285,24 +288,22 @@ class Video:
                 with captured_errors(self.container.format.name) as log:
                     packet = next(read, None)
                 restart_time_limit()
-                self._note_errors(log, len(packets))
+                self.errors += [(len(self.packets), message) for *_, message in log]
                 if packet is None:
                     break
-                end = max(end, (packet.pos or 0) + packet.size)
-                if packet.size and packet.stream_index == self._stream.index:
+                if not packet.size:
+                    continue
+                # A packet without its own position follows the previous packet.
+                start = end if packet.pos in (None, -1, place) else packet.pos
+                place, end = packet.pos, start + packet.size
+                self.spans.append((start, end))
+                if packet.stream_index == self.stream.index:
                     has_pts = packet.pts is not None
                     tick = packet.pts if has_pts else packet.dts
                     time = np.nan if tick is None else float(tick * packet.time_base)
-                    packets.append(Packet(time, has_pts, packet.is_keyframe, packet.is_discard))
-        return packets, end
-
-    def _note_errors(self, log: list[Message], n_before: int) -> None:
-        """Keep the first error after each packet of the video."""
-        for _, source, message in log:
-            # Damaged sound does not change the frames.
-            is_sound = "stream = " in message and f"stream = {self._stream.index}," not in message
-            if source == self.container.format.name and not is_sound:
-                self.errors.setdefault(n_before, message)
+                    self.packets.append(
+                        Packet(time, has_pts, packet.is_keyframe, packet.is_discard, start)
+                    )
 
     def _from_the_start(self) -> Iterator[Any]:
         """Open the file again and decode from its first frame: some files cannot be rewound."""
@@ -317,7 +318,7 @@ class Video:
         is_recording = is_start and self.container.format.name == "mpegts"
         n_bytes = self.path.stat().st_size
         is_recording = is_recording and any(n_bytes % size == 0 for size in _TRANSPORT_PACKETS)
-        for packet in self.container.demux(self._stream):
+        for packet in self.container.demux(self.stream):
             restart_time_limit()
             tick = packet.dts if packet.pts is None else packet.pts
             time = np.nan if tick is None else float(tick * self._tick)
@@ -348,7 +349,7 @@ class Video:
 
         frames = []
         try:
-            with captured_errors(self._stream.codec_context.name) as log:
+            with captured_errors(self.stream.codec_context.name) as log:
                 frames = packet.decode()
         except FFmpegError as error:
             return [], log[0][2] if log else str(error.strerror)
@@ -362,7 +363,7 @@ class Video:
         from av.error import FFmpegError
 
         try:
-            self.container.seek(round(time / self._tick), stream=self._stream)
+            self.container.seek(round(time / self._tick), stream=self.stream)
             frames = self._decode()
             frame = next(frames)
             if self._time(0, frame) > decoded + _SAME_TIME:
@@ -382,11 +383,11 @@ class Video:
     def _pixels(self, frame: Any, time: float) -> NDArray[np.uint8]:
         matrix = _display_matrix(frame)
         # The codec may change its pixel aspect; that of the container is that of the first frame.
-        aspect = self._stream.codec_context.sample_aspect_ratio or Fraction(1)
+        aspect = self.stream.codec_context.sample_aspect_ratio or Fraction(1)
         if self._shape is None:
             self._shape = frame.width, frame.height
             self._matrix, self._codec_aspect = matrix, aspect
-            self._aspect = Fraction(self._stream.sample_aspect_ratio or 1)
+            self._aspect = Fraction(self.stream.sample_aspect_ratio or 1)
         now = self._aspect * aspect / self._codec_aspect * frame.width / frame.height
         first = self._aspect * self._shape[0] / self._shape[1]
         if abs(now / first - 1) > _SAME_SHAPE or not np.array_equal(matrix, self._matrix):
