@@ -123,22 +123,22 @@ def find_damage(
             start = next((gap for gap in gaps if gap >= start - step), np.nan)
         if not np.isnan(start):
             return Damage(start, f"is damaged at {start:.3f} s (FFmpeg: {error!r})")
+    end = float(times[-1])
+    stated = _stated_duration(stream)
+    # Some headers count from the first frame, others from zero.
+    is_short = stated - max(end, end - times[0]) > max(_TOLERANCE, 1.5 * step)
     holes = [] if kind.startswith("mov,") else _find_holes(spans)
     for before, packet in pairwise(packets):
-        is_gap = packet.time - before.time > _LONG_STEP * step
+        # AVI files have no times, so that frames after missing ones are shown too early.
+        is_gap = packet.time - before.time > _LONG_STEP * step or (kind == "avi" and is_short)
         for first, last in holes if is_gap else ():
             # MPEG streams contain padding, which is not zero.
             is_padding = kind.startswith("mpeg") and bytes(_N_FILLER) not in _read(
                 path, first, last
             )
             if before.position < last <= packet.position and not is_padding:
-                until = f"{before.time:.3f} to {packet.time:.3f} s"
-                found = f"is damaged from {until}, with {last - first} unreadable bytes"
+                found = f"is damaged from {before.time:.3f} s, with {last - first} unreadable bytes"
                 return Damage(before.time, found)
-    end = float(times[-1])
-    stated = _stated_duration(stream)
-    # Some headers count from the first frame, others from zero.
-    is_short = stated - max(end, end - times[0]) > max(_TOLERANCE, 1.5 * step)
     # FFmpeg reports no duration for an ASF file whose size differs from the size in its header.
     if is_short or (kind == "asf" and np.isnan(stated)):
         places = {len(packets), 0} if kind in _READ_AHEAD else {len(packets)}
@@ -149,7 +149,7 @@ def find_damage(
     if kind.startswith("mov,"):
         rest = _read(path, max(stop for _, stop in spans), path.stat().st_size)
         if b"moof" in rest and bytes(_N_FILLER) in rest:
-            found = f"is damaged from {end:.3f} s on, with {len(rest)} unreadable bytes"
+            found = f"is damaged from {end:.3f} s, with {len(rest)} unreadable bytes"
             return Damage(end, found)
     return None
 
