@@ -9,7 +9,6 @@ import pytest
 from sklearn_temo import FaceLandmarkTransformer
 from sklearn_temo.extraction import SkippedClipsWarning
 from sklearn_temo.extraction._clips import check_clips
-from sklearn_temo.extraction._damage import find_undecoded
 from sklearn_temo.extraction._reading import read_clip
 
 N_FRAMES = 50
@@ -406,13 +405,3 @@ def test_padding_is_not_damage(write):
     void = b"\xec\x10\x01\x00\x00" + bytes(65536)
     path.write_bytes(content[:place] + void + content[place:])
     assert len(read(path)) == N_FRAMES
-
-
-def test_many_packets_without_a_frame_are_found():
-    packets = [0.04 * i for i in range(100)]
-    assert find_undecoded(packets, packets) is None
-    # Fields of interlaced pictures, and packets before the first keyframe.
-    assert find_undecoded(packets, packets[::2]) is None
-    assert find_undecoded(packets, packets[50:]) is None
-    assert find_undecoded(packets, packets[:20] + packets[40:]) == (packets[19], packets[40])
-    assert find_undecoded(packets, packets[:60]) == (packets[59], packets[99])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,10 +20,6 @@ _LONG_STEP = 2.5
 # Number of equal bytes in a row that count as filler: coded frames have no run of this length.
 _N_FILLER = 512
 _MAX_SEARCHED = 1 << 24
-
-# Packets in a row without a decoded frame that are not damage: some have no frame of their own
-# (hidden reference frames, second fields of interlaced frames), and up to seven follow a splice.
-_MAX_UNDECODED = 7
 
 # FFmpeg may read these formats to their end while it opens a file, to find all streams.
 _READ_AHEAD = ("asf", "flv")
@@ -108,37 +105,20 @@ def find_damage(
     if not len(times):
         return None
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    gaps = times[:-1][np.diff(times) > _LONG_STEP * step].tolist()
-    for n_before, error in errors:
-        if n_before == len(packets) or (n_before == 0 and kind not in _READ_AHEAD):
-            continue
-        # A transport stream that is spliced at a keyframe loses the frame before it. FFmpeg reads
-        # one packet ahead.
-        near = packets[n_before : n_before + 2]
-        if kind == "mpegts" and any(packet.is_keyframe for packet in near):
-            continue
-        start = packets[max(n_before, 1) - 1].time
-        is_sound = "stream = " in error and f"stream = {stream.index}," not in error
-        if n_before == 0 or is_sound or _WEAK in error:
-            start = next((gap for gap in gaps if gap >= start - step), np.nan)
-        if not np.isnan(start):
-            return Damage(start, f"is damaged at {start:.3f} s (FFmpeg: {error!r})")
     end = float(times[-1])
     stated = _stated_duration(stream)
     # Some headers count from the first frame, others from zero.
     is_short = stated - max(end, end - times[0]) > max(_TOLERANCE, 1.5 * step)
-    holes = [] if kind.startswith("mov,") else _find_holes(spans)
-    for before, packet in pairwise(packets):
+    gaps = times[:-1][np.diff(times) > _LONG_STEP * step].tolist()
+    error = _find_error(stream, packets, errors, gaps)
+    hole = None
+    # The index of an MP4 file leads to every packet.
+    if not kind.startswith("mov,"):
         # AVI files have no times, so that frames after missing ones are shown too early.
-        is_gap = packet.time - before.time > _LONG_STEP * step or (kind == "avi" and is_short)
-        for first, last in holes if is_gap else ():
-            # MPEG streams contain padding, which is not zero.
-            is_padding = kind.startswith("mpeg") and bytes(_N_FILLER) not in _read(
-                path, first, last
-            )
-            if before.position < last <= packet.position and not is_padding:
-                found = f"is damaged from {before.time:.3f} s, with {last - first} unreadable bytes"
-                return Damage(before.time, found)
+        long_step = 0.0 if kind == "avi" and is_short else _LONG_STEP * step
+        hole = _find_hole(path, kind, packets, spans, long_step)
+    if error or hole:
+        return min(filter(None, (error, hole)), key=attrgetter("start"))
     # FFmpeg reports no duration for an ASF file whose size differs from the size in its header.
     if is_short or (kind == "asf" and np.isnan(stated)):
         places = {len(packets), 0} if kind in _READ_AHEAD else {len(packets)}
@@ -154,12 +134,45 @@ def find_damage(
     return None
 
 
-def _find_holes(spans: Spans) -> Spans:
-    """Byte ranges between packets that are longer than the containers' own."""
+def _find_error(
+    stream: Any, packets: list[Packet], errors: list[tuple[int, str]], gaps: list[float]
+) -> Damage | None:
+    """Find the first error of FFmpeg between two packets of the video."""
+    kind = stream.container.format.name
+    for n_before, error in errors:
+        if n_before == len(packets) or (n_before == 0 and kind not in _READ_AHEAD):
+            continue
+        # A transport stream that is spliced at a keyframe loses the frame before it. FFmpeg reads
+        # one packet ahead.
+        near = packets[n_before : n_before + 2]
+        if kind == "mpegts" and any(packet.is_keyframe for packet in near):
+            continue
+        start = packets[max(n_before, 1) - 1].time
+        is_sound = "stream = " in error and f"stream = {stream.index}," not in error
+        if n_before == 0 or is_sound or _WEAK in error:
+            start = next((gap for gap in gaps if gap >= start), np.nan)
+        if not np.isnan(start):
+            return Damage(start, f"is damaged at {start:.3f} s (FFmpeg: {error!r})")
+    return None
+
+
+def _find_hole(
+    path: Path, kind: str, packets: list[Packet], spans: Spans, long_step: float
+) -> Damage | None:
+    """Find bytes that no packet covers, between two packets that are further apart in time."""
     starts, stops = np.array(sorted(spans)).T
-    before = np.maximum.accumulate(stops)[:-1]
-    holes = zip(before.tolist(), starts[1:].tolist(), strict=True)
-    return [(first, last) for first, last in holes if last - first > _MIN_HOLE]
+    firsts, lasts = np.maximum.accumulate(stops)[:-1], starts[1:]
+    is_long = lasts - firsts > _MIN_HOLE
+    for first, last in zip(firsts[is_long].tolist(), lasts[is_long].tolist(), strict=True):
+        # MPEG streams contain padding, which is not zero.
+        if kind.startswith("mpeg") and bytes(_N_FILLER) not in _read(path, first, last):
+            continue
+        for before, packet in pairwise(packets):
+            is_around = before.position < last <= packet.position
+            if is_around and packet.time - before.time > long_step:
+                found = f"is damaged from {before.time:.3f} s, with {last - first} unreadable bytes"
+                return Damage(before.time, found)
+    return None
 
 
 def _is_cut_off(path: Path, kind: str) -> bool:
@@ -177,29 +190,6 @@ def _is_cut_off(path: Path, kind: str) -> bool:
         _, found, properties = _read(path, 0, _MAX_SEARCHED).partition(_ASF_PROPERTIES)
         return bool(found) and size < int.from_bytes(properties[24:32], "little")
     return False
-
-
-def find_undecoded(packets: list[float], frames: list[float]) -> tuple[float, float] | None:
-    """Find a time with many packets but no frames.
-
-    Packets before the first frame do not count: a recording may begin between keyframes.
-
-    Parameters
-    ----------
-    packets, frames : list of float
-        Times in seconds, ascending.
-
-    Returns
-    -------
-    (float, float) or None
-        Times of the frames before and after, or of the last packet if there is no frame after.
-    """
-    if not packets or not frames:
-        return None
-    ends = [*frames, packets[-1] + 1.0]
-    n_undecoded = np.diff(np.searchsorted(packets, np.array(ends) - 1e-6)) - 1
-    long = np.flatnonzero(n_undecoded > _MAX_UNDECODED)
-    return (ends[long[0]], min(ends[long[0] + 1], packets[-1])) if len(long) else None
 
 
 def _stated_duration(stream: Any) -> float:

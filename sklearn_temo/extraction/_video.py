@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._clips import UnsupportedClip, check_size
-from ._damage import Packet, Spans, find_undecoded
+from ._damage import Packet, Spans
 from ._ffmpeg_log import Message, captured_errors
 from ._time_limit import restart_time_limit
 
@@ -146,9 +146,6 @@ class Video:
         """Times of the frames, found by decoding all of them."""
         with as_unreadable():
             times = [self._time(*numbered) for numbered in enumerate(self._from_the_start())]
-            hole = find_undecoded(self.packet_timeline().times, sorted(times))
-        if hole is not None:
-            raise DamagedVideo(f"no frames can be decoded from {hole[0]:.3f} to {hole[1]:.3f} s")
         step, shift = float(np.median(np.diff(times))) if len(times) > 1 else 0.0, 0.0
         shown = times[:1]
         for before, time in pairwise(times):
