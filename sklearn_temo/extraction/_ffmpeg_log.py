@@ -9,8 +9,8 @@ from threading import Lock
 # A message of FFmpeg: level, name of the format or codec, and text.
 Message = tuple[int, str, str]
 
-# Errors that say nothing about the pixels: metadata, sizes of elements that editors left too small.
-_HARMLESS = ("SEI", "APP fields", "unref short failure", "exceeds containing master element")
+# Errors that say nothing about the pixels.
+_HARMLESS = ("SEI", "APP fields", "unref short failure")
 
 # Warnings that report a packet that is lost.
 _LOSSES = ("Packet corrupt", "sync lost")

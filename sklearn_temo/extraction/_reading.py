@@ -195,7 +195,7 @@ def _read_video(video: Video, n_frames: int | None, window: Window | None) -> Ge
     n_read = 0
     with closing(video):
         with as_unreadable():
-            damage = find_damage(video.path, video.container, video.packets)
+            damage = find_damage(video.path, video.stream, video.packets, video.errors, video.spans)
         # The packets usually contain the times of the frames; otherwise, all frames are decoded.
         for find_timeline in (video.packet_timeline, video.decoded_timeline):
             times, _ = timeline = find_timeline()

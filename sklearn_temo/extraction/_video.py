@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._clips import UnsupportedClip, check_size
-from ._damage import Packet, find_undecoded
+from ._damage import Packet, Spans
 from ._ffmpeg_log import Message, captured_errors
 from ._time_limit import restart_time_limit
 
@@ -96,8 +96,13 @@ class Video:
     fps : float
         Mean frames per second, NaN for a single frame.
     container : av.container.InputContainer
+    stream : av.video.VideoStream
     packets : list of Packet
-        Packets of all streams.
+        All packets of the video in the order of the file.
+    errors : list of (int, str)
+        Errors of FFmpeg in the order of the file, each after a number of packets.
+    spans : list of (int, int)
+        First byte of each packet of any stream, and the byte after its last.
 
     Raises
     ------
@@ -112,12 +117,13 @@ class Video:
         # Shared by all frames: setting one up takes as long as a conversion.
         self._reformatter = VideoReformatter()
         with as_unreadable():
-            self._open()
-            self._rate = self._stream.average_rate or 1
-            self._tick = self._stream.time_base or 1
+            self.errors = [(0, message) for message in self._open()]
+            self._rate = self.stream.average_rate or 1
+            self._tick = self.stream.time_base or 1
             self._shape: tuple[int, int] | None = None
-            self.packets = self._read_packets()
-        self._packets = [packet for packet in self.packets if packet.is_video]
+            self.packets: list[Packet] = []
+            self.spans: Spans = []
+            self._read_packets()
         self.fps = self._mean_rate()
 
     def close(self) -> None:
@@ -126,12 +132,12 @@ class Video:
 
     def packet_timeline(self) -> Timeline:
         """Times from the packets, without decoding; empty if the packets have none."""
-        if not all(packet.has_pts for packet in self._packets):
+        if not all(packet.has_pts for packet in self.packets):
             return Timeline([], [])
         if self._is_joined():
             return Timeline([], [])
         shown = sorted(
-            (packet.time, packet.is_keyframe) for packet in self._packets if not packet.is_discarded
+            (packet.time, packet.is_keyframe) for packet in self.packets if not packet.is_discarded
         )
         keyframes = [number for number, (_, is_key) in enumerate(shown) if is_key or not number]
         return Timeline([time for time, _ in shown], keyframes)
@@ -140,9 +146,6 @@ class Video:
         """Times of the frames, found by decoding all of them."""
         with as_unreadable():
             times = [self._time(*numbered) for numbered in enumerate(self._from_the_start())]
-            hole = find_undecoded(self.packet_timeline().times, sorted(times))
-        if hole is not None:
-            raise DamagedVideo(f"no frames can be decoded from {hole[0]:.3f} to {hole[1]:.3f} s")
         step, shift = float(np.median(np.diff(times))) if len(times) > 1 else 0.0, 0.0
         shown = times[:1]
         for before, time in pairwise(times):
@@ -154,7 +157,7 @@ class Video:
 
     def _is_joined(self) -> bool:
         """Whether the file consists of several recordings, whose times begin again."""
-        times = [packet.time for packet in self._packets if packet.is_keyframe]
+        times = [packet.time for packet in self.packets if packet.is_keyframe]
         return any(after < before for before, after in pairwise(times))
 
     def frames_at(
@@ -209,7 +212,7 @@ class Video:
 
     def _mean_rate(self) -> float:
         """Mean frame rate; the rate that FFmpeg states may be a guess."""
-        times = [packet.time for packet in self._packets if not packet.is_discarded]
+        times = [packet.time for packet in self.packets if not packet.is_discarded]
         if len(times) < 2:
             return np.nan
         if self._is_joined():
@@ -217,7 +220,8 @@ class Video:
         length = max(times) - min(times)
         return (len(times) - 1) / length if length > 0 else float(self._rate)
 
-    def _open(self) -> None:
+    def _open(self) -> list[str]:
+        """Open the file; return the errors that FFmpeg logged meanwhile."""
         import av
         from av.stream import Disposition
 
@@ -259,60 +263,44 @@ class Video:
             )
         if not streams or streams[0].codec_context is None:
             raise UnreadableFile("it has no video stream of a known codec")
-        self._stream = streams[0]
+        self.stream = streams[0]
         # Some containers do not state the size.
-        if self._stream.width and self._stream.height:
-            aspect = Fraction(self._stream.sample_aspect_ratio or 1)
-            check_size(round(self._stream.width * aspect), self._stream.height)
+        if self.stream.width and self.stream.height:
+            aspect = Fraction(self.stream.sample_aspect_ratio or 1)
+            check_size(round(self.stream.width * aspect), self.stream.height)
         # With several threads, the pixels of damaged frames depend on the number of threads, and
         # the messages of the decoder cannot be assigned to a file.
-        self._stream.thread_type = "NONE"
-        self._stream.codec_context.thread_count = 1
+        self.stream.thread_type = "NONE"
+        self.stream.codec_context.thread_count = 1
+        name = self.container.format.name
+        return [message for _, source, message in log if source == name]
 
-    def _read_packets(self) -> list[Packet]:
-        """Packets of all streams in the order of the file."""
-        packets: list[Packet] = []
+    def _read_packets(self) -> None:
+        """Read the packets of all streams, and the errors that FFmpeg logs meanwhile."""
         place, end = None, 0
         # PyAV raises IndexError at the end of a file whose damage looks like another stream.
         read = self.container.demux()
-        video = self._stream.index
-        errors: list[str] = []
         with suppress(IndexError):
             while True:
                 with captured_errors(self.container.format.name) as log:
                     packet = next(read, None)
                 restart_time_limit()
-                # Damaged sound does not change the frames.
-                errors += [
-                    message
-                    for *_, message in log
-                    if "stream = " not in message or f"stream = {video}," in message
-                ]
+                self.errors += [(len(self.packets), message) for *_, message in log]
                 if packet is None:
                     break
                 if not packet.size:
                     continue
-                has_pts = packet.pts is not None
-                tick = packet.pts if has_pts else packet.dts
-                time = np.nan if tick is None else float(tick * packet.time_base)
                 # A packet without its own position follows the previous packet.
                 start = end if packet.pos in (None, -1, place) else packet.pos
                 place, end = packet.pos, start + packet.size
-                packets.append(
-                    Packet(
-                        is_video=packet.stream_index == video,
-                        time=time,
-                        has_pts=has_pts,
-                        is_keyframe=packet.is_keyframe,
-                        is_discarded=packet.is_discard,
-                        position=start,
-                        size=packet.size,
-                        error=errors[0] if errors and packet.stream_index == video else "",
+                self.spans.append((start, end))
+                if packet.stream_index == self.stream.index:
+                    has_pts = packet.pts is not None
+                    tick = packet.pts if has_pts else packet.dts
+                    time = np.nan if tick is None else float(tick * packet.time_base)
+                    self.packets.append(
+                        Packet(time, has_pts, packet.is_keyframe, packet.is_discard, start)
                     )
-                )
-                if packet.stream_index == video:
-                    errors = []
-        return packets
 
     def _from_the_start(self) -> Iterator[Any]:
         """Open the file again and decode from its first frame: some files cannot be rewound."""
@@ -323,17 +311,17 @@ class Video:
     def _decode(self, is_start: bool = False) -> Iterator[Any]:
         """Decode to the end, and raise at damage: the decoder does not mark the frames after it."""
         key_time, is_tainted, n_read, last = -np.inf, False, 0, None
-        is_before_key = any(packet.is_keyframe for packet in self._packets)
+        is_before_key = any(packet.is_keyframe for packet in self.packets)
         is_recording = is_start and self.container.format.name == "mpegts"
         n_bytes = self.path.stat().st_size
         is_recording = is_recording and any(n_bytes % size == 0 for size in _TRANSPORT_PACKETS)
-        for packet in self.container.demux(self._stream):
+        for packet in self.container.demux(self.stream):
             restart_time_limit()
             tick = packet.dts if packet.pts is None else packet.pts
             time = np.nan if tick is None else float(tick * self._tick)
             if packet.size:
                 n_read, last = n_read + 1, packet.pts
-            may_be_cut_off = is_recording and n_read == len(self._packets)
+            may_be_cut_off = is_recording and n_read == len(self.packets)
             if is_before_key and packet.is_keyframe:
                 is_before_key, key_time = False, time
             frames, error = self._decode_packet(packet)
@@ -358,7 +346,7 @@ class Video:
 
         frames = []
         try:
-            with captured_errors(self._stream.codec_context.name) as log:
+            with captured_errors(self.stream.codec_context.name) as log:
                 frames = packet.decode()
         except FFmpegError as error:
             return [], log[0][2] if log else str(error.strerror)
@@ -372,7 +360,7 @@ class Video:
         from av.error import FFmpegError
 
         try:
-            self.container.seek(round(time / self._tick), stream=self._stream)
+            self.container.seek(round(time / self._tick), stream=self.stream)
             frames = self._decode()
             frame = next(frames)
             if self._time(0, frame) > decoded + _SAME_TIME:
@@ -392,11 +380,11 @@ class Video:
     def _pixels(self, frame: Any, time: float) -> NDArray[np.uint8]:
         matrix = _display_matrix(frame)
         # The codec may change its pixel aspect; that of the container is that of the first frame.
-        aspect = self._stream.codec_context.sample_aspect_ratio or Fraction(1)
+        aspect = self.stream.codec_context.sample_aspect_ratio or Fraction(1)
         if self._shape is None:
             self._shape = frame.width, frame.height
             self._matrix, self._codec_aspect = matrix, aspect
-            self._aspect = Fraction(self._stream.sample_aspect_ratio or 1)
+            self._aspect = Fraction(self.stream.sample_aspect_ratio or 1)
         now = self._aspect * aspect / self._codec_aspect * frame.width / frame.height
         first = self._aspect * self._shape[0] / self._shape[1]
         if abs(now / first - 1) > _SAME_SHAPE or not np.array_equal(matrix, self._matrix):
