@@ -190,7 +190,7 @@ def test_frame_rate_is_the_mean_rate(write_video, tmp_path):
 def test_playlist_is_refused(write_video, tmp_path, content, name):
     write_video([np.zeros((HEIGHT, WIDTH, 3), np.uint8)] * 3)
     (tmp_path / name).write_text(content)
-    with pytest.raises(ValueError, match=r"a playlist or no video; pass the video files"):
+    with pytest.raises(ValueError, match=r"it is a playlist, or in a format without video"):
         read(tmp_path / name)
 
 

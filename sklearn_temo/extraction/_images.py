@@ -42,7 +42,7 @@ _NEXT_PICTURE = {"JPEG": b"\xff\xd9\xff\xd8\xff", "PNG": b"IEND\xaeB`\x82\x89PNG
 _SUBFILE_TYPE, _DESCRIPTION, _DEPTH, _METAMORPH = 254, 270, 32997, 33629
 
 # Python 3.11 shares the filters of warnings between threads.
-_opening = threading.Lock()
+_warning = threading.Lock()
 
 
 class ImageFile:
@@ -138,11 +138,7 @@ def open_image(path: Path) -> ImageFile | None:
         raise _unsupported_heif(major)
     Image.init()
     image = None
-    with _pillow_errors(), _opening, warnings.catch_warnings(), suppress(UnidentifiedImageError):
-        # Its limit is checked by check_size.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        # The first picture is right although the index is not.
-        warnings.filterwarnings("ignore", "Image appears to be a malformed MPO")
+    with _pillow_errors(), suppress(UnidentifiedImageError):
         image = Image.open(path, formats=[f for f in _FORMATS if f in Image.OPEN])
     if image is not None:
         with _closed_by_errors(image):
@@ -181,11 +177,17 @@ def _closed_by_errors(image: Any) -> Iterator[None]:
 
 @contextmanager
 def _pillow_errors() -> Iterator[None]:
-    """Raise the errors of Pillow, which have many types, as UnreadableFile."""
+    """Raise the errors of Pillow, which have many types, as UnreadableFile.
+
+    Its warnings, which do not name the file, are ignored: the limit of pixels is checked by
+    check_size, and damaged metadata does not change the pixels.
+    """
     from PIL import Image
 
     try:
-        yield
+        with _warning, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     except UnsupportedClip:
         raise
     except Image.DecompressionBombError as error:

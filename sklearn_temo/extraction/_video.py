@@ -244,11 +244,11 @@ class Video:
                     metadata_errors="replace",
                 )
         except av.error.FFmpegError:
-            for _, name, message in log:
-                if "not on whitelist" in message or "m3u8/hls" in message:
-                    raise UnsupportedClip(
-                        f"its format is {name!r}: a playlist or no video; pass the video files."
-                    ) from None
+            texts = [message for *_, message in log]
+            if any("not on whitelist" in text or "m3u8/hls" in text for text in texts):
+                raise UnsupportedClip(
+                    "it is a playlist, or in a format without video; pass the video files."
+                ) from None
             raise
         videos = self.container.streams.video
         # Pictures that belong to a video, such as its cover, are streams too.
