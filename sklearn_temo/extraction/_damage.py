@@ -27,6 +27,10 @@ _MIN_BYTES = 1024
 # Maximum number of bytes per packet of an index after the frames.
 _INDEX_ENTRY = 24
 
+# Identifier of the ASF header object that states the size of the packets, and the offset of it.
+_ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+_ASF_PACKET_SIZE = 92
+
 # Number of equal bytes in a row that count as filler: coded frames have no run of this length.
 _N_FILLER = 512
 _MAX_SEARCHED = 1 << 24
@@ -145,6 +149,10 @@ def _find_hole(
     size = np.median([packet.size for packet in packets if packet.is_video])
     needed = np.maximum(_MIN_BYTES, _MIN_SHARE * seconds * size / (step or 1.0))
     needed[-1] = max(needed[-1], _INDEX_ENTRY * len(packets))
+    if kind == "asf":
+        # All packets of an ASF file have the same size; those with few frames contain padding.
+        place = _read(path, 0, _MAX_SEARCHED).find(_ASF_PROPERTIES) + _ASF_PACKET_SIZE
+        needed += unpack("<I", _read(path, place, place + 4))[0]
     is_hole = (seconds > 0) & (n_bytes > needed)
     if kind.startswith("mov,"):
         # The index leads to every packet. Only a fragmented file may lose some, all at the end.
