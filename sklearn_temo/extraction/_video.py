@@ -243,7 +243,8 @@ class Video:
             for _, name, message in log:
                 if "not on whitelist" in message or "m3u8/hls" in message:
                     raise UnsupportedClip(
-                        f"its format is {name or 'hls'!r}: a playlist or no video; pass the video files."
+                        f"its format is {name or 'hls'!r}: a playlist or no video; pass the "
+                        "video files."
                     ) from None
             raise
         videos = self.container.streams.video
