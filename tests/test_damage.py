@@ -397,6 +397,12 @@ def test_pause_is_not_damage(write_video, name):
     assert sum(frame.repeats for frame in read(path, 16)) == 16
 
 
+@pytest.mark.parametrize("step", [200, 1000])
+def test_padding_of_asf_packets_is_not_damage(write_video, step):
+    path = write_video(noise(), "a.wmv", range(0, N_FRAMES * step, step), "libx264", "yuv420p")
+    assert len(read(path)) == N_FRAMES
+
+
 def test_padding_is_not_damage(write):
     path = write("ffv1.mkv")
     content = path.read_bytes()

@@ -43,6 +43,27 @@ def test_the_largest_face_of_the_first_frame_with_a_face_is_followed():
     assert follow(*frames) == [(None, False), (1, False), (0, False)]
 
 
+def test_tiles_of_long_clips_without_a_face_are_searched_less_often():
+    frame, n_searched = np.zeros((400, 400, 3), np.uint8), []
+    n_appears = 100
+
+    def detect(pixels):
+        """Find a small face, from frame 100 on, in the upper left quarter only."""
+        n_searched[-1] += 1
+        face = np.full((1, 478, 3), 30, np.float32)
+        face[0, 0] = 60
+        return face[: len(n_searched) > n_appears and len(pixels) < 400]
+
+    tracker, found = PersonTracker(), []
+    for _ in range(120):
+        n_searched.append(0)
+        found.append(tracker.find(frame, detect)[0] is not None)
+    assert sum(n_searched[:n_appears]) < 3 * n_appears
+    # It is found with the next search of the tiles, and then in every frame.
+    assert 0 < 120 - sum(found) - n_appears < 8
+    assert all(found[n_appears + 8 :])
+
+
 @pytest.mark.parametrize("step", [30, 90])
 def test_a_person_who_moves_is_never_lost(step):
     path = [[(100 + step * i, 100 + step * (i % 2))] for i in range(9)]

@@ -231,6 +231,16 @@ def test_heic_is_refused(tmp_path, brand):
 
 
 @needs_avif
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_truncated_avif_is_not_taken_for_an_unsupported_format(tmp_path, share):
+    path = save(tmp_path / "a.avif", grey_images(4))
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ValueError, match="truncated or damaged"):
+        read(path)
+
+
+@needs_avif
 def test_avif_with_a_general_brand_is_read(tmp_path):
     path = tmp_path / "a.avif"
     grey_images(4)[3].save(path)

@@ -31,7 +31,7 @@ _WEAK = "exceeds containing master element"
 # disk sectors up to this number of bytes.
 _MIN_HOLE = 4096
 
-# Identifier of the object of an ASF file that contains the size of the file.
+# Identifier of the object of an ASF file that states the sizes of the file and of its packets.
 _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 
 
@@ -162,7 +162,11 @@ def _find_hole(
     """Find bytes that no packet covers, between two packets that are further apart in time."""
     starts, stops = np.array(sorted(spans)).T
     firsts, lasts = np.maximum.accumulate(stops)[:-1], starts[1:]
-    is_long = lasts - firsts > _MIN_HOLE
+    shortest = _MIN_HOLE
+    if kind == "asf":
+        # All packets of an ASF file have the same size; those with few frames contain padding.
+        shortest += int.from_bytes(_asf_properties(path)[76:80], "little")
+    is_long = lasts - firsts > shortest
     for first, last in zip(firsts[is_long].tolist(), lasts[is_long].tolist(), strict=True):
         # MPEG streams contain padding, which is not zero.
         if kind.startswith("mpeg") and bytes(_N_FILLER) not in _read(path, first, last):
@@ -187,9 +191,13 @@ def _is_cut_off(path: Path, kind: str) -> bool:
         tag = _read(path, size - 4 - length, size)
         return len(tag) != length + 4 or int.from_bytes(tag[1:4]) != length - 11
     if kind == "asf":
-        _, found, properties = _read(path, 0, _MAX_SEARCHED).partition(_ASF_PROPERTIES)
-        return bool(found) and size < int.from_bytes(properties[24:32], "little")
+        return size < int.from_bytes(_asf_properties(path)[24:32], "little")
     return False
+
+
+def _asf_properties(path: Path) -> bytes:
+    """Content of the header object of an ASF file with its properties; empty if it has none."""
+    return _read(path, 0, _MAX_SEARCHED).partition(_ASF_PROPERTIES)[2]
 
 
 def _stated_duration(stream: Any) -> float:

@@ -131,7 +131,7 @@ class ImageFile:
 
 def open_image(path: Path) -> ImageFile | None:
     """Open an image file; None if its content is not an image. The extension is ignored."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, UnidentifiedImageError, features
 
     major, *compatible = _brands(path)
     if major in _HEIF and not _AVIF.intersection(compatible):
@@ -143,6 +143,8 @@ def open_image(path: Path) -> ImageFile | None:
     if image is not None:
         with _closed_by_errors(image):
             return ImageFile(image)
+    if major in _AVIF and features.check("avif"):
+        raise UnreadableFile("its AVIF data are truncated or damaged")
     if major in _HEIF | _AVIF:
         raise _unsupported_heif(major)
     return None

@@ -20,6 +20,9 @@ _ENLARGED = 3
 _ALWAYS_FOUND = 0.2
 # A face that is found only in smaller tiles has too few pixels for 478 landmarks.
 _SMALLEST_TILE = 192
+# After this many frames in a row whose tiles were searched in vain, one in so many is searched: a
+# clip without a face would take 7 to 30 times as long as one with a face.
+_IN_VAIN = 8
 # Two assignments of faces to persons are about equally likely if their sums of overlaps differ by
 # less than this.
 _MARGIN = 0.2
@@ -76,11 +79,14 @@ class PersonTracker:
         Last boxes of other persons.
     is_recent : ndarray of bool of shape (n_others,)
         Whether the other person was seen in the last frame that has a face.
+    n_in_vain : int
+        Frames in a row whose tiles were searched, or left out, without finding the person for sure.
     """
 
     person: NDArray[np.float32] | None = None
     others: NDArray[np.float32] = field(default_factory=_no_boxes)
     is_recent: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
+    n_in_vain: int = 0
 
     def choose(self, boxes: NDArray[np.float32]) -> tuple[int | None, bool]:
         """Index of the face of the person, or None, and whether the identity is in doubt."""
@@ -135,11 +141,14 @@ class PersonTracker:
         """
         faces = detect(pixels)
         face, doubtful = self.choose(boxes_of(faces))
-        if face is None or doubtful:
+        if face is not None and not doubtful:
+            self.n_in_vain = 0
+        else:
             for search in self._closer_searches(pixels, detect):
                 faces = _without_repeats(np.concatenate([faces, search]))
                 face, doubtful = self.choose(boxes_of(faces))
                 if face is not None and not doubtful:
+                    self.n_in_vain = 0
                     break
         self.update(boxes_of(faces), face)
         return (None if face is None else faces[face]), doubtful
@@ -153,6 +162,9 @@ class PersonTracker:
             yield _detect_around(self.person, pixels, detect)
         may_be_small = self.person is None or _sizes(self.person[None])[0] < _ALWAYS_FOUND * longest
         if may_be_small and longest >= 2 * _SMALLEST_TILE:
+            self.n_in_vain += 1
+            if self.n_in_vain > _IN_VAIN and self.n_in_vain % _IN_VAIN:
+                return
             tiles = [_detect_inside(tile, pixels, detect) for tile in tiles_of(pixels)]
             # A tile may cut a face: it counts only if it is found in the middle of a part.
             boxes = boxes_of(_without_repeats(np.concatenate(tiles)))
