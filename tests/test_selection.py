@@ -334,6 +334,19 @@ class TestEstimator:
         assert selector.get_landmark_support(indices=True).tolist() == [2, 5, 9]
         assert not hasattr(net, "module_")
 
+    @pytest.mark.parametrize(
+        "parameters",
+        [
+            {"criterion": nn.CrossEntropyLoss, "lr": 1e6, "optimizer": torch.optim.Adam},
+            {"criterion": nn.NLLLoss, "lr": 0.01},
+            {"criterion": nn.NLLLoss, "lr": 0.01, "callbacks": "disable"},
+        ],
+    )
+    def test_a_skorch_net_that_has_not_learned_is_an_error(self, small, parameters):
+        net = NeuralNetClassifier(TinyNet, max_epochs=3, train_split=None, verbose=0, **parameters)
+        with pytest.raises(ValueError, match=r"training loss of .* has not learned.*CrossEntropy"):
+            selector_of(net, k=3).fit(*small)
+
     def test_another_estimator(self, small):
         X, y = small
         selector = selector_of(FixedNetClassifier(), k=3).fit(X, y)
@@ -504,7 +517,7 @@ class TestTruth:
     def test_the_highest_scores_are_those_of_moving_landmarks(self, truth):
         fit, moving = truth
         selector = fit(redundancy=None)
-        assert moving[selector.ranking_ <= moving.sum()].sum() / moving.sum() >= 0.9
+        assert moving[selector.ranking_ <= moving.sum()].sum() / moving.sum() >= 0.87
 
     @pytest.mark.parametrize("redundancy", [None, "avoid"])
     def test_all_moving_landmarks_are_among_twice_as_many(self, truth, redundancy):

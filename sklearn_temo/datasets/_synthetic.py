@@ -14,6 +14,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
+from threadpoolctl import threadpool_limits
 
 from .. import mesh
 from ..layout import LandmarkLayout
@@ -419,4 +420,6 @@ def _tracking_noise(shape: tuple[int, ...], random: RandomState) -> NDArray[np.f
     # Landmarks last: one large matrix product, ten times as fast as one per frame.
     white = random.standard_normal((*shape[:-2], 3, len(face))).astype(np.float32)
     white *= np.array([1, 1, 2], dtype=np.float32)[:, None]
-    return (white.reshape(-1, len(face)) @ mixing.T.astype(np.float32)).reshape(white.shape)
+    # The rounding of large products depends on the number of threads.
+    with threadpool_limits(1):
+        return (white.reshape(-1, len(face)) @ mixing.T.astype(np.float32)).reshape(white.shape)
