@@ -14,9 +14,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
-from threadpoolctl import threadpool_limits
 
 from .. import mesh
+from .._threads import one_thread
 from ..layout import LandmarkLayout
 
 
@@ -421,5 +421,5 @@ def _tracking_noise(shape: tuple[int, ...], random: RandomState) -> NDArray[np.f
     white = random.standard_normal((*shape[:-2], 3, len(face))).astype(np.float32)
     white *= np.array([1, 1, 2], dtype=np.float32)[:, None]
     # The rounding of large products depends on the number of threads.
-    with threadpool_limits(1):
+    with one_thread():
         return (white.reshape(-1, len(face)) @ mixing.T.astype(np.float32)).reshape(white.shape)
