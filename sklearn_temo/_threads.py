@@ -11,10 +11,10 @@ from typing import Any
 from threadpoolctl import ThreadpoolController
 
 _lock = Lock()
-# The limits of BLAS and OpenMP apply to the whole process: the last block that ends in any thread
-# restores them.
+# The limit of BLAS applies to the whole process: the last block that ends in any thread restores
+# it.
 _n_blocks = 0
-_limiter: Any = None
+_blas_threads: list[int] = []
 
 
 @contextmanager
@@ -28,13 +28,17 @@ def one_thread() -> Iterator[None]:
     """
     import torch
 
-    global _n_blocks, _limiter
-    # torch has a number for each thread.
+    global _n_blocks, _blas_threads
+    # torch and OpenMP have a number for each thread.
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    openmp = _controller().select(user_api="openmp").limit(limits=1)
+    blas = _controller().select(user_api="blas").lib_controllers
     with _lock:
         if not _n_blocks:
-            _limiter = _controller().limit(limits=1)
+            _blas_threads = [library.num_threads for library in blas]
+            for library in blas:
+                _set_num_threads(library, 1)
         _n_blocks += 1
     try:
         yield
@@ -42,8 +46,18 @@ def one_thread() -> Iterator[None]:
         with _lock:
             _n_blocks -= 1
             if not _n_blocks:
-                _limiter.restore_original_limits()
+                for library, n in zip(blas, _blas_threads, strict=True):
+                    _set_num_threads(library, n)
+        openmp.restore_original_limits()
         torch.set_num_threads(n_threads)
+
+
+def _set_num_threads(blas: Any, n_threads: int) -> None:
+    """Set the number of threads of a BLAS library, from any thread.
+
+    threadpoolctl 3.8 ignores all threads but the first one that set a number, while that one lives.
+    """
+    getattr(blas, "_real_set_num_threads", blas.set_num_threads)(n_threads)
 
 
 @cache

@@ -438,6 +438,19 @@ class TestErrors:
         with pytest.raises(ValueError, match=r"gradients of Formula are NaN or infinite.* row "):
             integrated_gradients(Formula(function), X, np.zeros((1, 3)), 0)
 
+    def test_a_network_with_weights_that_are_nan_is_not_taken_for_a_wrong_front(self):
+        module = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+        nn.init.constant_(module[0].weight, torch.nan)
+        with pytest.raises(ValueError, match="gradients of Sequential are NaN or infinite"):
+            integrated_gradients(module, np.ones((2, 3)), np.zeros((1, 3)), 0)
+
+    @pytest.mark.parametrize(("X", "baseline", "name"), [(1e300, 0, "X"), (0, 1e300, "baselines")])
+    def test_values_too_large_for_the_network_are_an_error(self, X, baseline, name):
+        with pytest.raises(ValueError, match=rf"{name} contains? .* too large for torch.float32"):
+            integrated_gradients(
+                nn.Linear(3, 2), np.full((2, 3), X, float), np.full((1, 3), baseline, float), 0
+            )
+
 
 class TestAxioms:
     """Axioms of the paper, for random nets."""
@@ -643,7 +656,7 @@ def test_rows_whose_sum_overflows_are_finite():
     found, _ = integrated_gradients(module, X, np.zeros((1, 3)), 0)
     np.testing.assert_allclose(found[0], [[3e38, 0, 0]] * 2, rtol=1e-5)
     X[1, 2] = np.inf
-    with pytest.raises(ValueError, match="NaN or infinity, first in row 1"):
+    with pytest.raises(ValueError, match=r"NaN, infinity or .*, first in row 1"):
         integrated_gradients(module, X, np.zeros((1, 3)), 0)
 
 

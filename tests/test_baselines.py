@@ -20,6 +20,14 @@ def rows_of(baselines, X):
     return distance.argmin(axis=1)
 
 
+@pytest.mark.parametrize("offset", [1e5, 1e6, 1e9])
+def test_a_constant_in_all_samples_does_not_change_the_choice(samples, offset):
+    X = samples[0].astype(np.float64)
+    np.testing.assert_array_equal(
+        rows_of(make_baselines(X + offset) - offset, X), rows_of(make_baselines(X), X)
+    )
+
+
 def medoid(X, members):
     return members[cdist(X[members], X[members]).sum(axis=0).argmin()]
 

@@ -334,6 +334,19 @@ class TestEstimator:
         assert selector.get_landmark_support(indices=True).tolist() == [2, 5, 9]
         assert not hasattr(net, "module_")
 
+    @pytest.mark.parametrize(
+        "parameters",
+        [
+            {"criterion": nn.CrossEntropyLoss, "lr": 1e6, "optimizer": torch.optim.Adam},
+            {"criterion": nn.NLLLoss, "lr": 0.01},
+            {"criterion": nn.NLLLoss, "lr": 0.01, "callbacks": "disable"},
+        ],
+    )
+    def test_a_skorch_net_that_has_not_learned_is_an_error(self, small, parameters):
+        net = NeuralNetClassifier(TinyNet, max_epochs=3, train_split=None, verbose=0, **parameters)
+        with pytest.raises(ValueError, match=r"training loss of .* has not learned.*CrossEntropy"):
+            selector_of(net, k=3).fit(*small)
+
     def test_another_estimator(self, small):
         X, y = small
         selector = selector_of(FixedNetClassifier(), k=3).fit(X, y)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.model_selection import StratifiedGroupKFold
+from threadpoolctl import threadpool_limits
 
 from sklearn_temo import LandmarkAligner, mesh
 from sklearn_temo.datasets import make_expression_clips
@@ -215,3 +216,11 @@ def test_head_motion_is_rigid():
 def test_invalid_parameters_are_errors(kwargs, message):
     with pytest.raises(ValueError, match=message):
         make_expression_clips(**kwargs)
+
+
+def test_clips_do_not_depend_on_the_number_of_threads():
+    made = []
+    for n_threads in (1, 2):
+        with threadpool_limits(n_threads):
+            made.append(make_expression_clips(n_clips=140, random_state=0).data)
+    np.testing.assert_array_equal(*made)

@@ -71,6 +71,42 @@ def test_limits_are_restored_when_blocks_of_several_threads_overlap(several_thre
     assert set(numbers_of_threads()) == {2}
 
 
+def test_one_thread_is_used_in_every_thread(several_threads):
+    """Also when another thread has set a limit before, which threadpoolctl then reserves to it."""
+    with one_thread():
+        pass
+    seen = []
+
+    def work():
+        with one_thread():
+            seen.append(set(numbers_of_threads()))
+        seen.append({library["num_threads"] for library in threadpool_info()})
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    worker.join()
+    assert seen[0] == {1}
+    assert 2 in seen[1]
+    assert set(numbers_of_threads()) == {2}
+
+
+def test_limits_are_restored_in_the_thread_whose_block_ends_first(several_threads):
+    inside, may_leave = threading.Barrier(2), threading.Event()
+
+    def work():
+        with one_thread():
+            inside.wait()
+            may_leave.wait()
+
+    worker = threading.Thread(target=work)
+    with one_thread():
+        worker.start()
+        inside.wait()
+    may_leave.set()
+    worker.join()
+    assert set(numbers_of_threads()) == {2}
+
+
 def test_a_fit_runs_in_one_thread_and_leaves_the_limits_as_they_were(aligned, several_threads):
     from skorch.callbacks import Callback
 

@@ -110,10 +110,12 @@ def _medoids(X: NDArray, members: NDArray, weight: NDArray, n_medoids: int) -> l
         chosen = np.random.default_rng(0).choice(len(members), _MAX_SAMPLES, replace=False)
         members = members[np.sort(chosen)]
     medoids: list[int] = []
-    # Scaled, since the squares of large numbers overflow.
-    rows = X[members]
-    rows /= max(np.abs(rows).max(), np.finfo(X.dtype).tiny)
-    distance = pairwise_distances(rows).astype(np.float64)
+    # Centred, since squares of numbers that all samples have in common lose the differences, and
+    # scaled, since squares of large numbers overflow.
+    rows = X[members].astype(np.float64)
+    rows -= rows[0]
+    rows /= np.abs(rows).max() or 1
+    distance = pairwise_distances(rows)
     nearest = np.full(len(members), np.inf)
     free = np.ones(len(members), dtype=bool)
     while len(medoids) < n_medoids:

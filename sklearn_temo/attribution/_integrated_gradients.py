@@ -199,8 +199,6 @@ def check_inputs(
             f"baselines must have shape (n_baselines, {X.shape[1]}), with the columns of X; got "
             f"{baselines.shape}."
         )
-    if not np.isfinite(baselines).all():
-        raise ValueError("baselines contain NaN or infinity.")
     if target.dtype.kind not in "iub" or target.shape not in ((), (len(X),)):
         raise ValueError(
             f"target must be one int or {len(X)} ints, indices of outputs, one for each row of X; "
@@ -260,6 +258,8 @@ def attribution_blocks(
     dtype = _dtype_of(module)
     network = SplitNetwork.of(module)
     b = torch.tensor(baselines, dtype=dtype, device=device)
+    if not b.isfinite().all():
+        raise ValueError(f"baselines contain NaN, infinity or a value too large for {dtype}.")
     _check_outputs(network, b[:1], target, n_classes)
     network.check(module, b[0], b[-1])
     to_columns = network.columnwise
@@ -279,7 +279,9 @@ def attribution_blocks(
         # The sum is a fast check. A sum of large finite numbers can overflow.
         if not x.sum().isfinite() and not (finite := x.isfinite().all(dim=1)).all():
             row = samples.start + int(finite.int().argmin())
-            raise ValueError(f"X contains NaN or infinity, first in row {row}.")
+            raise ValueError(
+                f"X contains NaN, infinity or a value too large for {dtype}, first in row {row}."
+            )
         t = torch.as_tensor(target[samples], device=device)
         n_pieces = ceil(len(x) / max(1, _PIECE_SIZE // b.shape[1]))
         pieces = list(gen_batches(len(x), ceil(len(x) / n_pieces)))

@@ -221,12 +221,25 @@ def train(
         module.generator = None
         module.eval()
     raise_swallowed_interrupt(net)
-    loss = net.history[-1, "train_loss"]
-    if not np.isfinite(loss):
+    first, last = first_and_last_loss(net)
+    if not np.isfinite(last) or has_risen(first, last):
         raise ValueError(
-            f"the loss of epoch {len(net.history)} is {loss}: pass a lower lr (it is {net.lr}), or "
-            "scale X."
+            f"the loss went from {first:.3g} to {last:.3g} in {len(net.history)} epochs: pass a "
+            f"lower lr (it is {net.lr}), or scale X."
         )
+
+
+def first_and_last_loss(net: NeuralNet) -> tuple[float, float]:
+    """Training losses of the first and the last batch of a skorch net; 0 without any batch."""
+    # Those of epochs are written by a callback, which may be switched off.
+    batches = [batch for epoch in net.history for batch in epoch["batches"]]
+    losses = [batch["train_loss"] for batch in batches if "train_loss" in batch]
+    return (losses[0], losses[-1]) if losses else (0.0, 0.0)
+
+
+def has_risen(first: float, last: float) -> bool:
+    """Whether a loss rose by more than chance in small batches explains."""
+    return last > first + 9 * max(1.0, abs(first))
 
 
 def raise_swallowed_interrupt(net: NeuralNet) -> None:

@@ -16,6 +16,7 @@ from sklearn.utils import Bunch, check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
 from .. import mesh
+from .._threads import one_thread
 from ..layout import LandmarkLayout
 
 
@@ -419,4 +420,6 @@ def _tracking_noise(shape: tuple[int, ...], random: RandomState) -> NDArray[np.f
     # Landmarks last: one large matrix product, ten times as fast as one per frame.
     white = random.standard_normal((*shape[:-2], 3, len(face))).astype(np.float32)
     white *= np.array([1, 1, 2], dtype=np.float32)[:, None]
-    return (white.reshape(-1, len(face)) @ mixing.T.astype(np.float32)).reshape(white.shape)
+    # The rounding of large products depends on the number of threads.
+    with one_thread():
+        return (white.reshape(-1, len(face)) @ mixing.T.astype(np.float32)).reshape(white.shape)

@@ -25,7 +25,11 @@ from ..attribution._integrated_gradients import IntegrationSettings
 from ..attribution._relevance import LandmarkRelevance, aggregate_relevance
 from ..attribution._split_network import SplitNetwork, device_of, frozen
 from ..classification._temo import TEMOClassifier
-from ..classification._training import raise_swallowed_interrupt
+from ..classification._training import (
+    first_and_last_loss,
+    has_risen,
+    raise_swallowed_interrupt,
+)
 from ..layout import LandmarkLayout
 from ._ranking import LandmarkComponents
 
@@ -201,16 +205,17 @@ def _train(
 
 
 def _check_loss(net: NeuralNet) -> None:
-    """Raise ValueError if the loss of a skorch net is not finite."""
-    losses = [epoch["train_loss"] for epoch in net.history if "train_loss" in epoch]
-    if losses and not np.isfinite(losses[-1]):
-        criterion = getattr(net.criterion, "__name__", net.criterion)
-        raise ValueError(
-            f"the training loss of {type(net).__name__} is {losses[-1]} after {len(losses)} "
-            f"epochs: it has not learned. Its criterion is {criterion}; a network that returns "
-            "logits needs criterion=torch.nn.CrossEntropyLoss. Otherwise, pass a lower lr, or "
-            "scale X."
-        )
+    """Raise ValueError if the loss of a skorch net is not finite or rose in the training."""
+    first, last = first_and_last_loss(net)
+    if np.isfinite(last) and not has_risen(first, last):
+        return
+    criterion = getattr(net.criterion, "__name__", net.criterion)
+    raise ValueError(
+        f"the training loss of {type(net).__name__} went from {first:.3g} to {last:.3g} in "
+        f"{len(net.history)} epochs: it has not learned. Its criterion is {criterion}; a network "
+        "that returns logits needs criterion=torch.nn.CrossEntropyLoss. Otherwise, pass a lower "
+        f"lr (it is {net.lr}), or scale X."
+    )
 
 
 def _components(
