@@ -66,7 +66,8 @@ class CachingEstimator(BaseEstimator):
         memory, folder = self.memory, self._cache_folder()
         if folder is not None and _location(memory) is memory:
             make_private_folder(folder / "joblib")  # the subfolder that joblib would create
-            return Memory(str(folder), verbose=0)
+            # Compressed entries have a checksum.
+            return Memory(str(folder), compress=1, verbose=0)
         if self._memory_folder is not None and isinstance(memory, Memory):
             # joblib itself would use the present working directory.
             return Memory(

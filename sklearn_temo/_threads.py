@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -15,6 +16,8 @@ _lock = Lock()
 # it.
 _n_blocks = 0
 _blas_threads: list[int] = []
+# Whether this package has let torch use several threads.
+_used_several = False
 
 
 @contextmanager
@@ -50,6 +53,25 @@ def one_thread() -> Iterator[None]:
                     _set_num_threads(library, n)
         openmp.restore_original_limits()
         torch.set_num_threads(n_threads)
+
+
+def note_torch_threads() -> None:
+    """Note that torch may now use several threads, so that forked processes use one."""
+    import torch
+
+    global _used_several
+    _used_several = _used_several or torch.get_num_threads() > 1
+
+
+def _after_fork() -> None:
+    """Use one thread in a forked process: it would wait forever for the threads of its parent."""
+    if _used_several:
+        import torch
+
+        torch.set_num_threads(1)
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _set_num_threads(blas: Any, n_threads: int) -> None:

@@ -325,7 +325,7 @@ def test_unusable_model_and_memory_are_never_skipped(tmp_path, cremad_paths):
 def test_memory_that_is_a_file(tmp_path, cremad_paths):
     (tmp_path / "file").write_text("no folder")
     transformer = FaceLandmarkTransformer(n_frames=1, memory=tmp_path / "file")
-    with pytest.raises(NotADirectoryError, match=r"Not a directory: .*file"):
+    with pytest.raises(NotADirectoryError, match=r"Not a directory"):
         transformer.transform(cremad_paths[:2])
 
 

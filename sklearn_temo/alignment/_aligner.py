@@ -135,6 +135,11 @@ class LandmarkAligner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         -------
         ndarray of shape (n_clips, n_frames * n_landmarks * n_coords)
             Aligned landmarks, in units of the distance between the eyes.
+
+        Raises
+        ------
+        ValueError
+            If both eyes of a frame are at the same point, as in rows of zeros.
         """
         self._validate_params()
         X, layout = self._validate_clips(X, reset=False)
@@ -207,8 +212,14 @@ class LandmarkAligner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         centre = np.einsum("l,...lc->...c", weights, clips[..., anchors, :])
         aligned = clips - centre[..., None, :].astype(clips.dtype)
         eyes = np.diff(mesh.eye_centres(aligned), axis=-2)
-        # In double precision, since the squares of very large or small distances do not fit.
-        distance = np.linalg.norm(eyes.astype(np.float64), axis=-1, keepdims=True)
+        # The squares of very large or small distances would not fit.
+        distance = np.hypot.reduce(eyes.astype(np.float64), axis=-1, keepdims=True)
+        if not distance.all():
+            clip, frame = np.argwhere(distance == 0)[0, :2]
+            raise ValueError(
+                f"row {clip}, frame {frame}: both eyes are at the same point, so that the face has "
+                "no size; leave out rows without landmarks."
+            )
         aligned /= distance.astype(clips.dtype)
         if self.rotation is None:
             return aligned

@@ -18,6 +18,7 @@ from sklearn.utils import check_scalar, gen_batches
 from torch import Tensor, nn
 
 from .._progress import Progress
+from .._threads import note_torch_threads
 from .._warnings import warn_user
 from ._split_network import IDENTITY, SplitNetwork, device_of, frozen
 
@@ -254,6 +255,7 @@ def attribution_blocks(
     for any. With `columnwise`, the attributions are those of the output of the network's columnwise
     map: fewer columns, whose sums over a landmark are the same.
     """
+    note_torch_threads()
     device = device_of(module, settings.device)
     dtype = _dtype_of(module)
     network = SplitNetwork.of(module)

@@ -18,7 +18,7 @@ from sklearn.callback import CallbackContext
 from skorch import NeuralNet, NeuralNetBinaryClassifier
 from torch import nn
 
-from .._threads import one_thread
+from .._threads import note_torch_threads, one_thread
 from .._warnings import warn_user
 from ..attribution._baselines import make_baselines
 from ..attribution._integrated_gradients import IntegrationSettings
@@ -182,6 +182,7 @@ def _train(
     # TEMOClassifier has generators of its own, so that it can be fitted in threads.
     is_global = not isinstance(estimator, TEMOClassifier)
     is_skorch = isinstance(estimator, NeuralNet)
+    note_torch_threads()
     targets = y
     if is_skorch:
         # skorch passes the labels to the loss as they are, and the clips to the network.
