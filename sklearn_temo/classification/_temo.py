@@ -280,7 +280,7 @@ class TEMOClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ------
         ValueError
             If the layout of `X` is unknown, `y` has fewer than two classes, ``mirror=True`` and no
-            mirror pairs are found, or the loss is not finite.
+            mirror pairs are found, or the loss is not finite or rises.
         """
         self._validate_params()
         rows, labels, weight = self._training_data(X, y, sample_weight, reset=True)
