@@ -12,6 +12,7 @@ import gc
 import tempfile
 import warnings
 from collections.abc import Callable
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -55,10 +56,7 @@ def extractions(folder: Path) -> list[Callable[[], Any]]:
         except (ValueError, TypeError, OSError):
             skipping.transform([clip])
 
-    return [
-        lambda clip=clip: extract(clip)  # type: ignore[misc]
-        for clip in [*usable, *unusable, *map(str, cut)]
-    ]
+    return [partial(extract, clip) for clip in [*usable, *unusable, *map(str, cut)]]
 
 
 def fits() -> list[Callable[[], Any]]:

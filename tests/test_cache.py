@@ -205,7 +205,6 @@ def test_failed_write_leaves_no_file(entry, found, monkeypatch):
     assert files(entry.parent) == []
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 def test_process_killed_while_writing_leaves_no_entry(entry):
     program = f"""
         import os, signal
@@ -251,7 +250,6 @@ def umask(request):
     os.umask(before)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs access rights of POSIX")
 def test_new_folders_and_entries_are_private(tmp_path, umask, cremad_frames):
     shared = tmp_path / "shared"
     shared.mkdir(mode=0o755)
@@ -266,7 +264,6 @@ def test_new_folders_and_entries_are_private(tmp_path, umask, cremad_frames):
     assert rights(shared) == 0o755
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that nobody may write")
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_cache_that_cannot_be_written_is_one_warning(tmp_path, cremad_frames, n_jobs):
     clips = [frames[:1] for frames in cremad_frames[:3]]

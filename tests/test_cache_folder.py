@@ -164,7 +164,6 @@ def test_parameters_are_stored_unchanged(home):
         assert estimator(memory=memory).get_params()["memory"] is memory
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs access rights of POSIX")
 def test_new_folders_of_the_selector_are_private(tmp_path, aligned):
     shared = tmp_path / "shared"
     shared.mkdir()

@@ -88,7 +88,15 @@ class ExtractionReport:
         return "\n".join(lines)
 
 
-class SkippedClipsWarning(UserWarning):
+class _ReportWarning(UserWarning):
+    """Warning with the report of a run."""
+
+    def __init__(self, report: ExtractionReport) -> None:
+        super().__init__(report)
+        self.report = report
+
+
+class SkippedClipsWarning(_ReportWarning):
     """Clips could not be used, and are NaN in the result.
 
     Attributes
@@ -96,10 +104,6 @@ class SkippedClipsWarning(UserWarning):
     report : ExtractionReport
         Names the clips and the reasons.
     """
-
-    def __init__(self, report: ExtractionReport) -> None:
-        super().__init__(report)
-        self.report = report
 
     def __str__(self) -> str:
         return (
@@ -109,7 +113,7 @@ class SkippedClipsWarning(UserWarning):
         )
 
 
-class DoubtfulClipsWarning(UserWarning):
+class DoubtfulClipsWarning(_ReportWarning):
     """Clips are in the result, but their landmarks may be wrong.
 
     Attributes
@@ -117,10 +121,6 @@ class DoubtfulClipsWarning(UserWarning):
     report : ExtractionReport
         Names the clips and the reasons.
     """
-
-    def __init__(self, report: ExtractionReport) -> None:
-        super().__init__(report)
-        self.report = report
 
     def __str__(self) -> str:
         return (
