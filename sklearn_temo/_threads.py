@@ -35,8 +35,8 @@ def one_thread() -> Iterator[None]:
     # torch and OpenMP have a number for each thread.
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    openmp = _controller().select(user_api="openmp").limit(limits=1)
-    blas = _controller().select(user_api="blas").lib_controllers
+    openmp = _controller("openmp").limit(limits=1)
+    blas = _controller("blas").lib_controllers
     with _lock:
         if not _n_blocks:
             _blas_threads = [library.num_threads for library in blas]
@@ -83,6 +83,6 @@ def _set_num_threads(blas: Any, n_threads: int) -> None:
 
 
 @cache
-def _controller() -> ThreadpoolController:
-    """Find the loaded libraries, which takes about as long as a small fit."""
-    return ThreadpoolController()
+def _controller(user_api: str) -> ThreadpoolController:
+    """Find the loaded libraries of a kind, which takes about as long as a small fit."""
+    return ThreadpoolController().select(user_api=user_api)

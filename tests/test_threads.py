@@ -36,8 +36,8 @@ def several_threads():
 
 def numbers_of_threads():
     # Libraries that other tests load later take no part in fits.
-    libraries = [library["num_threads"] for library in _controller().info()]
-    return [*libraries, torch.get_num_threads()]
+    libraries = [*_controller("openmp").info(), *_controller("blas").info()]
+    return [*(library["num_threads"] for library in libraries), torch.get_num_threads()]
 
 
 def test_one_thread_is_used_inside_and_the_limits_are_restored(several_threads):
