@@ -127,7 +127,7 @@ def growth(X: np.ndarray, baselines: np.ndarray, y: np.ndarray) -> None:
         torch.manual_seed(0)
         nets[n_landmarks] = net = default_net(n_landmarks).eval()
         rows = torch.from_numpy(data[n_landmarks][0][0])
-        fit_reduction(net, rows, torch.ones(len(rows)), seed=0)
+        fit_reduction(net, rows, torch.ones(len(rows)), None, seed=0)
         net.requires_grad_(False)
     works: dict[str, Callable[[], Any]] = {}
     for n, ((A, b), layout) in data.items():
@@ -161,7 +161,7 @@ def default_net(n_landmarks: int, n_classes: int = 7) -> TEMONet:
     own = inspect.signature(TEMONet).parameters
     settings = {n: v for n, v in TEMOClassifier().get_params().items() if n in own}
     del settings["n_frames"], settings["n_coords"]
-    return TEMONet(16, n_landmarks, 3, n_classes, **settings)
+    return TEMONet(16, n_landmarks, 3, n_classes, **settings | {"hidden_size": 32})
 
 
 def grid_over_k(X: np.ndarray, y: np.ndarray) -> None:
@@ -227,13 +227,11 @@ def training(X: np.ndarray, y: np.ndarray) -> None:
         torch.set_num_threads(1)
         net = default_net(468)
         target = torch.from_numpy(y)
-        fit_reduction(net, torch.from_numpy(X), torch.ones(len(X)), seed=0)
+        fit_reduction(net, torch.from_numpy(X), torch.ones(len(X)), None, seed=0)
         with torch.no_grad():
             reduced = net.reduced(torch.from_numpy(X))
         loss_of = nn.CrossEntropyLoss(label_smoothing=temo.label_smoothing)
-        adam = torch.optim.AdamW(
-            net.parameters(), lr=temo.lr, weight_decay=temo.weight_decay, fused=True
-        )
+        adam = torch.optim.AdamW(net.parameters(), lr=temo.lr, weight_decay=0.3, fused=True)
         n_batches = -(-len(X) // temo.batch_size)
         cycle = torch.optim.lr_scheduler.OneCycleLR(
             adam, max_lr=temo.lr, epochs=n_epochs, steps_per_epoch=n_batches
@@ -242,7 +240,7 @@ def training(X: np.ndarray, y: np.ndarray) -> None:
         for _ in range(n_epochs):
             for batch in torch.randperm(len(X)).split(temo.batch_size):
                 adam.zero_grad()
-                logits = net(reduced=reduced[batch][:, None])
+                logits = net(reduced=reduced[batch])
                 members = target[batch].repeat_interleave(logits.shape[1])
                 loss = loss_of(logits.flatten(0, 1), members)
                 loss.backward()

@@ -14,7 +14,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "extraction": ["FaceLandmarkTransformer"],
         "alignment": ["LandmarkAligner", "FaceMirror"],
         "selection": ["IGLandmarkSelector"],
-        "classification": ["TEMOClassifier"],
+        "classification": ["TEMOClassifier", "TEMORegressor"],
         "pipeline": ["make_temo_pipeline"],
         "inspection": ["LandmarkRelevanceDisplay"],
         "layout": ["LandmarkLayout"],

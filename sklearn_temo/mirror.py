@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import csc_array
 from scipy.spatial.distance import cdist
 
 from .layout import LandmarkLayout
@@ -126,3 +127,32 @@ class Mirror:
         clips[..., 0] *= -1
         clips[:, self.is_position, :, 0] += X.dtype.type(2 * self.axis)
         return self.layout.flatten(clips)
+
+    def bases(self) -> list[tuple[csc_array, int]]:
+        """Orthonormal bases of the symmetric and of the antisymmetric frames.
+
+        Returns
+        -------
+        list of (csc_array of shape (n_landmarks * n_coords, n_vectors), int)
+            The vectors as columns, and their sign under reflection: 1 and -1.
+        """
+        n_coords = self.layout.n_coords
+        landmarks = np.arange(len(self.pairs))
+        one, other = landmarks[landmarks < self.pairs], self.pairs[landmarks < self.pairs]
+        midline = landmarks[landmarks == self.pairs]
+        found = []
+        for sign in (1, -1):
+            rows, values = [], []
+            for coord in range(n_coords):
+                # Reflection changes the sign of x.
+                own = -sign if coord == 0 else sign
+                rows.append(np.column_stack([one, other]) * n_coords + coord)
+                values.append(np.tile(np.sqrt([0.5, 0.5]) * [1, own], (len(one), 1)))
+                if own == 1:
+                    rows.append(np.column_stack([midline, midline]) * n_coords + coord)
+                    values.append(np.tile([1.0, 0.0], (len(midline), 1)))
+            row, value = np.concatenate(rows), np.concatenate(values, dtype=np.float32)
+            column = np.arange(len(row)).repeat(2)
+            shape = (self.layout.n_landmarks * n_coords, len(row))
+            found.append((csc_array((value.ravel(), (row.ravel(), column)), shape=shape), sign))
+        return found

@@ -18,7 +18,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import compute_class_weight
 from skorch.callbacks import Callback, EpochScoring
 
-from sklearn_temo import LandmarkLayout, TEMOClassifier, mesh
+from sklearn_temo import LandmarkAligner, LandmarkLayout, TEMOClassifier, mesh
 from sklearn_temo.mirror import Mirror
 
 LAYOUT = LandmarkLayout(4, 468, 3)
@@ -159,21 +159,6 @@ def test_partial_fit_rejects_unknown_labels_and_other_classes(aligned):
         temo.partial_fit(X, y, classes=["anger", "fear"])
 
 
-def test_randomized_keeps_the_initial_embeddings(aligned):
-    X, y = aligned
-    short = make_temo(randomized=True, max_epochs=1).fit(X[::2], y[::2])
-    long = make_temo(randomized=True, max_epochs=30).fit(X[::2], y[::2])
-    for key in weights(short):
-        if key.startswith("embeddings"):
-            np.testing.assert_array_equal(weights(short)[key], weights(long)[key])
-    assert not np.array_equal(weights(short)["weight"], weights(long)["weight"])
-    assert long.score(X[1::2], y[1::2]) > 2 / 7
-    # Without `randomized` the embeddings of the same seed change.
-    trained = make_temo(max_epochs=1).fit(X[::2], y[::2])
-    key = "embeddings.1.weight"
-    assert not np.array_equal(weights(trained)[key], weights(short)[key])
-
-
 class EpochCounter(Callback):
     def __init__(self):
         self.n_epochs = 0
@@ -309,6 +294,8 @@ def test_members_are_independent_networks(aligned):
     temo = make_temo(n_members=3).fit(X, y)
     module = temo.module_.train()
     module.noise, module.first_frame_dropout, module.dropout = 0, 0, 0
+    # No mirror images.
+    module.parity.fill_(1)
     logits = module(torch.tensor(X))
     assert logits.shape == (len(X), 3, 7)
     # The logits of a member do not depend on the weights of another.
@@ -474,6 +461,33 @@ def test_components_equal_scikit_learn_up_to_scale(aligned):
     np.testing.assert_allclose(np.abs(found[:, :5]), np.abs(expected), atol=0.02)
     assert found.shape == (len(X), 5 * 4)
     assert np.mean(found[:, 5:] ** 2) == pytest.approx(1, rel=1e-3)
+
+
+@pytest.mark.parametrize("reference", ["first", None])
+@pytest.mark.parametrize("randomized", [False, True])
+def test_components_of_mirror_images_differ_in_their_signs(expression_clips, reference, randomized):
+    X = LandmarkAligner(n_frames=4, reference=reference).fit_transform(expression_clips.data)
+    net = make_temo(randomized=randomized, max_epochs=1).fit(X, expression_clips.target).module_
+    with torch.no_grad():
+        found, mirrored = (
+            net.reduced(torch.tensor(clips)).numpy()
+            for clips in (X, Mirror.from_clips(X, LAYOUT).apply(X))
+        )
+    parity = net.parity.numpy()
+    assert set(parity) == {-1, 1}
+    np.testing.assert_allclose(mirrored, parity * found, atol=1e-3)
+
+
+@pytest.mark.parametrize("mirror", ["auto", False])
+def test_exact_and_randomized_decompositions_agree(aligned, mirror):
+    X, y = aligned
+    nets = [
+        make_temo(max_epochs=1, mirror=mirror, n_components=4).fit(clips, labels).module_
+        for clips, labels in ((X, y), (np.tile(X, (4, 1)), np.tile(y, 4)))
+    ]
+    with torch.no_grad():
+        few, many = (net.reduced(torch.tensor(X)).numpy() for net in nets)
+    np.testing.assert_allclose(np.abs(few), np.abs(many), atol=0.05)
 
 
 def test_equal_clips_have_no_components(aligned):

@@ -126,3 +126,14 @@ def test_mirroring_reflects_positions_and_turns_displacements(aligned):
     np.testing.assert_allclose(mirrored[:, 0, :, 0], 2 * axis - partners[:, 0, :, 0], atol=1e-5)
     np.testing.assert_array_equal(mirrored[:, 1:, :, 0], -partners[:, 1:, :, 0])
     np.testing.assert_array_equal(mirrored[..., 1:], partners[..., 1:])
+
+
+def test_bases_are_orthonormal_and_change_sign_as_they_say():
+    layout = LandmarkLayout(1, 468, 3)
+    mirror = Mirror(layout, mesh.mirror_pairs(), axis=0.0, is_position=np.array([True]))
+    (symmetric, _), (antisymmetric, _) = bases = mirror.bases()
+    both = np.hstack([symmetric.toarray(), antisymmetric.toarray()])
+    np.testing.assert_allclose(both.T @ both, np.eye(layout.n_features), atol=1e-6)
+    for basis, sign in bases:
+        vectors = basis.T.toarray()
+        np.testing.assert_allclose(mirror.apply(vectors), sign * vectors, atol=1e-7)

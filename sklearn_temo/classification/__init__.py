@@ -1,5 +1,7 @@
-"""Classification of clips with T-EMO, a small temporal network on landmarks."""
+"""Prediction of classes and numbers from clips with T-EMO, a small temporal network."""
 
 import lazy_loader as lazy
 
-__getattr__, __dir__, __all__ = lazy.attach(__name__, submod_attrs={"_temo": ["TEMOClassifier"]})
+__getattr__, __dir__, __all__ = lazy.attach(
+    __name__, submod_attrs={"_temo": ["TEMOClassifier", "TEMORegressor"]}
+)

@@ -1,4 +1,4 @@
-"""The network of T-EMO, and its reduction of clips to principal components."""
+"""Networks of T-EMO, and their reduction of clips to principal components."""
 
 from __future__ import annotations
 
@@ -7,108 +7,87 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.utils.extmath import randomized_svd
+from numpy.typing import NDArray
+from scipy.sparse import eye_array
+from sklearn.utils.extmath import randomized_svd, svd_flip
 from torch import Tensor, nn
 from torch.nn.functional import gelu, linear
 
+from ..mirror import Mirror
+
 # Largest number of frames that principal components are computed from.
 _MAX_FRAMES = 8192
+# Principal components of smaller matrices are computed by an exact decomposition, which is faster.
+_MAX_EXACT = 256
+# Components with a smaller share of the variance of the first one are rounding errors.
+_NEGLIGIBLE = 1e-12
 
 
-class TEMONet(nn.Module):
-    """Temporal filters, principal components, a linear embedding and a nonlinear head.
+class ReducedNet(nn.Module):
+    """A network on temporal filters and principal components of clips.
 
     The first frame, which holds positions after :class:`~sklearn_temo.LandmarkAligner`, is used
     as it is. The later frames, which hold displacements, are summarised by temporal filters:
     cosines of increasing frequency over the whole clip. The first frame and the filtered frames
     are reduced to principal components of the training clips, without whitening, so that joint
-    movements of many landmarks outweigh the noise of single ones. The components are embedded by
-    two linear maps, one for the first frame and one shared by the filtered frames.
+    movements of many landmarks outweigh the noise of single ones.
 
-    All of this is affine, which makes integrated gradients cheap: see :meth:`affine_front`. The
-    nonlinear head follows.
+    Each component is either equal in a clip and its mirror image, or has the opposite sign, where
+    the training clips have mirror images: see :func:`fit_reduction`.
+
+    Subclasses compute their outputs from the components in :meth:`from_reduced`.
 
     Parameters
     ----------
     n_frames, n_landmarks, n_coords : int
         Layout of the clips.
-    n_classes : int
-        Number of logits.
-    hidden_size : int
-        Size of the embedding of a filtered frame. The first of several frames gets a quarter.
     n_filters : int
         Number of temporal filters, limited to the number of later frames.
     n_components : int
         Number of principal components of a frame, limited to the number of its columns.
     depth_weight : float
         Factor of the third coordinate.
-    dropout : float
-        Share of hidden units that are dropped in training.
-    first_frame_dropout : float
-        Share of clips whose first frame is dropped in training, where there are several frames.
-    noise : float
-        Standard deviation of the noise that is added to the components in training. Their mean
-        square is 1.
-    randomized : bool
-        Keep the embeddings at their random initial values.
-    n_members : int
-        Number of embeddings and heads that are trained side by side on the same components.
+    skip_first_frame : bool
+        Leave out the first of several frames.
     """
 
     basis: Tensor
     mean: Tensor
     gain: Tensor
     components: Tensor
+    parity: Tensor
 
     def __init__(
         self,
         n_frames: int,
         n_landmarks: int,
         n_coords: int,
-        n_classes: int,
         *,
-        hidden_size: int,
         n_filters: int,
         n_components: int,
         depth_weight: float,
-        dropout: float,
-        first_frame_dropout: float,
-        noise: float,
-        randomized: bool,
-        n_members: int,
+        skip_first_frame: bool,
     ) -> None:
         super().__init__()
         self.n_inputs = n_landmarks * n_coords
         self.n_components = min(n_components, self.n_inputs)
         self.n_filters = min(n_filters, n_frames - 1)
-        self.n_members = n_members
-        self.dropout = dropout
-        self.first_frame_dropout = first_frame_dropout if n_frames > 1 else 0
-        self.noise = noise
         # Generator of the random numbers of training; None for torch's global one.
         self.generator: torch.Generator | None = None
-        # Parts of a clip: the first frame, and the filtered later ones where there are any.
-        sizes = [max(1, hidden_size // 4), hidden_size] if n_frames > 1 else [hidden_size]
-        n_hidden = sizes[0] + self.n_filters * hidden_size
         gain = torch.ones(1 + self.n_filters, n_landmarks, n_coords)
         gain[..., 2:3] = depth_weight
-        if self.first_frame_dropout == 1:
-            # The weights of a frame that is never seen in training stay random.
+        skip_first_frame = skip_first_frame and n_frames > 1
+        if skip_first_frame:
             gain[0] = 0
         self.register_buffer("gain", gain.flatten())
         self.register_buffer("basis", _cosines(self.n_filters, n_frames - 1))
         self.register_buffer("mean", torch.zeros(gain.numel()))
-        components = torch.zeros(len(sizes), self.n_components, self.n_inputs)
+        # Of the first frame, and of the filtered later ones where there are any.
+        n_parts = 2 if n_frames > 1 and not skip_first_frame else 1
+        components = torch.zeros(n_parts, self.n_components, self.n_inputs)
         self.register_buffer("components", components)
-        self.embeddings = nn.ModuleList(
-            nn.Linear(self.n_components, n_members * size) for size in sizes
-        )
-        self.embeddings.requires_grad_(not randomized)
-        bound = n_hidden**-0.5
-        self.weight = nn.Parameter(
-            torch.empty(n_classes, n_members, n_hidden).uniform_(-bound, bound)
-        )
-        self.bias = nn.Parameter(torch.empty(n_members, n_classes).uniform_(-bound, bound))
+        n_rows = self.n_filters if skip_first_frame else 1 + self.n_filters
+        self.register_buffer("parity", torch.ones(n_rows * self.n_components))
 
     def forward(
         self,
@@ -117,27 +96,27 @@ class TEMONet(nn.Module):
         reduced: Tensor | None = None,
         sample_weight: Tensor | None = None,
     ) -> Tensor:
-        """Compute the logits of clips.
+        """Compute the outputs for clips.
 
         Parameters
         ----------
         x : Tensor of shape (n_clips, n_frames * n_landmarks * n_coords), default=None
             Clips.
-        reduced : Tensor of shape (n_clips, n_views, (1 + n_filters) * n_components), default=None
-            Output of :meth:`reduced`, in place of `x`, for each view of a clip: the clip itself
-            and its mirror image. Training uses one view at random, evaluation the first one.
+        reduced : Tensor of shape (n_clips, n_reduced), default=None
+            Output of :meth:`reduced`, in place of `x`.
         sample_weight : Tensor of shape (n_clips,), default=None
             Ignored. skorch passes it with the clips, for the loss.
 
         Returns
         -------
-        Tensor of shape (n_clips, n_members, n_classes) in training, else (n_clips, n_classes)
-            Logits of each member in training, else their mean.
+        Tensor of shape (n_clips, n_outputs)
+            Outputs; see also :meth:`TEMONet.from_reduced`.
         """
-        if reduced is None:
-            reduced = self.reduced(x)[:, None]
-        reduced = self._augmented(reduced) if self.training else reduced[:, 0]
-        return self._head(self._embedded(reduced))
+        return self.from_reduced(self.reduced(x) if reduced is None else reduced)
+
+    def from_reduced(self, reduced: Tensor) -> Tensor:
+        """Compute the outputs from the output of :meth:`reduced`."""
+        raise NotImplementedError
 
     def filtered(self, x: Tensor) -> Tensor:
         """Apply the temporal filters to the frames after the first.
@@ -169,10 +148,126 @@ class TEMONet(nn.Module):
 
         Returns
         -------
-        Tensor of shape (n_clips, (1 + n_filters) * n_components)
+        Tensor of shape (n_clips, n_reduced)
+            Multiplied by the buffer `parity`, these are the components of the mirror images.
         """
-        parts = zip(self._parts(self.centred(x), self.n_inputs), self.components, strict=True)
-        return torch.cat([(part @ found.T).view(len(x), -1) for part, found in parts], dim=1)
+        return self._project(self.centred(x))
+
+    def _project(self, z: Tensor) -> Tensor:
+        """Components of the output of :meth:`centred`."""
+        parts = zip(self._parts(z, self.n_inputs), self.components, strict=True)
+        return torch.cat([(part @ found.T).view(len(z), -1) for part, found in parts], dim=1)
+
+    def _parts(self, z: Tensor, size: int) -> list[Tensor]:
+        """Split (n_clips, (1 + n_filters) * size) into first frames and filtered frames.
+
+        Their shapes are (n_clips, size) and (n_clips * n_filters, size). Clips of a single frame
+        have no second part; without the first of several frames, there is no first part.
+        """
+        first, later = z.split([size, z.shape[1] - size], dim=1)
+        # As rows of one contiguous matrix, which torch multiplies in a single operation.
+        parts = [first, later.reshape(-1, size)] if self.n_filters else [first]
+        return parts[-len(self.components) :]
+
+
+class TEMONet(ReducedNet):
+    """A linear embedding of the components, and a nonlinear head, both trained.
+
+    The components are embedded by two linear maps, one for the first frame and one shared by the
+    filtered frames. All of this is affine, which makes integrated gradients cheap: see
+    :meth:`affine_front`. The nonlinear head follows.
+
+    Parameters
+    ----------
+    n_frames, n_landmarks, n_coords : int
+        Layout of the clips.
+    n_outputs : int
+        Number of outputs.
+    hidden_size : int
+        Size of the embedding of a filtered frame. The first of several frames gets a quarter.
+    n_filters, n_components, depth_weight
+        As in :class:`ReducedNet`.
+    dropout : float
+        Share of hidden units that are dropped in training.
+    first_frame_dropout : float
+        Share of clips whose first frame is dropped in training, where there are several frames.
+    noise : float
+        Standard deviation of the noise that is added to the components in training. Their mean
+        square is 1.
+    n_members : int
+        Number of embeddings and heads that are trained side by side on the same components.
+    scale, shift : Tensor of shape (n_outputs,), default=None
+        Unit of the outputs, and their value at 0; None for 1 and 0.
+    """
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(
+        self,
+        n_frames: int,
+        n_landmarks: int,
+        n_coords: int,
+        n_outputs: int,
+        *,
+        hidden_size: int,
+        n_filters: int,
+        n_components: int,
+        depth_weight: float,
+        dropout: float,
+        first_frame_dropout: float,
+        noise: float,
+        n_members: int,
+        scale: Tensor | None = None,
+        shift: Tensor | None = None,
+    ) -> None:
+        super().__init__(
+            n_frames,
+            n_landmarks,
+            n_coords,
+            n_filters=n_filters,
+            n_components=n_components,
+            depth_weight=depth_weight,
+            skip_first_frame=False,
+        )
+        self.n_members = n_members
+        self.dropout = dropout
+        self.first_frame_dropout = first_frame_dropout if n_frames > 1 else 0
+        self.noise = noise
+        if self.first_frame_dropout == 1:
+            # The weights of a frame that is never seen in training stay random.
+            self.gain[: self.n_inputs] = 0
+        # Sizes of the embeddings of the first frame, and of each filtered one.
+        sizes = [max(1, hidden_size // 4), hidden_size] if n_frames > 1 else [hidden_size]
+        n_hidden = sizes[0] + self.n_filters * hidden_size
+        self.embeddings = nn.ModuleList(
+            nn.Linear(self.n_components, n_members * size) for size in sizes
+        )
+        bound = n_hidden**-0.5
+        self.weight = nn.Parameter(
+            torch.empty(n_outputs, n_members, n_hidden).uniform_(-bound, bound)
+        )
+        self.bias = nn.Parameter(torch.empty(n_members, n_outputs).uniform_(-bound, bound))
+        self.register_buffer("scale", torch.ones(n_outputs) if scale is None else scale)
+        self.register_buffer("shift", torch.zeros(n_outputs) if shift is None else shift)
+
+    def from_reduced(self, reduced: Tensor) -> Tensor:
+        """Compute the outputs from principal components.
+
+        Parameters
+        ----------
+        reduced : Tensor of shape (n_clips, n_reduced)
+            Output of :meth:`reduced`. In training, either the clip or its mirror image is used at
+            random, with noise and dropout.
+
+        Returns
+        -------
+        Tensor of shape (n_clips, n_members, n_outputs) in training, else (n_clips, n_outputs)
+            Outputs of each member in training, else their mean.
+        """
+        if self.training:
+            reduced = self._augmented(reduced)
+        return self._head(self._embedded(reduced))
 
     def affine_front(self):
         """Split the network into its affine front and its nonlinear body.
@@ -196,16 +291,6 @@ class TEMONet(nn.Module):
 
         return self.centred, front, self._head
 
-    def _parts(self, z: Tensor, size: int) -> list[Tensor]:
-        """Split (n_clips, (1 + n_filters) * size) into first frames and filtered frames.
-
-        Their shapes are (n_clips, size) and (n_clips * n_filters, size). Clips of a single frame
-        have no second part.
-        """
-        first, later = z.split([size, z.shape[1] - size], dim=1)
-        # As rows of one contiguous matrix, which torch multiplies in a single operation.
-        return [first, later.reshape(-1, size)][: len(self.embeddings)]
-
     def _embedded(self, reduced: Tensor) -> Tensor:
         """Hidden units, before the activation, of principal components.
 
@@ -226,27 +311,23 @@ class TEMONet(nn.Module):
         return torch.cat([member.flatten(2) for member in members], dim=2).flatten(1)
 
     def _head(self, hidden: Tensor) -> Tensor:
-        """Logits of hidden units, of each member in training, else their mean."""
+        """Outputs of hidden units, of each member in training, else their mean."""
         active = gelu(hidden)
         if not self.training:
             weight = self.weight.flatten(1) / self.n_members
-            return linear(active, weight, self.bias.mean(dim=0))
+            return linear(active, weight, self.bias.mean(dim=0)) * self.scale + self.shift
         if self.dropout:
             share = 1 - self.dropout
             kept = torch.empty_like(active).bernoulli_(share, generator=self.generator)
             active = active * kept.div_(share)
         active = active.unflatten(1, self.weight.shape[1:])
-        return torch.einsum("nmh,cmh->nmc", active, self.weight) + self.bias
+        found = torch.einsum("nmh,cmh->nmc", active, self.weight) + self.bias
+        return found * self.scale + self.shift
 
     def _augmented(self, reduced: Tensor) -> Tensor:
-        """One view of each clip at random, with noise and dropout of the first frame.
-
-        Maps (n_clips, n_views, n_components_of_clip) to (n_clips, n_components_of_clip).
-        """
-        n_clips, n_views, _ = reduced.shape
-        chance = reduced.new_empty(2, n_clips, 1).uniform_(generator=self.generator)
-        view = (chance[0, :, 0] * n_views).long()
-        reduced = reduced[torch.arange(n_clips, device=reduced.device), view]
+        """The clip or its mirror image at random, with noise and dropout of the first frame."""
+        chance = reduced.new_empty(2, len(reduced), 1).uniform_(generator=self.generator)
+        reduced = torch.where(chance[0] < 0.5, reduced, reduced * self.parity)
         if self.noise:
             noise = torch.empty_like(reduced).normal_(generator=self.generator)
             reduced = reduced + self.noise * noise
@@ -256,45 +337,166 @@ class TEMONet(nn.Module):
         return reduced
 
 
-@torch.no_grad()
-def fit_reduction(module: TEMONet, clips: Tensor, sample_weight: Tensor, seed: int) -> None:
-    """Compute the mean and the principal components of a network from its training clips.
+class RandomizedTEMONet(ReducedNet):
+    """Many random units of the components, and a linear readout.
+
+    A unit is the GELU of a linear map with normal weights, scaled by the number of components, and
+    a uniform bias; neither is trained. The first of several frames is left out.
 
     Parameters
     ----------
-    module : TEMONet
+    n_frames, n_landmarks, n_coords : int
+        Layout of the clips.
+    n_outputs : int
+        Number of outputs.
+    hidden_size : int
+        Number of random units.
+    n_filters, n_components, depth_weight
+        As in :class:`ReducedNet`.
+    """
+
+    projection: Tensor
+    offset: Tensor
+
+    def __init__(
+        self,
+        n_frames: int,
+        n_landmarks: int,
+        n_coords: int,
+        n_outputs: int,
+        *,
+        hidden_size: int,
+        n_filters: int,
+        n_components: int,
+        depth_weight: float,
+    ) -> None:
+        super().__init__(
+            n_frames,
+            n_landmarks,
+            n_coords,
+            n_filters=n_filters,
+            n_components=n_components,
+            depth_weight=depth_weight,
+            skip_first_frame=True,
+        )
+        n_reduced = len(self.parity)
+        self.register_buffer("projection", torch.randn(hidden_size, n_reduced) / n_reduced**0.5)
+        self.register_buffer("offset", torch.empty(hidden_size).uniform_(-1, 1))
+        self.weight = nn.Parameter(torch.zeros(n_outputs, hidden_size))
+        self.bias = nn.Parameter(torch.zeros(n_outputs))
+
+    def from_reduced(self, reduced: Tensor) -> Tensor:
+        """Compute the outputs from the output of :meth:`reduced`; shape (n_clips, n_outputs)."""
+        return self._readout(self._preactivation(reduced))
+
+    def units(self, reduced: Tensor) -> Tensor:
+        """Random units of the output of :meth:`reduced`, of shape (n_clips, hidden_size)."""
+        return gelu(self._preactivation(reduced))
+
+    def affine_front(self):
+        """Split the network as :meth:`TEMONet.affine_front` does."""
+        return self.centred, lambda z: self._preactivation(self._project(z)), self._readout
+
+    def _preactivation(self, reduced: Tensor) -> Tensor:
+        return linear(reduced, self.projection, self.offset)
+
+    def _readout(self, hidden: Tensor) -> Tensor:
+        return linear(gelu(hidden), self.weight, self.bias)
+
+
+@torch.no_grad()
+def fit_reduction(
+    module: ReducedNet, clips: Tensor, sample_weight: Tensor, mirror: Mirror | None, seed: int
+) -> None:
+    """Compute the mean and the principal components of a network from its training clips.
+
+    With a mirror, they are those of the clips and their mirror images. The covariance of these does
+    not change under reflection, so that each component is either symmetric or antisymmetric: it is
+    a component of the symmetric or of the antisymmetric part of the clips.
+
+    Parameters
+    ----------
+    module : ReducedNet
     clips : Tensor of shape (n_clips, n_features)
-        Clips and their mirror images.
     sample_weight : Tensor of shape (n_clips,)
         Weights with a mean of 1.
+    mirror : Mirror or None
+        Map from the clips to their mirror images.
     seed : int
         Seed of the randomized decomposition, and of the choice of frames where there are many.
     """
-    filtered = module.filtered(clips)
-    module.mean.copy_((filtered * sample_weight[:, None]).mean(dim=0))
-    centred = filtered - module.mean
+    mean = (sample_weight @ clips / len(clips))[None]
+    if mirror is not None:
+        mean = (mean + torch.from_numpy(mirror.apply(mean.cpu().numpy())).to(mean)) / 2
+    module.mean.copy_(module.filtered(mean)[0])
+    centred = module.filtered(clips) - module.mean
     # Clips in any unit are scaled to about 1, so that squares neither overflow nor underflow. A
     # power of two causes no rounding.
     module.gain.ldexp_(-centred.abs().max().frexp().exponent)
     centred.mul_(module.gain).mul_(sample_weight[:, None].sqrt())
     means = (module.mean * module.gain)[None]
+    parity = []
     for components, part, mean in zip(
         module.components,
         module._parts(centred, module.n_inputs),
         module._parts(means, module.n_inputs),
         strict=True,
     ):
+        components.zero_()
+        signs = np.ones(module.n_components, dtype=np.float32)
         frames = part.cpu().numpy()
         if len(frames) > _MAX_FRAMES:
             rng = np.random.default_rng(seed)
             frames = frames[rng.choice(len(frames), _MAX_FRAMES, replace=False)]
-        components.zero_()
         # Columns that are constant up to rounding errors have no components.
         if np.abs(frames).max() > 10 * np.finfo(frames.dtype).eps * float(mean.abs().max()):
-            n_components = min(module.n_components, *frames.shape)
-            found = randomized_svd(frames, n_components, random_state=seed)[2]
-            found /= np.sqrt(np.mean((frames @ found.T) ** 2))
-            components[:n_components] = torch.from_numpy(found).to(components)
+            found, signs_found = _components(frames, module.n_components, mirror, seed)
+            components[: len(found)] = torch.from_numpy(found).to(components)
+            signs[: len(found)] = signs_found
+        parity.append(np.tile(signs, len(part) // len(clips)))
+    module.parity.copy_(torch.from_numpy(np.concatenate(parity)))
+
+
+def _components(
+    frames: NDArray[np.float32], n_components: int, mirror: Mirror | None, seed: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Principal components with a mean square of 1, and their signs under reflection."""
+    identity = eye_array(frames.shape[1], dtype=np.float32)
+    bases = [(identity, 1)] if mirror is None else mirror.bases()
+    decomposed = []
+    for basis, sign in bases:
+        values, vectors = _decomposed(frames @ basis, n_components, seed)
+        decomposed.append((values, vectors @ basis.T, np.full(len(values), sign)))
+    values, vectors, signs = (np.concatenate(found) for found in zip(*decomposed, strict=True))
+    order = np.argsort(-values, kind="stable")[:n_components]
+    order = order[values[order] > _NEGLIGIBLE * values.max()]
+    vectors = vectors[order] / np.sqrt(values[order].sum() / (len(frames) * len(order)))
+    return vectors.astype(np.float32), signs[order].astype(np.float32)
+
+
+def _decomposed(
+    frames: NDArray[np.floating], n_components: int, seed: int
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Squares of the largest singular values, and the right singular vectors as rows."""
+    moves = np.any(frames != 0, axis=0)
+    columns = frames[:, moves]
+    n_components = min(n_components, *columns.shape)
+    if min(columns.shape) > _MAX_EXACT:
+        _, values, found = randomized_svd(columns, n_components, n_iter=4, random_state=seed)
+        values = values**2
+    else:
+        columns = columns.astype(np.float64)
+        is_wide = columns.shape[0] < columns.shape[1]
+        values, found = np.linalg.eigh(columns @ columns.T if is_wide else columns.T @ columns)
+        values, found = values[::-1][:n_components], found.T[::-1][:n_components]
+        kept = values > _NEGLIGIBLE * values.max(initial=0)
+        values, found = values[kept], found[kept]
+        if is_wide:
+            found = found @ columns / np.sqrt(values)[:, None]
+        _, found = svd_flip(None, found, u_based_decision=False)
+    vectors = np.zeros((len(found), len(moves)))
+    vectors[:, moves] = found
+    return values, vectors
 
 
 def _cosines(n_filters: int, n_frames: int) -> Tensor:

@@ -14,13 +14,11 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackContext
 from sklearn.utils import compute_class_weight
-from skorch import NeuralNet, NeuralNetClassifier
+from skorch import NeuralNet, NeuralNetClassifier, NeuralNetRegressor
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from skorch.dataset import ValidSplit
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-
-from ._network import TEMONet
 
 _SEEDING = Lock()
 
@@ -53,7 +51,34 @@ class BalancedCrossEntropy(nn.CrossEntropyLoss):
         return (weight * losses.view(len(target), -1).mean(dim=1)).sum() / total
 
 
-class TEMONeuralNet(NeuralNetClassifier):
+class ScaledSquaredError(nn.Module):
+    """Mean squared error of outputs, each in the unit of its own spread.
+
+    Parameters
+    ----------
+    scale : Tensor of shape (n_outputs,)
+        Standard deviation of each output.
+    """
+
+    scale: Tensor
+
+    def __init__(self, scale: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("scale", scale)
+
+    def forward(
+        self, outputs: Tensor, target: Tensor, sample_weight: Tensor | None = None
+    ) -> Tensor:
+        """Compute the weighted mean over clips, and over members where the outputs have some."""
+        members = outputs.reshape(len(target), -1, outputs.shape[-1])
+        losses = ((members - target[:, None]) / self.scale).square().mean(dim=(1, 2))
+        if sample_weight is None:
+            return losses.mean()
+        total = sample_weight.sum().clamp_min(torch.finfo(losses.dtype).tiny)
+        return (sample_weight * losses).sum() / total
+
+
+class ClipNet(NeuralNet):
     """A skorch net with fast batches, sample weights, and scores of the mean of the members."""
 
     def get_iterator(self, dataset: Any, training: bool = False) -> ClipBatches:
@@ -71,8 +96,17 @@ class TEMONeuralNet(NeuralNetClassifier):
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Train on a batch; scorers get the mean of the members."""
         step = super().train_step_single(batch, **fit_params)
-        step["y_pred"] = step["y_pred"].detach().mean(dim=1)
+        output = step["y_pred"].detach()
+        step["y_pred"] = output.mean(dim=1) if output.ndim == 3 else output
         return step
+
+
+class ClassifierNet(ClipNet, NeuralNetClassifier):
+    """Net of a classifier."""
+
+
+class RegressorNet(ClipNet, NeuralNetRegressor):
+    """Net of a regressor."""
 
 
 @dataclass
@@ -97,20 +131,12 @@ class ClipBatches:
             yield self.dataset[(rows,)]
 
 
-def build_net(module_params: dict[str, Any], seed: int, **net_params: Any) -> NeuralNetClassifier:
-    """Initialise a net with the parameters of :class:`TEMONet` and of skorch."""
-    if not net_params["verbose"]:
+def build_net(net_class: type[ClipNet], seed: int, **params: Any) -> ClipNet:
+    """Initialise a net with parameters of skorch, among them those of its module."""
+    if not params["verbose"]:
         # Otherwise skorch formats a table in each epoch and prints nothing.
-        net_params["callbacks__print_log"] = None
-    temo = TEMONeuralNet(
-        TEMONet,
-        **{f"module__{name}": value for name, value in module_params.items()},
-        criterion=BalancedCrossEntropy,
-        optimizer=torch.optim.AdamW,
-        optimizer__fused=True,
-        classes=np.arange(module_params["n_classes"]),
-        **net_params,
-    )
+        params["callbacks__print_log"] = None
+    net = net_class(optimizer=torch.optim.AdamW, optimizer__fused=True, **params)
     # torch's global generator is seeded for the initial weights. All threads share it, and the
     # default precision, which the user may have changed.
     with _SEEDING, torch.random.fork_rng():
@@ -118,25 +144,39 @@ def build_net(module_params: dict[str, Any], seed: int, **net_params: Any) -> Ne
         precision = torch.get_default_dtype()
         torch.set_default_dtype(torch.float32)
         try:
-            return temo.initialize()
+            return net.initialize()
         finally:
             torch.set_default_dtype(precision)
 
 
 def make_early_stopping(
-    targets: NDArray[np.intp], validation_fraction: float, n_iter_no_change: int, seed: int
+    n_clips: int,
+    validation_fraction: float,
+    n_iter_no_change: int,
+    seed: int,
+    targets: NDArray[np.intp] | None = None,
 ) -> tuple[int, ValidSplit, EarlyStopping]:
-    """Return the number of clips held out, the split of skorch, and the callback."""
-    n_held_out = ceil(validation_fraction * len(targets))
-    counts = np.bincount(targets)
-    if counts.min() < 2 or min(n_held_out, len(targets) - n_held_out) < len(counts):
+    """Return the number of clips held out, the split of skorch, and the callback.
+
+    `targets` are the encoded labels of a classification, which is held out within the classes.
+    """
+    n_held_out = ceil(validation_fraction * n_clips)
+    if targets is not None:
+        counts = np.bincount(targets)
+        if counts.min() < 2 or min(n_held_out, n_clips - n_held_out) < len(counts):
+            raise ValueError(
+                f"early_stopping=True holds out {n_held_out} of {n_clips} clips with "
+                f"validation_fraction={validation_fraction}. Both parts need a clip of each of the "
+                f"{len(counts)} classes, and the rarest class has {counts.min()}: pass another "
+                "validation_fraction, or early_stopping=False."
+            )
+    elif n_held_out == n_clips:
         raise ValueError(
-            f"early_stopping=True holds out {n_held_out} of {len(targets)} clips with "
-            f"validation_fraction={validation_fraction}. Both parts need a clip of each of the "
-            f"{len(counts)} classes, and the rarest class has {counts.min()}: pass another "
-            "validation_fraction, or early_stopping=False."
+            f"early_stopping=True holds out {n_held_out} of {n_clips} clips: pass more clips, or "
+            "early_stopping=False."
         )
-    split = ValidSplit(validation_fraction, stratified=True, random_state=seed)
+    is_classification = targets is not None
+    split = ValidSplit(validation_fraction, stratified=is_classification, random_state=seed)
     return n_held_out, split, EarlyStopping(patience=n_iter_no_change, load_best=True)
 
 
@@ -185,9 +225,9 @@ def one_cycle(lr: float, n_epochs: int, n_clips: int, batch_size: int) -> LRSche
 
 
 def train(
-    net: NeuralNetClassifier,
-    views: Tensor,
-    targets: NDArray[np.intp],
+    net: ClipNet,
+    clips: Tensor,
+    targets: NDArray[Any],
     sample_weight: Tensor,
     n_epochs: int,
     seed: int,
@@ -196,11 +236,10 @@ def train(
 
     Parameters
     ----------
-    net : skorch.NeuralNetClassifier
-    views : Tensor of shape (n_views, n_clips, n_features)
-        The clips and, if there are two views, their mirror images.
-    targets : ndarray of int of shape (n_clips,)
-        Encoded labels.
+    net : ClipNet
+    clips : Tensor of shape (n_clips, n_features)
+    targets : ndarray of int of shape (n_clips,) or of float32 of shape (n_clips, n_outputs)
+        Encoded labels, or numbers.
     sample_weight : Tensor of shape (n_clips,)
         Weights with a mean of 1.
     n_epochs : int
@@ -211,12 +250,12 @@ def train(
     module = net.module_
     # The reduction is fixed in training.
     with torch.no_grad():
-        reduced = torch.stack([module.reduced(view) for view in views], dim=1)
+        reduced = module.reduced(clips)
     # torch's global generator is shared with other threads.
     module.generator = torch.Generator(reduced.device).manual_seed(seed)
     try:
-        clips = {"reduced": reduced, "sample_weight": sample_weight}
-        net.partial_fit(clips, torch.as_tensor(targets), epochs=n_epochs)
+        data = {"reduced": reduced, "sample_weight": sample_weight}
+        net.partial_fit(data, torch.as_tensor(targets), epochs=n_epochs)
     finally:
         module.generator = None
         module.eval()

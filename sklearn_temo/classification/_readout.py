@@ -1,0 +1,168 @@
+"""Linear readout of fixed features in closed form: ridge regression."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+# Penalties to choose from, largest first, so that the largest of equally good ones is chosen.
+_PENALTIES = 10.0 ** np.arange(5, -3.5, -0.5)
+# Range of the logarithm of the scale of logits.
+_LOG_SCALES = (-3, 7)
+
+
+@dataclass(frozen=True)
+class Readout:
+    """Ridge regression that is not penalised in its intercept.
+
+    Parameters
+    ----------
+    coef : ndarray of shape (n_outputs, n_features)
+    intercept : ndarray of shape (n_outputs,)
+    penalty : float
+        Factor of the squared coefficients, relative to the weighted sum of squared errors.
+    left_out : ndarray of shape (n_samples, n_outputs)
+        Output for each sample of the regression without this sample.
+    """
+
+    coef: NDArray[np.float64]
+    intercept: NDArray[np.float64]
+    penalty: float
+    left_out: NDArray[np.float64]
+
+
+def fit_readout(
+    features: NDArray[np.floating],
+    targets: NDArray[np.floating],
+    sample_weight: NDArray[np.floating],
+    penalty: float | Literal["auto"],
+) -> Readout:
+    """Fit a ridge regression; "auto" chooses the penalty with the smallest leave-one-out error.
+
+    All penalties share one decomposition of the smaller of the two matrices of products: of samples
+    or of features. The outputs without a sample follow from its leverage [1]_.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n_samples, n_features)
+    targets : ndarray of shape (n_samples, n_outputs)
+    sample_weight : ndarray of shape (n_samples,)
+        Weights above 0.
+    penalty : float or "auto"
+
+    Returns
+    -------
+    Readout
+
+    References
+    ----------
+    .. [1] Hastie, T., Tibshirani, R., Friedman, J. (2009). The Elements of Statistical Learning,
+       2nd edition, section 7.10. Springer.
+    """
+    features, targets = features.astype(np.float64), targets.astype(np.float64)
+    weight = sample_weight.astype(np.float64)
+    mean_features, mean_targets = (
+        np.average(a, axis=0, weights=weight) for a in (features, targets)
+    )
+    root = np.sqrt(weight)[:, None]
+    A, B = (features - mean_features) * root, (targets - mean_targets) * root
+    # left, values and right: singular vectors of A and squares of its singular values.
+    if len(A) <= A.shape[1]:
+        values, left = np.linalg.eigh(A @ A.T)
+        values, left = _nonzero(values, left)
+        projected = left.T @ B
+        from_left = A.T @ left
+    else:
+        values, right = np.linalg.eigh(A.T @ A)
+        values, right = _nonzero(values, right)
+        left = A @ right / np.sqrt(values)
+        projected = left.T @ B
+        from_left = right * np.sqrt(values)
+    # Share of each sample in its own output; the intercept adds its share of the weight.
+    squares = np.square(left)
+    best_error = np.inf
+    for candidate in _PENALTIES if penalty == "auto" else [penalty]:
+        shrinkage = values / (values + candidate)
+        leverage = np.minimum(squares @ shrinkage + weight / weight.sum(), 1 - 1e-9)
+        residuals = (B - left @ (shrinkage[:, None] * projected)) / (1 - leverage)[:, None]
+        error = np.square(residuals).sum()
+        if error < best_error:
+            best_error, chosen, left_out = error, float(candidate), targets - residuals / root
+    coef = (from_left @ (projected / (values + chosen)[:, None])).T
+    return Readout(coef, mean_targets - coef @ mean_features, chosen, left_out)
+
+
+def _nonzero(
+    values: NDArray[np.float64], vectors: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Eigenvalues above the rounding errors, and their eigenvectors."""
+    kept = values > len(values) * np.finfo(np.float64).eps * values[-1]
+    return values[kept], vectors[:, kept]
+
+
+def scale_of_logits(
+    outputs: NDArray[np.float64],
+    targets: NDArray[np.float64],
+    sample_weight: NDArray[np.floating],
+) -> float:
+    """Factor that makes outputs the logits of the smallest cross entropy.
+
+    Parameters
+    ----------
+    outputs : ndarray of shape (n_samples, n_classes)
+        Outputs for samples that were left out.
+    targets : ndarray of shape (n_samples, n_classes)
+        Probabilities of the classes.
+    sample_weight : ndarray of shape (n_samples,)
+
+    Returns
+    -------
+    float
+    """
+
+    def cross_entropy(log_scale: float) -> float:
+        log_probability = log_softmax(np.exp(log_scale) * outputs, axis=1)
+        return -float(sample_weight @ (targets * log_probability).sum(axis=1))
+
+    return float(np.exp(minimize_scalar(cross_entropy, bounds=_LOG_SCALES, method="bounded").x))
+
+
+class NormalEquations:
+    """Sums over samples from which a ridge regression is computed, in double precision.
+
+    Parameters
+    ----------
+    n_features, n_outputs : int
+    """
+
+    def __init__(self, n_features: int, n_outputs: int) -> None:
+        # A column of ones stands for the intercept.
+        self.products = np.zeros((n_features + 1, n_features + 1))
+        self.with_targets = np.zeros((n_features + 1, n_outputs))
+
+    def add(
+        self,
+        features: NDArray[np.floating],
+        targets: NDArray[np.floating],
+        sample_weight: NDArray[np.floating],
+    ) -> None:
+        """Add samples; the parameters are those of :func:`fit_readout`."""
+        features = np.column_stack([features.astype(np.float64), np.ones(len(features))])
+        weighted = features * sample_weight[:, None]
+        self.products += weighted.T @ features
+        self.with_targets += weighted.T @ targets
+
+    def solve(self, penalty: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Coefficients (n_outputs, n_features) and intercept (n_outputs,) of the regression."""
+        total = self.products[-1, -1]
+        mean_features, mean_targets = self.products[-1, :-1] / total, self.with_targets[-1] / total
+        covariance = self.products[:-1, :-1] - total * np.outer(mean_features, mean_features)
+        covariance[np.diag_indices_from(covariance)] += penalty
+        joint = self.with_targets[:-1] - total * np.outer(mean_features, mean_targets)
+        coef = np.linalg.solve(covariance, joint).T
+        return coef, mean_targets - coef @ mean_features
