@@ -59,7 +59,7 @@ def test_readout_equals_ridge_of_scikit_learn(aligned):
     temo = make_temo(class_weight=None, weight_decay=2.0, mirror=False).fit(X, y)
     module = temo.module_
     with torch.no_grad():
-        features = module.units(module.reduced(torch.tensor(X))).double().numpy()
+        features = module.features(module.reduced(torch.tensor(X))).double().numpy()
     ridge = Ridge(2.0).fit(features, np.eye(7)[np.searchsorted(temo.classes_, y)])
     expected = ridge.predict(features)
     found = temo.decision_function(X)
@@ -78,7 +78,7 @@ def test_penalty_is_chosen_by_leaving_out_clips_with_their_mirror_images(aligned
         module = temo.module_
         with torch.no_grad():
             views = [torch.tensor(clips) for clips in (X, Mirror.from_clips(X, LAYOUT).apply(X))]
-            one, other = (module.units(module.reduced(view)) for view in views)
+            one, other = (module.features(module.reduced(view)) for view in views)
         features = ((one + other) / 2).double().numpy()
         targets = np.eye(7)[np.searchsorted(temo.classes_, y)]
         error = 0
@@ -133,7 +133,7 @@ def test_parts_of_clips_give_the_readout_of_all_clips(aligned, fitted):
     module = temo.module_
     with torch.no_grad():
         reduced = module.reduced(torch.tensor(X))
-        both = module.units(reduced) + module.units(reduced * module.parity)
+        both = module.features(reduced) + module.features(reduced * module.parity)
     features = (both / 2).double().numpy()
     ridge = Ridge(temo.penalty_).fit(features, np.eye(7)[np.searchsorted(temo.classes_, y)])
     expected = ridge.predict(features)

@@ -21,6 +21,9 @@ _MAX_FRAMES = 8192
 _MAX_EXACT = 256
 # Components with a smaller share of the variance of the first one are rounding errors.
 _NEGLIGIBLE = 1e-12
+# Standard deviation of the sum of all inputs of a random unit, whose mean square is 1: units that
+# are neither linear nor steps.
+_RANDOM_SCALE = 0.5
 
 
 class ReducedNet(nn.Module):
@@ -338,10 +341,10 @@ class TEMONet(ReducedNet):
 
 
 class RandomizedTEMONet(ReducedNet):
-    """Many random units of the components, and a linear readout.
+    """Many random units of the components, and a linear readout of the units and the components.
 
-    A unit is the GELU of a linear map with normal weights, scaled by the number of components, and
-    a uniform bias; neither is trained. The first of several frames is left out.
+    A unit is the GELU of a linear map with normal weights and a uniform bias, which are not
+    trained. The first of several frames is left out.
 
     Parameters
     ----------
@@ -380,28 +383,36 @@ class RandomizedTEMONet(ReducedNet):
             skip_first_frame=True,
         )
         n_reduced = len(self.parity)
-        self.register_buffer("projection", torch.randn(hidden_size, n_reduced) / n_reduced**0.5)
+        scale = _RANDOM_SCALE / n_reduced**0.5
+        self.register_buffer("projection", scale * torch.randn(hidden_size, n_reduced))
         self.register_buffer("offset", torch.empty(hidden_size).uniform_(-1, 1))
-        self.weight = nn.Parameter(torch.zeros(n_outputs, hidden_size))
+        self.weight = nn.Parameter(torch.zeros(n_outputs, hidden_size + n_reduced))
         self.bias = nn.Parameter(torch.zeros(n_outputs))
 
     def from_reduced(self, reduced: Tensor) -> Tensor:
         """Compute the outputs from the output of :meth:`reduced`; shape (n_clips, n_outputs)."""
-        return self._readout(self._preactivation(reduced))
+        return linear(self.features(reduced), self.weight, self.bias)
 
-    def units(self, reduced: Tensor) -> Tensor:
-        """Random units of the output of :meth:`reduced`, of shape (n_clips, hidden_size)."""
-        return gelu(self._preactivation(reduced))
+    def features(self, reduced: Tensor) -> Tensor:
+        """Random units and components, Tensor of shape (n_clips, hidden_size + n_reduced)."""
+        return torch.cat([gelu(linear(reduced, self.projection, self.offset)), reduced], dim=1)
 
     def affine_front(self):
         """Split the network as :meth:`TEMONet.affine_front` does."""
-        return self.centred, lambda z: self._preactivation(self._project(z)), self._readout
+        n_units = len(self.offset)
+        of_units, of_components = self.weight.tensor_split([n_units], dim=1)
+        # The outputs for the components are affine too: they follow the units.
+        weight = torch.cat([self.projection, of_components])
+        bias = torch.cat([self.offset, self.bias])
 
-    def _preactivation(self, reduced: Tensor) -> Tensor:
-        return linear(reduced, self.projection, self.offset)
+        def front(z: Tensor) -> Tensor:
+            return linear(self._project(z), weight, bias)
 
-    def _readout(self, hidden: Tensor) -> Tensor:
-        return linear(gelu(hidden), self.weight, self.bias)
+        def body(hidden: Tensor) -> Tensor:
+            units, outputs = hidden.tensor_split([n_units], dim=1)
+            return linear(gelu(units), of_units) + outputs
+
+        return self.centred, front, body
 
 
 @torch.no_grad()

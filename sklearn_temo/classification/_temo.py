@@ -273,8 +273,8 @@ class _TEMO(CallbackSupportMixin, BaseEstimator):
     def _solve(self, net, rows, targets, weight, *, is_first):
         """Compute the readout of a randomized net in closed form.
 
-        The random units of a clip are averaged with those of its mirror image, so that the readout
-        is fitted to the mean of the two outputs, which is predicted.
+        The features of a clip are averaged with those of its mirror image, so that the readout is
+        fitted to the mean of the two outputs, which is predicted.
         """
         module = net.module_.eval()
         clips = torch.from_numpy(rows).to(net.device)
@@ -282,9 +282,9 @@ class _TEMO(CallbackSupportMixin, BaseEstimator):
             of_clips = torch.from_numpy(weight / weight.mean()).to(net.device)
             fit_reduction(module, clips, of_clips, self._mirror, self._seed)
         reduced = module.reduced(clips)
-        features = module.units(reduced)
+        features = module.features(reduced)
         if self._mirror is not None:
-            features = (features + module.units(reduced * module.parity)) / 2
+            features = (features + module.features(reduced * module.parity)) / 2
         features = features.cpu().numpy()
         targets, weight = self._readout_targets(net, targets, weight)
         # A class may have a weight of 0.
@@ -539,7 +539,7 @@ class TEMOClassifier(ClassifierMixin, _TEMO):
         With ``randomized=True``, clips are added to the normal equations of the readout: several
         calls give the readout of all clips together, for the components, the penalty and the scale
         of the logits that the first call chose. The equations take
-        ``8 * hidden_size ** 2`` bytes.
+        ``8 * (hidden_size + n_filters * n_components) ** 2`` bytes.
 
         Parameters
         ----------
