@@ -358,7 +358,7 @@ def test_the_unit_of_an_output_does_not_matter(moving):
     other = make_components(clips, outputs * [1000, -0.001] + [0, 7])
     np.testing.assert_allclose(other.targets, found.targets * [1, -1], atol=1e-5)
     # Both outputs have a variance of 1, and a constant output explains nothing.
-    np.testing.assert_allclose(np.square(found.targets).sum(axis=0), 1, atol=0.3)
+    np.testing.assert_allclose(np.square(found.targets).sum(axis=0), 1, atol=1e-5)
     constant = make_components(clips, np.column_stack([outputs, np.full(80, 0.1)]))
     np.testing.assert_allclose(constant.targets[:, 2], 0, atol=1e-6)
 

@@ -404,7 +404,8 @@ def _integrate(
         parts = zip(direction[paths].split(n_paths), target[paths].split(n_paths), strict=True)
         found = [_mean_gradient(body, start, d, t, n_steps) for d, t in parts]
         gradient = found[0] if len(found) == 1 else torch.cat(found)
-        total = (gradient * direction[paths]).flatten(1).sum(dim=1)
+        # Behind nn.Flatten(0), a row is a single number.
+        total = (gradient * direction[paths]).reshape(len(gradient), -1).sum(dim=1)
         gap = (total - exact[paths]).abs() / size[paths]
         return gradient, gap.nan_to_num(torch.inf, torch.inf)
 
