@@ -968,7 +968,7 @@ class TestRegressor:
     @pytest.mark.parametrize("dtype", [str, object])
     def test_labels_need_a_classifier(self, small, dtype):
         X, y = small
-        with pytest.raises(ValueError, match=r"RidgeNetRegressor is a regressor.*'a'.*classifier"):
+        with pytest.raises(ValueError, match=r"is a regressor, but contains 'a': .*classifier"):
             selector_of(RidgeNetRegressor()).fit(X, y.astype(dtype))
 
     def test_numbers_in_an_array_of_objects(self, numbers):

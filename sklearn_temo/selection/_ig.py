@@ -475,7 +475,7 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         if y.dtype.kind not in "fiub":
             raise ValueError(
                 f"y must contain numbers, since {name} is a regressor, but contains "
-                f"{y.ravel()[0]!r}: pass numbers as y, or a classifier as estimator."
+                f"{y.item(0)!r}: pass numbers as y, or a classifier as estimator."
             )
         if isinstance(self.baselines, str) and self.baselines == "per_class":
             raise ValueError(
