@@ -251,6 +251,80 @@ class TestOneLogit:
         np.testing.assert_allclose(gap, expected_gap, atol=1e-9)
 
 
+class TestRegression:
+    @pytest.mark.parametrize("shape", ["(n,)", "(n, 1)"])
+    def test_a_single_output_is_explained_as_it_is(self, shape):
+        column = make(lambda: mlp(n_out=1)).double().eval()
+        module = nn.Sequential(column, nn.Flatten(0)) if shape == "(n,)" else column
+        X, _ = samples(6)
+        found, gap = integrated_gradients(module, X, X[:2], None, n_steps=12)
+        oracle = IntegratedGradients(column)
+        expected = [
+            oracle.attribute(
+                torch.as_tensor(X, dtype=torch.float64),
+                baselines=torch.as_tensor(b[None], dtype=torch.float64),
+                target=0,
+                n_steps=12,
+                method="gausslegendre",
+            )
+            .detach()
+            .numpy()
+            for b in X[:2]
+        ]
+        assert relative_l2(found, np.stack(expected)) <= 1e-8
+        relevance = landmark_relevance(module, X, X[:2], None, LAYOUT, n_steps=12)
+        by_hand = np.abs(LAYOUT.unflatten(np.concatenate(expected)).sum(axis=(1, 3))).mean(axis=0)
+        np.testing.assert_allclose(relevance.per_class, by_hand[None], rtol=1e-6)
+        assert relevance.completeness_gap == pytest.approx(gap.max())
+
+    def test_relevance_without_a_target_is_that_of_each_output_for_all_samples(self):
+        module = make(mlp).double().eval()
+        X, _ = samples(7)
+        weight = np.array([1, 2, 0, 3, 1, 1, 0])
+        relevance = landmark_relevance(
+            module, X, X[:2], None, LAYOUT, sample_weight=weight, n_steps=12
+        )
+        oracle = IntegratedGradients(module)
+        for output in range(N_CLASSES):
+            by_hand = [
+                np.abs(
+                    LAYOUT.unflatten(
+                        oracle.attribute(
+                            torch.as_tensor(X, dtype=torch.float64),
+                            baselines=torch.as_tensor(b[None], dtype=torch.float64),
+                            target=output,
+                            n_steps=12,
+                            method="gausslegendre",
+                        )
+                        .detach()
+                        .numpy()
+                    ).sum(axis=(1, 3))
+                )
+                for b in X[:2]
+            ]
+            expected = np.average(np.mean(by_hand, axis=0), axis=0, weights=weight)
+            np.testing.assert_allclose(relevance.per_class[output], expected, rtol=1e-6)
+        assert relevance.n_pairs == 3 * 7 * 2
+        assert relevance.n_gradient_evaluations == 12 * relevance.n_pairs
+        assert relevance.overall.sum() == pytest.approx(1)
+
+    def test_an_output_in_another_unit_has_the_same_share(self):
+        module = make(mlp).double()
+        X, _ = samples(6)
+        before = landmark_relevance(module, X, X[:2], None, LAYOUT)
+        with torch.no_grad():
+            for parameter in module[-1].parameters():
+                parameter[1] *= 1000
+        after = landmark_relevance(module, X, X[:2], None, LAYOUT)
+        np.testing.assert_allclose(after.per_class[1], 1000 * before.per_class[1], rtol=1e-5)
+        np.testing.assert_allclose(after.overall, before.overall, rtol=1e-5)
+
+    def test_a_network_with_another_number_of_outputs_is_an_error(self):
+        X, _ = samples(4)
+        with pytest.raises(ValueError, match="has 3 outputs, but y has 2"):
+            landmark_relevance(make(mlp), X, X[:1], None, LAYOUT, n_classes=2)
+
+
 class TestSteps:
     def test_auto_reaches_a_tolerance_that_8_steps_do_not_reach(self):
         module = make(lambda: mlp(nn.Tanh)).double()
@@ -539,6 +613,7 @@ def test_in_place_layers(first_layer_in_place):
         ({"target": 1.9}, ValueError, "one int or 4 ints"),
         ({"target": 3}, ValueError, "has 3 outputs, but target contains 3"),
         ({"target": -1}, ValueError, "target contains -1"),
+        ({"target": None}, ValueError, "has 3 outputs: pass the index of one"),
         ({"target": [0, 1, 2]}, ValueError, r"one int or 4 ints.*\(3,\)"),
         ({"X": np.full((4, 6), np.nan)}, ValueError, "first in row 0"),
         ({"X": np.ones((4, 2, 3))}, ValueError, r"X must be a 2-D.*\(4, 2, 3\).*nn.Unflatten"),

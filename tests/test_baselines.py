@@ -73,6 +73,12 @@ def test_one_baseline_per_class_is_the_medoid_of_each_class(samples):
     np.testing.assert_array_equal(rows_of(baselines, X), expected)
 
 
+def test_continuous_numbers_are_no_classes(samples):
+    X, _ = samples
+    with pytest.raises(ValueError, match="continuous"):
+        make_baselines(X, X[:, 0], kind="per_class")
+
+
 @pytest.mark.parametrize("kind", ["typical", "random"])
 def test_each_sample_is_chosen_once_at_most(samples, kind):
     X, y = samples

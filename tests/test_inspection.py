@@ -4,7 +4,7 @@ import sys
 import matplotlib as mpl
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.ensemble import (
@@ -18,7 +18,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
-from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -310,6 +310,33 @@ def test_from_estimator_finds_selectors_in_other_estimators(data, estimator, sel
     np.testing.assert_allclose(
         display.scores, np.mean([each.landmark_scores_ for each in inner], axis=0)
     )
+
+
+class StubRegressionSelector(StubSelector):
+    """Selector of a regressor."""
+
+    def fit(self, X, y):
+        self.landmark_scores_per_output_ = np.abs(y.reshape(len(y), -1).T @ X)
+        self.landmark_scores_ = self.landmark_scores_per_output_.mean(axis=0)
+        return self
+
+
+def test_the_selector_of_a_regressor_has_a_panel_for_each_output(data):
+    X, _ = data
+    y = np.random.RandomState(0).normal(size=(len(X), 3))
+    model = make_pipeline(StubRegressionSelector(), LinearRegression())
+    selector = model.fit(X, y)[0]
+    for estimator in (model, GridSearchCV(model, {}, cv=2).fit(X, y)):
+        display = LandmarkRelevanceDisplay.from_estimator(estimator)
+        assert titles(display) == ["output 0", "output 1", "output 2"]
+        np.testing.assert_array_equal(display.scores, selector.landmark_scores_per_output_)
+        np.testing.assert_array_equal(display.support, selector.get_landmark_support())
+        single = LandmarkRelevanceDisplay.from_estimator(estimator, per_class=False)
+        np.testing.assert_array_equal(single.scores, selector.landmark_scores_)
+    display = LandmarkRelevanceDisplay.from_estimator(model.fit(X, y[:, 0]))
+    assert titles(display) == [""]
+    for_each = MultiOutputRegressor(clone(model)).fit(X, y)
+    assert titles(LandmarkRelevanceDisplay.from_estimator(for_each)) == [""]
 
 
 @pytest.mark.parametrize("cv", [None, 2])

@@ -153,7 +153,7 @@ def by_definition(scores, groups, components):
     """The whole order, from the formulas of the user guide."""
     weighted = components.landmarks * np.sqrt(scores)[:, None]
     weighted = weighted / np.sqrt(np.square(weighted).sum() / len(scores))
-    known = [(1, components.classes), (9, weighted.reshape(len(weighted), -1))]
+    known = [(1, components.targets), (9, weighted.reshape(len(weighted), -1))]
 
     def unexplained(chosen):
         features = weighted[:, np.concatenate([groups[i] for i in chosen])]
@@ -205,7 +205,7 @@ def test_components_are_the_three_largest_of_each_landmark_in_64_of_all():
     components = make_components(clips, [0, 1] * 100)
     # More than the 60 columns of a clip.
     assert components.landmarks.shape == (64, 12, 3)
-    assert components.classes.shape == (64, 2)
+    assert components.targets.shape == (64, 2)
     gram = np.einsum("nli,nlj->lij", components.landmarks, components.landmarks)
     sizes = gram.diagonal(axis1=1, axis2=2)
     assert (np.diff(sizes) <= 0).all()
@@ -338,3 +338,36 @@ def test_integer_weights_equal_repetitions(twins):
     np.testing.assert_allclose(weighted.similarity(), repeated.similarity(), atol=1e-5)
     scores = np.arange(7.0, 0, -1)
     assert ranked(scores, weighted).tolist() == ranked(scores, repeated).tolist()
+
+
+@pytest.fixture
+def moving():
+    """Five landmarks that move on their own; the outputs are the movements of landmarks 1 and 3."""
+    clips = np.random.default_rng(0).normal(size=(80, 5, 2))
+    return clips, clips[:, [1, 3], 0]
+
+
+def test_landmarks_that_explain_the_outputs_of_a_regression_come_first(moving):
+    order = ranked(np.ones(5), make_components(*moving)).tolist()
+    assert sorted(order[:2]) == [1, 3]
+
+
+def test_the_unit_of_an_output_does_not_matter(moving):
+    clips, outputs = moving
+    found = make_components(clips, outputs)
+    other = make_components(clips, outputs * [1000, -0.001] + [0, 7])
+    np.testing.assert_allclose(other.targets, found.targets * [1, -1], atol=1e-5)
+    # Both outputs have a variance of 1, and a constant output explains nothing.
+    np.testing.assert_allclose(np.square(found.targets).sum(axis=0), 1, atol=1e-5)
+    constant = make_components(clips, np.column_stack([outputs, np.full(80, 0.1)]))
+    np.testing.assert_allclose(constant.targets[:, 2], 0, atol=1e-6)
+
+
+def test_integer_weights_of_outputs_equal_repetitions(moving):
+    clips, outputs = moving
+    weight = np.random.default_rng(0).integers(0, 4, 80)
+    weighted = make_components(clips[weight > 0], outputs[weight > 0], weight[weight > 0])
+    repeated = make_components(*(np.repeat(v, weight, axis=0) for v in (clips, outputs)))
+    for one, other in zip(weighted.targets.T, repeated.targets.T, strict=True):
+        np.testing.assert_allclose(np.linalg.norm(one), np.linalg.norm(other), rtol=1e-4)
+    np.testing.assert_allclose(weighted.similarity(), repeated.similarity(), atol=1e-4)

@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 import torch
 from sklearn import config_context
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.linear_model import LogisticRegression
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils import check_random_state
-from skorch import NeuralNetClassifier
+from skorch import NeuralNetClassifier, NeuralNetRegressor
 from torch import nn
 
 from sklearn_temo import IGLandmarkSelector, LandmarkAligner, LandmarkLayout, TEMOClassifier, mesh
@@ -794,3 +795,206 @@ class TestSampleWeight:
         plain = selector_of(RidgeNetClassifier()).fit(X, y, sample_weight=weight)
         np.testing.assert_array_equal(second.landmark_scores_, plain.landmark_scores_)
         assert np.any(first.landmark_scores_ != second.landmark_scores_)
+
+
+class RidgeNetRegressor(RegressorMixin, BaseEstimator):
+    """A linear net, fitted by weighted ridge regression; one output has the shape (n,)."""
+
+    def fit(self, X, y, sample_weight=None):
+        weight = np.ones(len(X)) if sample_weight is None else sample_weight
+        X, y = X.astype(float), y.reshape(len(y), -1).astype(float)
+        coef = np.linalg.solve((weight * X.T) @ X + np.eye(X.shape[1]), (weight * X.T) @ y)
+        linear = nn.Linear(*coef.shape, bias=False, dtype=torch.float64)
+        with torch.no_grad():
+            linear.weight.copy_(torch.as_tensor(coef.T))
+        self.module_ = nn.Sequential(linear, nn.Flatten(0)) if y.shape[1] == 1 else linear
+        return self
+
+
+def skorch_regressor(**parameters):
+    defaults = {"optimizer": torch.optim.Adam, "lr": 0.02, "max_epochs": 20}
+    return NeuralNetRegressor(TinyNet, train_split=None, verbose=0, **defaults | parameters)
+
+
+@pytest.fixture(scope="module")
+def numbers():
+    """Clips of 12 landmarks, and two outputs in other units: the movements of 2 and 9."""
+    clips = np.random.default_rng(0).normal(size=(120, *SMALL.shape))
+    y = clips[:, 1:, [2, 9], 0].sum(axis=1) * [1, 100] + [0, 7]
+    return SMALL.flatten(clips).astype(np.float32), y
+
+
+class TestRegressor:
+    def test_scores_are_those_of_the_closed_form_of_a_linear_net(self, numbers):
+        X, y = numbers
+        selector = selector_of(RidgeNetRegressor(), k=2).fit(X, y)
+        weight = selector.estimator_.module_.weight.detach().numpy()
+        # Outputs, baselines, clips, landmarks.
+        difference = X[None].astype(float) - selector.baselines_[:, None]
+        by_landmark = SMALL.unflatten(difference * weight[:, None, None]).sum(axis=(3, 5))
+        expected = np.abs(by_landmark).mean(axis=(1, 2))
+        np.testing.assert_allclose(selector.landmark_scores_per_output_, expected, rtol=1e-4)
+        share = expected / expected.sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(selector.landmark_scores_, share.mean(axis=0), rtol=1e-4)
+        assert selector.landmark_scores_per_output_.argmax(axis=1).tolist() == [2, 9]
+        assert selector.get_landmark_support(indices=True).tolist() == [2, 9]
+        assert selector.n_gradient_evaluations_ == 8 * 2 * len(X) * len(selector.baselines_)
+
+    @pytest.mark.parametrize("n_dims", [1, 2])
+    def test_a_single_output(self, numbers, n_dims):
+        X, y = numbers
+        one = y[:, 1] if n_dims == 1 else y[:, 1:]
+        selector = selector_of(RidgeNetRegressor(), k=1).fit(X, one)
+        both = selector_of(RidgeNetRegressor(), k=1).fit(X, y)
+        assert selector.landmark_scores_per_output_.shape == (1, 12)
+        np.testing.assert_allclose(
+            selector.landmark_scores_per_output_[0], both.landmark_scores_per_output_[1]
+        )
+        assert selector.get_landmark_support(indices=True).tolist() == [9]
+
+    def test_regressors_have_no_classes(self, numbers, small):
+        selector = selector_of(RidgeNetRegressor()).fit(*numbers)
+        assert not hasattr(selector, "classes_")
+        assert not hasattr(selector, "landmark_scores_per_class_")
+        selector.set_params(estimator=RidgeNetClassifier()).fit(*small)
+        assert selector.landmark_scores_per_class_.shape == (3, 12)
+        assert not hasattr(selector, "landmark_scores_per_output_")
+        selector.set_params(estimator=RidgeNetRegressor()).fit(*numbers)
+        assert not hasattr(selector, "classes_")
+        assert not hasattr(selector, "landmark_scores_per_class_")
+
+    def test_y_takes_part_in_the_redundancy(self, numbers):
+        # The network and its scores are the same; only the targets of the selection differ.
+        X, y = numbers
+
+        class Fixed(RidgeNetRegressor):
+            def fit(self, X, y):
+                return super().fit(X, numbers[1])
+
+        other = np.random.default_rng(1).normal(size=y.shape)
+        found, shuffled = (selector_of(Fixed(), k=4).fit(X, v) for v in (y, other))
+        np.testing.assert_array_equal(found.landmark_scores_, shuffled.landmark_scores_)
+        assert found.ranking_.tolist() != shuffled.ranking_.tolist()
+
+    @pytest.mark.parametrize("convert", [lambda y: y[:, 0], lambda y: y[:, :1], np.array])
+    def test_a_skorch_net(self, numbers, convert):
+        X, y = numbers
+        y = convert(y / [1, 100])
+        n_outputs = y.reshape(len(y), -1).shape[1]
+        net = skorch_regressor(module__n_out=n_outputs)
+        selector = selector_of(net, k=n_outputs).fit(X, y)
+        assert selector.get_landmark_support(indices=True).tolist() == [2, 9][:n_outputs]
+        assert selector.landmark_scores_per_output_.shape == (n_outputs, 12)
+        assert not hasattr(net, "module_")
+
+    def test_a_skorch_net_gets_integers_as_numbers_in_the_default_precision(self, numbers):
+        X, y = numbers
+        selector = selector_of(skorch_regressor(module__n_out=1), k=1)
+        torch.set_default_dtype(torch.float64)
+        try:
+            selector.fit(X, np.round(y[:, 0]).astype(int))
+        finally:
+            torch.set_default_dtype(torch.float32)
+        assert selector.get_landmark_support(indices=True).tolist() == [2]
+
+    def test_a_skorch_net_that_has_not_learned_is_an_error(self, numbers):
+        net = skorch_regressor(module__n_out=2, optimizer=torch.optim.SGD, lr=1e3)
+        with pytest.raises(ValueError, match=r"training loss of NeuralNetRegressor .* lower lr"):
+            selector_of(net).fit(*numbers)
+
+    @pytest.mark.parametrize("step", [None, [8, 5]])
+    def test_integer_weights_equal_repetitions(self, numbers, step):
+        X, y = (v[:60] for v in numbers)
+        weight = np.random.default_rng(0).integers(0, 4, len(X))
+        selector = selector_of(RidgeNetRegressor(), k=3, step=step)
+        weighted = clone(selector).fit(X, y, sample_weight=weight)
+        repeated = clone(selector).fit(*(np.repeat(v, weight, axis=0) for v in (X, y)))
+        for name in ("baselines_", "landmark_scores_per_output_", "landmark_scores_"):
+            np.testing.assert_allclose(
+                getattr(weighted, name), getattr(repeated, name), rtol=1e-5, atol=1e-6
+            )
+        np.testing.assert_array_equal(weighted.ranking_, repeated.ranking_)
+        plain = clone(selector).fit(X, y)
+        assert not np.allclose(weighted.landmark_scores_, plain.landmark_scores_, rtol=1e-3)
+
+    def test_fits_that_differ_in_k_or_the_memory_order_of_y_share_an_entry(self, numbers, tmp_path):
+        X, y = numbers
+        selector = selector_of(RidgeNetRegressor(), memory=tmp_path)
+        first = clone(selector).fit(X, y)
+        again = clone(selector).set_params(k=6).fit(X, np.asfortranarray(y))
+        assert len(list(tmp_path.rglob("output.pkl"))) == 1
+        np.testing.assert_array_equal(
+            first.landmark_scores_per_output_, again.landmark_scores_per_output_
+        )
+        clone(selector).fit(X, y[:, ::-1])
+        assert len(list(tmp_path.rglob("output.pkl"))) == 2
+
+    def test_callbacks_receive_the_blocks_of_each_output(self, numbers):
+        recorder = Recorder()
+        selector = selector_of(RidgeNetRegressor(), baselines="mean", batch_size=480)
+        selector.set_callbacks(recorder).fit(*numbers)
+        # 120 clips in blocks of 480 / 8.
+        assert recorder.ended.count(("IGLandmarkSelector", "block")) == 2 * 2
+
+    def test_in_a_search_and_with_other_landmarks_for_each_output(self, numbers):
+        X, y = numbers
+        pipeline = make_pipeline(selector_of(RidgeNetRegressor(), k=1), LinearRegression())
+        grid = GridSearchCV(
+            pipeline, {"iglandmarkselector__k": [1, 2]}, cv=2, error_score="raise"
+        ).fit(X, y)
+        assert grid.best_params_ == {"iglandmarkselector__k": 2}
+        assert grid.best_score_ > 0.99
+        per_output = MultiOutputRegressor(pipeline).fit(X, y)
+        kept = [one[0].get_landmark_support(indices=True) for one in per_output.estimators_]
+        assert [each.tolist() for each in kept] == [[2], [9]]
+
+    @pytest.mark.parametrize(
+        ("estimator", "name"),
+        [
+            (None, "TEMOClassifier"),
+            (RidgeNetClassifier(), "RidgeNetClassifier"),
+            (NeuralNetClassifier(TinyNet), "NeuralNetClassifier"),
+        ],
+    )
+    @pytest.mark.parametrize("columns", [0, slice(None)])
+    def test_continuous_numbers_need_a_regressor(self, numbers, estimator, name, columns):
+        X, y = numbers
+        with pytest.raises(
+            ValueError,
+            match=rf"Unknown label type: continuous.* {name} is not .*estimator=TEMORegressor\(\)",
+        ):
+            IGLandmarkSelector(estimator, k=4, **SHAPE).fit(X, y[:, columns])
+
+    @pytest.mark.parametrize("dtype", [str, object])
+    def test_labels_need_a_classifier(self, small, dtype):
+        X, y = small
+        with pytest.raises(ValueError, match=r"is a regressor, but contains 'a': .*classifier"):
+            selector_of(RidgeNetRegressor()).fit(X, y.astype(dtype))
+
+    def test_numbers_in_an_array_of_objects(self, numbers):
+        X, y = numbers
+        found, expected = (
+            selector_of(RidgeNetRegressor()).fit(X, v) for v in (y.astype(object), y)
+        )
+        np.testing.assert_array_equal(found.landmark_scores_, expected.landmark_scores_)
+
+    def test_numbers_that_are_not_finite(self, numbers):
+        X, y = numbers
+        with pytest.raises(ValueError, match="y contains NaN"):
+            selector_of(RidgeNetRegressor()).fit(X, np.where(y > 0, y, np.nan))
+
+    def test_baselines_per_class_need_classes(self, numbers):
+        with pytest.raises(ValueError, match=r"RidgeNetRegressor .* baselines=\"typical\""):
+            selector_of(RidgeNetRegressor(), baselines="per_class").fit(*numbers)
+
+    @pytest.mark.filterwarnings("ignore:Using a target size")
+    @pytest.mark.parametrize(("n_out", "n_of_y"), [(1, 2), (3, 1)])
+    def test_another_number_of_outputs_is_an_error(self, numbers, n_out, n_of_y):
+        X, y = numbers
+        net = skorch_regressor(module__n_out=n_out, max_epochs=1)
+        with pytest.raises(ValueError, match=rf"network has {n_out} outputs, but y has {n_of_y}"):
+            selector_of(net).fit(X, y[:, :n_of_y] / [1, 100][:n_of_y])
+
+    def test_estimator_without_a_network(self, numbers):
+        with pytest.raises(TypeError, match=r"LinearRegression .*outputs of a regression"):
+            selector_of(LinearRegression()).fit(*numbers)

@@ -13,6 +13,7 @@ from sklearn.utils import (
     check_random_state,
     column_or_1d,
 )
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight
 
 KINDS = ("typical", "per_class", "mean", "zero", "random")
@@ -44,6 +45,7 @@ def make_baselines(
           the sum of the distances to the nearest medoid (the BUILD step of k-medoids [1]_). Of more
           than 2048 samples, 2048 are used, drawn with a fixed seed.
         - "per_class": the first medoid of each class, in sorted order; `n_baselines` is ignored.
+          Continuous numbers are no classes.
         - "random": samples drawn without replacement, with probabilities proportional to
           `sample_weight`.
         - "mean": the mean of all samples, a single baseline.
@@ -88,6 +90,7 @@ def make_baselines(
         return X[_medoids(X, np.arange(len(X)), weight, n_baselines)]
     if kind == "per_class":
         y = column_or_1d(y)
+        check_classification_targets(y)
         check_consistent_length(used, y)
         y = y[used]
         return X[[_medoids(X, np.flatnonzero(y == c), weight, 1)[0] for c in np.unique(y)]]

@@ -86,7 +86,7 @@ def integrated_gradients(
     module: nn.Module,
     X: ArrayLike,
     baselines: ArrayLike,
-    target: ArrayLike,
+    target: ArrayLike | None,
     *,
     n_steps: int | Literal["auto"] = "auto",
     tol: float = 1e-3,
@@ -105,16 +105,18 @@ def integrated_gradients(
     Parameters
     ----------
     module : torch.nn.Module
-        Network that maps rows to logits, ``(n, n_features) -> (n, n_classes)``. An output of shape
-        ``(n,)`` or ``(n, 1)`` is the logit of the second of two classes. If the network has a
-        method ``affine_front()`` (see :ref:`affine_front`) or is an ``nn.Sequential``, the integral
-        is computed behind the affine maps that it begins with, which is exact and much cheaper.
+        Network that maps rows to logits, ``(n, n_features) -> (n, n_classes)``, or to the outputs
+        of a regression. Given a `target`, an output of shape ``(n,)`` or ``(n, 1)`` is the logit of
+        the second of two classes. If the network has a method ``affine_front()`` (see
+        :ref:`affine_front`) or is an ``nn.Sequential``, the integral is computed behind the affine
+        maps that it begins with, which is exact and much cheaper.
     X : array-like of shape (n_samples, n_features)
         Samples.
     baselines : array-like of shape (n_baselines, n_features)
         Start points of the paths.
-    target : array-like of int of shape (n_samples,) or int
-        Index of the output whose logit is explained, for each sample or for all.
+    target : array-like of int of shape (n_samples,), int or None
+        Index of the output that is explained, for each sample or for all. None for a network with a
+        single output, such as that of a regression, which is explained as it is.
     n_steps : int or "auto", default="auto"
         Gauss-Legendre nodes of the integral. "auto" starts with 8 and doubles them, up to 256, for
         the pairs of sample and baseline whose completeness gap exceeds `tol`, and keeps the result
@@ -143,8 +145,9 @@ def integrated_gradients(
     Raises
     ------
     ValueError
-        If shapes do not match, a target is not the index of an output, the network does not return
-        one tensor of logits, or `X`, `baselines`, outputs or gradients contain NaN or infinity.
+        If shapes do not match, a target is not the index of an output or is None for several
+        outputs, the network does not return one tensor, or `X`, `baselines`, outputs or gradients
+        contain NaN or infinity.
 
     Warns
     -----
@@ -174,7 +177,7 @@ def integrated_gradients(
     """
     settings = IntegrationSettings(n_steps, tol, batch_size, device, verbose)
     X, baselines, target = check_inputs(X, baselines, target)
-    dtype = _dtype_of(module)
+    dtype = dtype_of(module)
     allocate, shape = (torch.zeros, ()) if average else (torch.empty, (len(baselines),))
     attributions = allocate((*shape, *X.shape), dtype=dtype)
     gap = torch.zeros((len(baselines), len(X)), dtype=dtype)
@@ -191,15 +194,18 @@ def integrated_gradients(
 
 
 def check_inputs(
-    X: ArrayLike, baselines: ArrayLike, target: ArrayLike
-) -> tuple[NDArray, NDArray, NDArray[np.int64]]:
-    """Validate; returns X without a copy if it is an array, and a target for each row."""
-    X, baselines, target = _as_rows(X, "X"), _as_rows(baselines, "baselines"), np.asarray(target)
+    X: ArrayLike, baselines: ArrayLike, target: ArrayLike | None
+) -> tuple[NDArray, NDArray, NDArray[np.int64] | None]:
+    """Validate; returns X without a copy if it is an array, and a target for each row or None."""
+    X, baselines = _as_rows(X, "X"), _as_rows(baselines, "baselines")
     if baselines.shape[1] != X.shape[1]:
         raise ValueError(
             f"baselines must have shape (n_baselines, {X.shape[1]}), with the columns of X; got "
             f"{baselines.shape}."
         )
+    if target is None:
+        return X, baselines, None
+    target = np.asarray(target)
     if target.dtype.kind not in "iub" or target.shape not in ((), (len(X),)):
         raise ValueError(
             f"target must be one int or {len(X)} ints, indices of outputs, one for each row of X; "
@@ -219,7 +225,7 @@ def _as_rows(X: Any, name: str) -> NDArray:
     return rows
 
 
-def _dtype_of(module: nn.Module) -> torch.dtype:
+def dtype_of(module: nn.Module) -> torch.dtype:
     """Precision that a module computes in; float32 if it has no parameters."""
     dtypes = (p.dtype for p in module.parameters() if p.dtype.is_floating_point)
     return next(dtypes, torch.float32)
@@ -243,7 +249,7 @@ def attribution_blocks(
     module: nn.Module,
     X: NDArray,
     baselines: NDArray,
-    target: NDArray[np.int64],
+    target: NDArray[np.int64] | None,
     settings: IntegrationSettings,
     *,
     n_classes: int | None = None,
@@ -251,18 +257,28 @@ def attribution_blocks(
 ) -> Iterator[AttributionBlock]:
     """Attribute block by block, in memory that does not grow with the number of samples.
 
-    `module` must be frozen. `n_classes` is the number of classes that the network must have, None
-    for any. With `columnwise`, the attributions are those of the output of the network's columnwise
-    map: fewer columns, whose sums over a landmark are the same.
+    `module` must be frozen. `target` is None for the only output. `n_classes` is the number of
+    classes that the network must have, None for any. With `columnwise`, the attributions are those
+    of the output of the network's columnwise map: fewer columns, whose sums over a landmark are the
+    same.
     """
     note_torch_threads()
     device = device_of(module, settings.device)
-    dtype = _dtype_of(module)
+    dtype = dtype_of(module)
     network = SplitNetwork.of(module)
     b = torch.tensor(baselines, dtype=dtype, device=device)
     if not b.isfinite().all():
         raise ValueError(f"baselines contain NaN, infinity or a value too large for {dtype}.")
-    _check_outputs(network, b[:1], target, n_classes)
+    n_outputs = count_outputs(lambda row: network.body(network.hidden(row)), b[:1])
+    if target is None:
+        if n_outputs > 1:
+            raise ValueError(
+                f"the network has {n_outputs} outputs: pass the index of one of them as target."
+            )
+        # A single output is the logit of class 1.
+        target = np.ones(len(X), dtype=np.int64)
+    else:
+        _check_target(target, n_outputs, n_classes)
     network.check(module, b[0], b[-1])
     to_columns = network.columnwise
     if columnwise:
@@ -315,20 +331,22 @@ def attribution_blocks(
         _release_pages(X)
 
 
-def _check_outputs(
-    network: SplitNetwork, row: Tensor, target: NDArray[np.int64], n_classes: int | None
-) -> None:
-    """Raise if the network does not return logits of the classes of `target`."""
+def count_outputs(network: Callable[[Tensor], Any], row: Tensor) -> int:
+    """Count the outputs of a network for a row of shape (1, n_features)."""
     with torch.no_grad():
-        output = network.body(network.hidden(row))
+        output = network(row)
     shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
     if len(shape) not in (1, 2) or shape[0] != 1:
         raise ValueError(
-            "the network must return its logits as one tensor of shape (n_rows, n_classes), "
+            "the network must return its outputs as one tensor of shape (n_rows, n_outputs), "
             f"(n_rows, 1) or (n_rows,), but returned {shape} for one row: flatten its output and "
             "do not squeeze the rows."
         )
-    n_outputs = output.numel()
+    return output.numel()
+
+
+def _check_target(target: NDArray[np.int64], n_outputs: int, n_classes: int | None) -> None:
+    """Raise if the outputs of the network are not logits of the classes of `target`."""
     n_found = max(2, n_outputs)
     invalid = target[(target < 0) | (target >= n_found)]
     if len(invalid):
@@ -386,7 +404,8 @@ def _integrate(
         parts = zip(direction[paths].split(n_paths), target[paths].split(n_paths), strict=True)
         found = [_mean_gradient(body, start, d, t, n_steps) for d, t in parts]
         gradient = found[0] if len(found) == 1 else torch.cat(found)
-        total = (gradient * direction[paths]).flatten(1).sum(dim=1)
+        # Behind nn.Flatten(0), a row is a single number.
+        total = (gradient * direction[paths]).reshape(len(gradient), -1).sum(dim=1)
         gap = (total - exact[paths]).abs() / size[paths]
         return gradient, gap.nan_to_num(torch.inf, torch.inf)
 

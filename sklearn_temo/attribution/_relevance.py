@@ -1,4 +1,4 @@
-"""Attributions of a data set, aggregated to one relevance for each class and landmark."""
+"""Attributions of a data set, aggregated to one relevance for each class or output and landmark."""
 
 from __future__ import annotations
 
@@ -17,27 +17,30 @@ from ._integrated_gradients import (
     IntegrationSettings,
     attribution_blocks,
     check_inputs,
+    count_outputs,
+    dtype_of,
     warn_of_gaps,
 )
-from ._split_network import frozen
+from ._split_network import device_of, frozen
 
 
 @dataclass(frozen=True)
 class LandmarkRelevance:
-    """Relevance of the landmarks for each class.
+    """Relevance of the landmarks for each class, or each output of a regression.
 
     Parameters
     ----------
-    per_class : ndarray of shape (n_classes, n_landmarks)
+    per_class : ndarray of shape (n_classes, n_landmarks) or (n_outputs, n_landmarks)
         Effect of each landmark on the logit of each class. The attributions of a landmark are
         summed over frames and coordinates; the absolute values of the sums are averaged over the
-        baselines and the (weighted) samples of the class. NaN for a class without samples.
+        baselines and the (weighted) samples of the class. NaN for a class without samples. Without
+        a target, the effect on each output, averaged over all samples.
     completeness_gap : float
         Largest relative completeness gap of all pairs of sample and baseline.
     n_gradient_evaluations : int
         Number of gradients of the network that were computed.
     n_pairs : int
-        Number of pairs of sample and baseline.
+        Number of pairs of sample and baseline, counted once for each output that is explained.
     n_unconverged : int
         Number of pairs whose gap is above the tolerance.
     """
@@ -50,10 +53,10 @@ class LandmarkRelevance:
 
     @property
     def overall(self) -> NDArray[np.float64]:
-        """Mean relevance over the classes, ndarray of shape (n_landmarks,).
+        """Mean relevance over the classes or outputs, ndarray of shape (n_landmarks,).
 
         The relevance of each class is first divided by its sum over the landmarks, so that a class
-        with large logits does not dominate.
+        with large logits, or an output in a small unit, does not dominate.
         """
         present = self.per_class[~np.isnan(self.per_class).any(axis=1)]
         if not len(present):
@@ -66,7 +69,7 @@ def landmark_relevance(
     module: nn.Module,
     X: ArrayLike,
     baselines: ArrayLike,
-    target: ArrayLike,
+    target: ArrayLike | None,
     layout: LandmarkLayout,
     *,
     sample_weight: ArrayLike | None = None,
@@ -77,27 +80,29 @@ def landmark_relevance(
     device: str | torch.device | None = None,
     verbose: int = 0,
 ) -> LandmarkRelevance:
-    """Relevance of each landmark for each class, over a whole data set.
+    """Relevance of each landmark for each class or output, over a whole data set.
 
     Computes what :func:`integrated_gradients` returns, block by block, and stores only sums.
 
     Parameters
     ----------
     module : torch.nn.Module
-        Network that maps rows to logits, as in :func:`integrated_gradients`.
+        Network that maps rows to logits, or to the outputs of a regression, as in
+        :func:`integrated_gradients`.
     X : array-like of shape (n_samples, n_features)
         Samples. A ``np.memmap`` is read block by block.
     baselines : array-like of shape (n_baselines, n_features)
         Start points of the paths.
-    target : array-like of int of shape (n_samples,)
-        Class of each sample: the index of the output whose logit is explained.
+    target : array-like of int of shape (n_samples,) or None
+        Class of each sample: the index of the output whose logit is explained. None, as for a
+        regression, explains every output for all samples.
     layout : LandmarkLayout
         Layout of the columns of `X`.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights of the samples in the mean of their class; None for equal weights.
+        Weights of the samples in the mean of their class or of an output; None for equal weights.
     n_classes : int, default=None
-        Number of classes that the network must have; None for the largest target plus one, and a
-        network of any number of classes.
+        Number of classes, or of outputs without a `target`, that the network must have. None for
+        the largest target plus one, and a network of any number of classes or outputs.
     n_steps : int or "auto", default="auto"
         Gauss-Legendre nodes of the integral, as in :func:`integrated_gradients`.
     tol : float, default=1e-3
@@ -137,6 +142,13 @@ def landmark_relevance(
     ... )
     >>> relevance.per_class.shape, relevance.overall.shape
     ((2, 3), (3,))
+
+    The outputs of a regression, here valence and arousal:
+
+    >>> landmark_relevance(
+    ...     nn.Linear(6, 2), np.ones((4, 6)), np.zeros((1, 6)), None, layout
+    ... ).per_class.shape
+    (2, 3)
     """
     settings = IntegrationSettings(n_steps, tol, batch_size, device, verbose)
     relevance = aggregate_relevance(
@@ -151,7 +163,7 @@ def aggregate_relevance(
     module: nn.Module,
     X: ArrayLike,
     baselines: ArrayLike,
-    target: ArrayLike,
+    target: ArrayLike | None,
     layout: LandmarkLayout,
     settings: IntegrationSettings,
     sample_weight: ArrayLike | None,
@@ -165,25 +177,40 @@ def aggregate_relevance(
             f"X must have the {layout.n_features} columns of layout; got shape {X.shape}."
         )
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    sums = np.zeros((n_classes or int(target.max()) + 1, layout.n_landmarks))
     largest_gap, n_evaluations, n_unconverged = 0.0, 0, 0
     with frozen(module, settings.device):
-        for block in attribution_blocks(
-            module, X, baselines, target, settings, n_classes=n_classes, columnwise=True
-        ):
-            for samples, piece in block.pieces:
-                shares = _landmark_shares(piece, layout)
-                shares *= torch.from_numpy(weight[samples, None])
-                # A hundred times faster than np.add.at.
-                classes = torch.from_numpy(target[samples])
-                torch.from_numpy(sums).index_add_(0, classes, shares)
-            n_evaluations += block.n_evaluations
-            n_unconverged += int((block.gap > settings.tol).sum())
-            largest_gap = max(largest_gap, float(block.gap.max()))
-            on_block()
-    total = np.bincount(target, weight, minlength=len(sums))[:, None] * len(baselines)
+        if target is None:
+            device = device_of(module, settings.device)
+            row = torch.tensor(baselines[:1], dtype=dtype_of(module), device=device)
+            n_rows = count_outputs(module, row)
+            if n_classes not in (None, n_rows):
+                raise ValueError(
+                    f"the network has {n_rows} outputs, but y has {n_classes}: it must return one "
+                    "number for each output of y, in the same order."
+                )
+            targets = [np.full(len(X), output) for output in range(n_rows)]
+        else:
+            n_rows, targets = n_classes or int(target.max()) + 1, [target]
+        sums, total = np.zeros((n_rows, layout.n_landmarks)), np.zeros(n_rows)
+        for indices in targets:
+            total += np.bincount(indices, weight, minlength=n_rows)
+            explained = None if target is None and n_rows == 1 else indices
+            for block in attribution_blocks(
+                module, X, baselines, explained, settings, n_classes=n_classes, columnwise=True
+            ):
+                for samples, piece in block.pieces:
+                    shares = _landmark_shares(piece, layout)
+                    shares *= torch.from_numpy(weight[samples, None])
+                    # A hundred times faster than np.add.at.
+                    index = torch.from_numpy(indices[samples])
+                    torch.from_numpy(sums).index_add_(0, index, shares)
+                n_evaluations += block.n_evaluations
+                n_unconverged += int((block.gap > settings.tol).sum())
+                largest_gap = max(largest_gap, float(block.gap.max()))
+                on_block()
+    total = total[:, None] * len(baselines)
     per_class = np.divide(sums, total, out=np.full_like(sums, np.nan), where=total > 0)
-    n_pairs = len(X) * len(baselines)
+    n_pairs = len(X) * len(baselines) * len(targets)
     return LandmarkRelevance(per_class, largest_gap, n_evaluations, n_pairs, n_unconverged)
 
 

@@ -28,9 +28,11 @@ class Relevance:
     scores : ndarray of shape (n_landmarks,) or (n_panels, n_landmarks)
         For all classes; for a one-vs-rest model, those of each panel.
     scores_per_class : ndarray of shape (n_panels, n_landmarks) or None
-        None if the target has no classes. The last classes, where there are more.
+        Those of the outputs of a regression, if there are several. None if there are neither
+        classes nor outputs. The last classes, where there are more.
     support : ndarray of bool of shape (n_landmarks,) or (n_panels, n_landmarks)
     classes : ndarray of shape (n_classes,) or None
+        Titles of the panels of outputs.
     """
 
     scores: NDArray[Any]
@@ -71,12 +73,14 @@ def _walk(holder: Any, seen: set[int]) -> list[Relevance]:
 
 
 def _of_selector(selector: Any) -> Relevance:
-    return Relevance(
-        selector.landmark_scores_,
-        getattr(selector, "landmark_scores_per_class_", None),
-        selector.get_landmark_support(),
-        getattr(selector, "classes_", None),
-    )
+    scores_per_class = getattr(selector, "landmark_scores_per_class_", None)
+    classes = getattr(selector, "classes_", None)
+    outputs = getattr(selector, "landmark_scores_per_output_", ())
+    if len(outputs) > 1:
+        scores_per_class = outputs
+        classes = np.array([f"output {i}" for i in range(len(outputs))])
+    support = selector.get_landmark_support()
+    return Relevance(selector.landmark_scores_, scores_per_class, support, classes)
 
 
 def _of_one_vs_rest(each: Iterable[list[Relevance]], classes: NDArray[Any]) -> Relevance:

@@ -16,10 +16,10 @@ from ._fitted_selectors import find_relevance, mean_relevance
 class LandmarkRelevanceDisplay:
     """Relevance of landmarks, drawn on the face.
 
-    Each class has a panel with MediaPipe's canonical face from the front; the subject's left is on
-    the right, as when one looks at a person. The colour and the size of a landmark show its
-    relevance. Create a display with :meth:`from_estimator` or :meth:`from_scores`; all parameters
-    are stored as attributes.
+    Each class, or each output of a regression, has a panel with MediaPipe's canonical face from the
+    front; the subject's left is on the right, as when one looks at a person. The colour and the
+    size of a landmark show its relevance. Create a display with :meth:`from_estimator` or
+    :meth:`from_scores`; all parameters are stored as attributes.
 
     Parameters
     ----------
@@ -108,10 +108,13 @@ class LandmarkRelevanceDisplay:
             scores; the landmarks that at least half of them keep are drawn as kept. If the
             selectors were fitted on other classes than the estimator, such as pairs of classes in
             a OneVsOneClassifier, a single panel is drawn.
+
+            The selector of a regressor with several outputs has a panel for each output, in the
+            order of the columns of `y`.
         positions : array-like of shape (n_landmarks, 2), default=None
             Position of each landmark with y up; required unless they are the full mesh.
         per_class : bool, default=True
-            One panel per class, or a single panel for all.
+            One panel per class or output, or a single panel for all.
         **kwargs : dict
             Other parameters of :meth:`plot`, such as `ax`.
 

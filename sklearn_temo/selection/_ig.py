@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from sklearn.base import MetaEstimatorMixin, clone
+from sklearn.base import MetaEstimatorMixin, clone, is_regressor
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.feature_selection import SelectorMixin
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -43,9 +44,9 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
     """Select landmarks by their Integrated Gradients in a trained network.
 
     A network is trained on the data. The Integrated Gradients [1]_ of the logit of each sample's
-    class are computed against several baselines, and aggregated to a score for each class and
-    landmark. The `k` best landmarks are kept, with all their columns; a redundancy penalty avoids
-    landmarks that move together.
+    class, or of all outputs of a regression, are computed against several baselines, and aggregated
+    to a score for each class or output and landmark. The `k` best landmarks are kept, with all
+    their columns; a redundancy penalty avoids landmarks that move together.
 
     Parameters
     ----------
@@ -53,15 +54,17 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         Network, cloned and fitted. None for :meth:`default_estimator`. Any classifier is accepted
         whose fitted attribute ``module_`` is a ``torch.nn.Module`` from rows of `X` to logits in
         the order of ``classes_``, such as a skorch ``NeuralNetClassifier`` with
-        ``criterion=torch.nn.CrossEntropyLoss``, which gets the labels as integers from 0 on. Its
-        parameters `n_frames` and `n_coords`, if it has them, are set to those of `X`.
+        ``criterion=torch.nn.CrossEntropyLoss``, which gets the labels as integers from 0 on. So is
+        any regressor whose ``module_`` maps rows to outputs of shape ``(n, n_outputs)`` or
+        ``(n,)``, such as a ``NeuralNetRegressor``, which gets `y` in two dimensions. The parameters
+        `n_frames` and `n_coords`, if the estimator has them, are set to those of `X`.
     k : int, float or "all", default=128
         Landmarks to keep: a number, a share of them, or all.
     n_baselines : int, default=5
         Number of baselines of the kinds "typical" and "random".
     baselines : {"typical", "per_class", "mean", "zero", "random"} or array-like, default="typical"
         Kind of baselines, see :func:`~sklearn_temo.attribution.make_baselines`, or an array of
-        baselines of shape (n_baselines, n_features).
+        baselines of shape (n_baselines, n_features). "per_class" is for classifiers only.
     n_steps : int or "auto", default="auto"
         Nodes of the integral; "auto" takes as many as `tol` needs.
     tol : float, default=1e-3
@@ -69,9 +72,9 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
     redundancy : "avoid" or None, default="avoid"
         Neighbours on a face move together: their scores are similar, and any one of them carries
         most of the information. "avoid" selects greedily. The first landmarks, about 20, are those
-        that explain most variance of the classes and of the movements of all landmarks, given
-        their scores. Each further landmark has the highest score after a penalty for moving like a
-        selected landmark. None selects the highest scores.
+        that explain most variance of `y` and of the movements of all landmarks, given their scores.
+        Each further landmark has the highest score after a penalty for moving like a selected
+        landmark. None selects the highest scores.
     symmetric : "auto" or bool, default="auto"
         Whether to average scores over mirror pairs and to keep both landmarks of a pair or none. A
         single pair is split if the number of landmarks to keep requires it. True needs a full face
@@ -121,18 +124,22 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         The fitted network. With `step`, that of the last round, which takes the columns of the
         landmarks that the round started with.
     classes_ : ndarray of shape (n_classes,)
-        Labels.
+        Labels. Not available for a regressor.
     baselines_ : ndarray of shape (n_baselines, n_features)
         Baselines of the first round.
     landmark_scores_ : ndarray of shape (n_landmarks,)
-        Score of each landmark: the scores of each class divided by their sum, averaged over the
-        classes. With `step`, a landmark's score is that of the last round it took part in. The
-        scores of a round sum to 1, or to 0 if no landmark moves.
+        Score of each landmark: the scores of each class, or output of a regression, divided by
+        their sum, averaged over the classes or outputs. With `step`, a landmark's score is that of
+        the last round it took part in. The scores of a round sum to 1, or to 0 if no landmark
+        moves.
     landmark_scores_per_class_ : ndarray of shape (n_classes, n_landmarks)
         Effect of each landmark on the logit of each class. The attributions of a landmark are
         summed over frames and coordinates; the absolute values of the sums are averaged over the
         baselines and the (weighted) samples of the class. Rows are ordered as `classes_`; NaN for
-        a class without samples.
+        a class without samples. Not available for a regressor.
+    landmark_scores_per_output_ : ndarray of shape (n_outputs, n_landmarks)
+        Effect of each landmark on each output of a regression, averaged over all samples. Rows are
+        ordered as the columns of `y`. Only available for a regressor.
     ranking_ : ndarray of int of shape (n_landmarks,)
         Rank of each landmark, 1 for the one that is selected first. Kept landmarks have the ranks
         up to `k`.
@@ -159,7 +166,8 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
     -----
     The selection depends on the labels: keep it inside the pipeline that is cross-validated.
 
-    Inside :class:`sklearn.multiclass.OneVsRestClassifier` each class gets its own landmarks.
+    Inside :class:`sklearn.multiclass.OneVsRestClassifier` each class gets its own landmarks, and
+    inside :class:`sklearn.multioutput.MultiOutputRegressor` each output.
 
     References
     ----------
@@ -262,14 +270,14 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
 
     @with_callbacks
     def fit(self, X, y, sample_weight=None):
-        """Train the network, attribute its decisions, and select landmarks.
+        """Train the network, attribute its outputs, and select landmarks.
 
         Parameters
         ----------
         X : array-like of shape (n_clips, n_frames * n_landmarks * n_coords)
             Clips.
-        y : array-like of shape (n_clips,)
-            Labels.
+        y : array-like of shape (n_clips,) or (n_clips, n_outputs)
+            Labels, or numbers for a regressor, with one column for each output.
         sample_weight : array-like of shape (n_clips,), default=None
             Weights of the clips, in the training of the network, which must accept them, in the
             baselines, the scores and the redundancy. An integer weight is equivalent to repeating
@@ -283,7 +291,8 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         self._validate_params()
         X_original = X
         dtypes, finite = [np.float32, np.float64], "allow-nan"
-        X, y = validate_data(self, X, y, dtype=dtypes, ensure_all_finite=finite)
+        X, y = validate_data(self, X, y, dtype=dtypes, ensure_all_finite=finite, multi_output=True)
+        y = self._check_targets(y)
         X = check_rows(X, check_range=True)
         layout = LandmarkLayout.infer(X_original, n_frames=self.n_frames, n_coords=self.n_coords)
         if sample_weight is not None:
@@ -359,9 +368,15 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
                 f"{n_kept} of {n_landmarks} landmarks is arbitrary."
             )
         self.estimator_ = result.estimator
-        self.classes_ = result.classes
         self.baselines_ = first_baselines
-        self.landmark_scores_, self.landmark_scores_per_class_ = scores, per_class
+        self.landmark_scores_ = scores
+        # Those of an earlier fit with another kind of estimator must not remain.
+        for name in ("classes_", "landmark_scores_per_class_", "landmark_scores_per_output_"):
+            self.__dict__.pop(name, None)
+        if result.classes is None:
+            self.landmark_scores_per_output_ = per_class
+        else:
+            self.classes_, self.landmark_scores_per_class_ = result.classes, per_class
         self.ranking_ = ranking
         self.n_landmarks_in_rounds_ = [n_landmarks, *n_remaining_in_rounds[:-1]]
         self.completeness_gap_ = max(r.completeness_gap for r in relevances)
@@ -438,6 +453,38 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
             symmetric = mesh.is_full_mesh(n_landmarks) and n_kept >= _MIN_SYMMETRIC
         return mesh.mirror_pairs(n_landmarks) if symmetric else None
 
+    def _is_regression(self):
+        return self.estimator is not None and is_regressor(self.estimator)
+
+    def _check_targets(self, y):
+        """Labels for a classifier, or numbers for a regressor."""
+        estimator = self.default_estimator() if self.estimator is None else self.estimator
+        name = type(estimator).__name__
+        if not self._is_regression():
+            if y.dtype.kind == "f" and (y % 1).any():
+                found = y[y % 1 != 0][0]
+                raise ValueError(
+                    f"Unknown label type: continuous. y contains numbers such as {found}, but "
+                    f"{name} is not a regressor: pass a regressor as estimator, such as "
+                    "estimator=TEMORegressor(), or labels of classes as y."
+                )
+            return column_or_1d(y, warn=True)
+        if y.dtype.kind == "O":
+            with suppress(TypeError, ValueError):
+                y = y.astype(np.float64)
+        if y.dtype.kind not in "fiub":
+            raise ValueError(
+                f"y must contain numbers, since {name} is a regressor, but contains "
+                f"{y.item(0)!r}: pass numbers as y, or a classifier as estimator."
+            )
+        if isinstance(self.baselines, str) and self.baselines == "per_class":
+            raise ValueError(
+                f'baselines="per_class" needs classes, but {name} is a regressor: pass '
+                'baselines="typical" or another kind.'
+            )
+        # The key of a cache entry depends on the memory order.
+        return np.ascontiguousarray(y)
+
     def _make_estimator(self, layout, sample_weight):
         """Unfitted network for clips of a layout."""
         estimator = self.default_estimator() if self.estimator is None else clone(self.estimator)
@@ -476,5 +523,6 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
+        tags.target_tags.multi_output = self._is_regression()
         tags.non_deterministic = self.random_state is None
         return tags

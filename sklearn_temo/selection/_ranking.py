@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.preprocessing import StandardScaler
 
 from ..layout import LandmarkLayout
 
@@ -23,7 +24,7 @@ _STILL = 1e-6
 _N_EXPLAINING = 20
 # Noise variance of the ridge regression, relative to the mean variance of the weighted landmarks.
 _NOISE = 0.2
-# Weight of the movements of all landmarks, relative to a weight of 1 for the classes.
+# Weight of the movements of all landmarks, relative to a weight of 1 for the targets.
 _MOVEMENT_WEIGHT = 9
 # Redundancy penalty: scores are multiplied by 1 - similarity**16, but by no less than 0.2. The
 # power is high since neighbours on a face have similarities above 0.9. Without the lower bound,
@@ -65,39 +66,45 @@ def round_sizes(
 
 @dataclass(frozen=True)
 class LandmarkComponents:
-    """Movements of landmarks, and classes, in the principal components of clips.
+    """Movements of landmarks, and targets, in the principal components of clips.
 
     Parameters
     ----------
     landmarks : ndarray of shape (n_components, n_landmarks, n_landmark_components)
         Principal components of each landmark's movement, which are orthogonal. The sum of their
         squares is 1, and 0 for a landmark that never moves.
-    classes : ndarray of shape (n_components, n_classes)
-        Centred class indicators.
+    targets : ndarray of shape (n_components, n_targets)
+        Centred class indicators, or standardised outputs of a regression.
     """
 
     landmarks: NDArray[np.float32]
-    classes: NDArray[np.float32]
+    targets: NDArray[np.float32]
 
     @classmethod
     def of(
         cls,
         columns: NDArray[Any],
-        target: NDArray[np.intp],
+        target: NDArray[Any],
         layout: LandmarkLayout,
         sample_weight: NDArray[np.floating] | None = None,
     ) -> LandmarkComponents:
         """Decompose clips, in which all classes have the same total weight.
 
+        `target` has shape (n_clips,) and contains classes as integers from 0 on, or has shape
+        (n_clips, n_outputs) and contains the outputs of a regression.
         `columns` has shape (n_clips, n_rows * n_landmarks * n_coords), where the rows are frames or
         other linear functions of the frames.
         """
         columns = columns.astype(np.float64)
         weight = np.ones(len(columns)) if sample_weight is None else sample_weight
-        indicators = np.eye(target.max() + 1)[target]
-        weight = weight / (weight @ indicators)[target]
-        weight /= weight.sum()
-        for matrix in (columns, indicators):
+        if target.ndim == 1:
+            targets = np.eye(target.max() + 1)[target]
+            weight = weight / (weight @ targets)[target]
+        else:
+            # Outputs in any unit count the same.
+            targets = StandardScaler().fit_transform(target, sample_weight=weight)
+        weight = weight / weight.sum()
+        for matrix in (columns, targets):
             matrix -= weight @ matrix
             matrix *= np.sqrt(weight)[:, None]
         # Scaled so that squares neither overflow nor underflow.
@@ -119,7 +126,7 @@ class LandmarkComponents:
         # The same memory order as after loading from a cache, so that later sums are equal.
         return cls(
             landmarks.astype(np.float32, order="C"),
-            (directions.T @ indicators).astype(np.float32, order="C"),
+            (directions.T @ targets).astype(np.float32, order="C"),
         )
 
     def similarity(self) -> NDArray[np.float64]:
@@ -194,7 +201,7 @@ def greedy_order(
     `groups` has shape (n_groups, 1), or (n_groups, 2) for pairs of mirror partners; a landmark on
     the midline is its own partner.
 
-    The first groups are those that explain most variance of the classes and of the movements of all
+    The first groups are those that explain most variance of the targets and of the movements of all
     landmarks (:func:`_explaining_groups`). Each further one has the highest penalised score: the
     score times one minus a power of the similarity to the most similar group that was chosen, with
     a lower bound. The similarity of groups is that of their most similar members.
@@ -218,9 +225,9 @@ def greedy_order(
 def _explaining_groups(
     scores: NDArray[np.float64], groups: NDArray[np.intp], components: LandmarkComponents
 ) -> list[int]:
-    """Groups that explain most variance of the classes and of the movements of all landmarks.
+    """Groups that explain most variance of the targets and of the movements of all landmarks.
 
-    The classes and the movements are predicted by ridge regression from the movements of the chosen
+    The targets and the movements are predicted by ridge regression from the movements of the chosen
     landmarks, where a landmark's variance is its score: this is the posterior mean of a Gaussian
     process whose covariance is ``sum of score * movement movement^T`` over the chosen landmarks,
     plus noise. Each step adds the group that reduces the unexplained variance most. It ends when
@@ -229,7 +236,7 @@ def _explaining_groups(
     landmarks = components.landmarks.astype(np.float64) * np.sqrt(scores)[:, None]
     n_components, n_landmarks, n_each = landmarks.shape
     landmarks /= np.sqrt(np.square(landmarks).sum() / n_landmarks) or 1
-    to_explain = _normalised_gram(components.classes.astype(np.float64))
+    to_explain = _normalised_gram(components.targets.astype(np.float64))
     to_explain += _MOVEMENT_WEIGHT * _normalised_gram(landmarks.reshape(n_components, -1))
     # A landmark that is its own partner counts once.
     is_counted = np.ones(groups.shape, dtype=bool)

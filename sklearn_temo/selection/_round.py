@@ -13,7 +13,7 @@ import joblib
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, clone, is_regressor
 from sklearn.callback import CallbackContext
 from skorch import NeuralNet, NeuralNetBinaryClassifier
 from torch import nn
@@ -61,15 +61,15 @@ class RoundResult:
     ----------
     estimator : estimator
         Fitted network.
-    classes : ndarray of shape (n_classes,)
-        Labels in the order of the outputs of the network.
+    classes : ndarray of shape (n_classes,) or None
+        Labels in the order of the outputs of the network; None for a regressor.
     baselines : ndarray of shape (n_baselines, n_features)
     relevance : LandmarkRelevance
     components : LandmarkComponents
     """
 
     estimator: BaseEstimator
-    classes: NDArray[Any]
+    classes: NDArray[Any] | None
     baselines: NDArray[np.float32]
     relevance: LandmarkRelevance
     components: LandmarkComponents
@@ -123,7 +123,7 @@ def train_and_attribute(
     settings: RoundSettings,
     progress_target: ProgressTarget,
 ) -> RoundResult:
-    """Fit a network, and attribute its decisions to landmarks."""
+    """Fit a network, and attribute its decisions or predictions to landmarks."""
     # Other networks may be large enough to gain from several threads.
     limit = one_thread() if isinstance(estimator, TEMOClassifier) else nullcontext()
     with limit:
@@ -133,22 +133,27 @@ def train_and_attribute(
             raise TypeError(
                 f"the fitted {type(estimator).__name__} has no torch network: the selector needs "
                 "an attribute module_, a torch.nn.Module from rows of X to logits in the order of "
-                f"classes_; found {module!r}."
+                f"classes_ or to the outputs of a regression; found {module!r}."
             )
-        order = np.argsort(classes)
-        target = order[np.searchsorted(classes, y, sorter=order)]
+        if classes is None:
+            target, explained = y.reshape(len(y), -1), None
+            n_rows = n_passes = target.shape[1]
+        else:
+            order = np.argsort(classes)
+            target = explained = order[np.searchsorted(classes, y, sorter=order)]
+            n_rows, n_passes = len(classes), 1
         baselines = settings.baselines
         if isinstance(baselines, str):
             baselines = make_baselines(
                 X,
-                target,
+                explained,
                 kind=baselines,
                 n_baselines=settings.n_baselines,
                 sample_weight=sample_weight,
                 random_state=settings.seed,
             )
         integration = replace(settings.integration, verbose=progress_target.verbose)
-        n_blocks = -(-len(X) // integration.block_size) * len(baselines)
+        n_blocks = -(-len(X) // integration.block_size) * len(baselines) * n_passes
         task = progress_target.context.subcontext(task_name="attribute", max_subtasks=n_blocks)
 
         def on_block() -> None:
@@ -157,9 +162,9 @@ def train_and_attribute(
             block.call_on_fit_task_end(estimator=progress_target.selector)
 
         task.call_on_fit_task_begin(estimator=progress_target.selector, X=X, y=y)
-        n_classes, layout = len(classes), settings.layout
+        layout = settings.layout
         relevance = aggregate_relevance(
-            module, X, baselines, target, layout, integration, sample_weight, n_classes, on_block
+            module, X, baselines, explained, layout, integration, sample_weight, n_rows, on_block
         )
         task.call_on_fit_task_end(estimator=progress_target.selector, X=X, y=y)
         components = _components(module, X, target, layout, sample_weight)
@@ -173,8 +178,8 @@ def _train(
     sample_weight: NDArray[np.float64] | None,
     seed: int,
     progress_target: ProgressTarget,
-) -> NDArray[Any]:
-    """Fit the network, and return the labels in the order of its outputs.
+) -> NDArray[Any] | None:
+    """Fit the network, and return the labels in the order of its outputs; None for a regressor.
 
     torch is seeded for networks that use its global generator.
     """
@@ -183,14 +188,17 @@ def _train(
     is_global = not isinstance(estimator, TEMOClassifier)
     is_skorch = isinstance(estimator, NeuralNet)
     note_torch_threads()
-    targets = y
+    classes, targets = None, y
     if is_skorch:
-        # skorch passes the labels to the loss as they are, and the clips to the network.
-        labels, targets = np.unique(y, return_inverse=True)
-        if isinstance(estimator, NeuralNetBinaryClassifier):
-            targets = targets.astype(np.float32)
-        if torch.get_default_dtype() == torch.float64:
-            X = X.astype(np.float64)
+        # skorch passes the targets to the loss as they are, and the clips to the network.
+        precision = np.float64 if torch.get_default_dtype() == torch.float64 else np.float32
+        X = X.astype(precision, copy=False)
+        if is_regressor(estimator):
+            targets = y.reshape(len(y), -1).astype(precision)
+        else:
+            classes, targets = np.unique(y, return_inverse=True)
+            if isinstance(estimator, NeuralNetBinaryClassifier):
+                targets = targets.astype(np.float32)
     task = progress_target.context.subcontext(task_name="train")
     with torch.random.fork_rng(enabled=is_global), task.propagate_callback_context(estimator):
         if is_global:
@@ -202,7 +210,7 @@ def _train(
             raise_swallowed_interrupt(estimator)
             _check_loss(estimator)
         task.call_on_fit_task_end(estimator=progress_target.selector, X=X, y=y)
-    return labels if is_skorch else estimator.classes_
+    return classes if is_skorch or is_regressor(estimator) else estimator.classes_
 
 
 def _check_loss(net: NeuralNet) -> None:
@@ -214,15 +222,15 @@ def _check_loss(net: NeuralNet) -> None:
     raise ValueError(
         f"the training loss of {type(net).__name__} went from {first:.3g} to {last:.3g} in "
         f"{len(net.history)} epochs: it has not learned. Its criterion is {criterion}; a network "
-        "that returns logits needs criterion=torch.nn.CrossEntropyLoss. Otherwise, pass a lower "
-        f"lr (it is {net.lr}), or scale X."
+        "that returns logits of classes needs criterion=torch.nn.CrossEntropyLoss. Otherwise, pass "
+        f"a lower lr (it is {net.lr}), or scale X, and the y of a regression."
     )
 
 
 def _components(
     module: nn.Module,
     X: NDArray[np.float32],
-    target: NDArray[np.intp],
+    target: NDArray[Any],
     layout: LandmarkLayout,
     sample_weight: NDArray[np.float64] | None,
 ) -> LandmarkComponents:
