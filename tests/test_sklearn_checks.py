@@ -20,6 +20,7 @@ ESTIMATORS = [
     LandmarkAligner(),
     FaceMirror(),
     IGLandmarkSelector(TEMOClassifier(max_epochs=20, random_state=0), k=1, **PLAIN, random_state=0),
+    IGLandmarkSelector(TEMORegressor(randomized=True), k=1, **PLAIN, random_state=0),
     TEMOClassifier(**PLAIN, random_state=0),
     TEMOClassifier(randomized=True, **PLAIN, random_state=0),
     TEMORegressor(max_epochs=200, **PLAIN, random_state=0),

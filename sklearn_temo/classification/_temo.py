@@ -50,7 +50,7 @@ _REDUCTION_PARAMETERS = ("n_filters", "n_components", "depth_weight")
 _TRAINING_PARAMETERS = ("dropout", "first_frame_dropout", "noise", "n_members")
 
 
-class _TEMO(CallbackSupportMixin, BaseEstimator):
+class BaseTEMO(CallbackSupportMixin, BaseEstimator):
     """Base of the classifier and the regressor, which encode their targets."""
 
     _parameter_constraints: dict[str, list[Any]] = {
@@ -331,7 +331,7 @@ class _TEMO(CallbackSupportMixin, BaseEstimator):
         return tags
 
 
-class TEMOClassifier(ClassifierMixin, _TEMO):
+class TEMOClassifier(ClassifierMixin, BaseTEMO):
     """Classify clips of landmarks with an ensemble of small temporal networks.
 
     Temporal filters summarise the frames of a clip. The result is reduced to principal components,
@@ -467,7 +467,7 @@ class TEMOClassifier(ClassifierMixin, _TEMO):
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
-        **_TEMO._parameter_constraints,
+        **BaseTEMO._parameter_constraints,
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "class_weight": [StrOptions({"balanced"}), dict, None],
     }
@@ -677,7 +677,7 @@ class TEMOClassifier(ClassifierMixin, _TEMO):
         self._unit = scale_of_logits(left_out, smoothed, weight), 0.0
 
 
-class TEMORegressor(MultiOutputMixin, RegressorMixin, _TEMO):
+class TEMORegressor(MultiOutputMixin, RegressorMixin, BaseTEMO):
     """Predict numbers, such as valence and arousal, from clips of landmarks.
 
     The networks are those of :class:`TEMOClassifier`, with one output for each number. Each output

@@ -112,9 +112,9 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
     random_state : int, RandomState instance or None, default=None
         Determines random baselines and the training of the network. If `estimator` has a parameter
         `random_state` that is None, it is set to a seed drawn from this one. For an estimator
-        other than :class:`TEMOClassifier`, torch's global generator is also seeded during the
-        training and restored afterwards; the seed is 0 if `estimator` has an int as `random_state`
-        and `baselines` is not "random". Pass an int for reproducible results.
+        other than :class:`TEMOClassifier` and :class:`TEMORegressor`, torch's global generator is
+        also seeded during the training and restored afterwards; the seed is 0 if `estimator` has an
+        int as `random_state` and `baselines` is not "random". Pass an int for reproducible results.
     verbose : int, default=0
         If positive, print the progress of the attribution about once a second.
 

@@ -24,7 +24,7 @@ from ..attribution._baselines import make_baselines
 from ..attribution._integrated_gradients import IntegrationSettings
 from ..attribution._relevance import LandmarkRelevance, aggregate_relevance
 from ..attribution._split_network import SplitNetwork, device_of, frozen
-from ..classification._temo import TEMOClassifier
+from ..classification._temo import BaseTEMO
 from ..classification._training import (
     first_and_last_loss,
     has_risen,
@@ -125,7 +125,7 @@ def train_and_attribute(
 ) -> RoundResult:
     """Fit a network, and attribute its decisions or predictions to landmarks."""
     # Other networks may be large enough to gain from several threads.
-    limit = one_thread() if isinstance(estimator, TEMOClassifier) else nullcontext()
+    limit = one_thread() if isinstance(estimator, BaseTEMO) else nullcontext()
     with limit:
         classes = _train(estimator, X, y, sample_weight, settings.seed, progress_target)
         module: Any = getattr(estimator, "module_", None)
@@ -184,8 +184,8 @@ def _train(
     torch is seeded for networks that use its global generator.
     """
     weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-    # TEMOClassifier has generators of its own, so that it can be fitted in threads.
-    is_global = not isinstance(estimator, TEMOClassifier)
+    # T-EMO has generators of its own, so that it can be fitted in threads.
+    is_global = not isinstance(estimator, BaseTEMO)
     is_skorch = isinstance(estimator, NeuralNet)
     note_torch_threads()
     classes, targets = None, y
