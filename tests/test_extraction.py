@@ -5,6 +5,7 @@ import sys
 import threading
 import tracemalloc
 from contextlib import nullcontext
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -135,6 +136,64 @@ def test_largest_face_is_used(frame, small_first):
     assert height == pytest.approx(expected, rel=0.1)
 
 
+@pytest.mark.parametrize("has_private_names", [True, False])
+def test_landmarks_equal_those_of_mediapipe_to_the_bit(
+    monkeypatch, cremad_frames, has_private_names
+):
+    import mediapipe
+    from mediapipe.tasks.python import BaseOptions, vision
+
+    detect, n_objects = vision.FaceLandmarker.detect, []
+    pictures = [*cremad_frames[0][:3], cremad_frames[5][9][:, ::-1], cremad_frames[2][20] // 2]
+    options = vision.FaceLandmarkerOptions(
+        # With the network of the blendshapes.
+        BaseOptions(str(model_path())),
+        num_faces=5,
+        output_face_blendshapes=True,
+    )
+    expected = []
+    with vision.FaceLandmarker.create_from_options(options) as landmarker:
+        for pixels in pictures:
+            image = mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(pixels))
+            (face,) = landmarker.detect(image).face_landmarks
+            height, width = pixels.shape[:2]
+            expected.append([(p.x * width, p.y * height, p.z * width) for p in face])
+
+    def count(self, image):
+        n_objects.append(1)
+        return detect(self, image)
+
+    monkeypatch.setattr(vision.FaceLandmarker, "detect", count)
+    if not has_private_names:
+        name = "mediapipe.tasks.python.vision.face_landmarker"
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    transformer = FaceLandmarkTransformer(n_frames=1, n_landmarks=478)
+    found = [clip.landmarks[0] for clip in transformer.extract(pictures)]
+    np.testing.assert_array_equal(found, np.array(expected).astype(np.float32))
+    assert bool(n_objects) != has_private_names
+
+
+def test_network_of_the_blendshapes_is_left_out(monkeypatch, tmp_path, frame):
+    from mediapipe.tasks.python import vision
+
+    create, used = vision.FaceLandmarker.create_from_options, []
+
+    def record(options):
+        used.append(options)
+        return create(options)
+
+    monkeypatch.setattr(vision.FaceLandmarker, "create_from_options", record)
+    # Another model than that of the landmarker that is open already.
+    model = tmp_path / "mine.task"
+    model.write_bytes(model_path().read_bytes() + b"x")
+    with pytest.warns(UserWarning, match="unknown model"):
+        FaceLandmarkTransformer(n_frames=1, model_path=model).transform([frame])
+    (options,) = used
+    options.output_face_blendshapes = True
+    with pytest.raises(ValueError, match="blendshapes model is set: false"):
+        create(options)
+
+
 def test_missing_faces_are_interpolated_in_time(cremad_frames):
     clip = with_gaps(cremad_frames[0][:7], [0, 2, 3, 6])
     (result,) = FaceLandmarkTransformer(n_frames=None, min_detected=0.4).extract([clip])
@@ -196,12 +255,10 @@ def test_n_frames_none_needs_clips_of_equal_length(cremad_frames):
 
 
 def test_missing_files_are_found_before_the_first_clip_is_read(monkeypatch, cremad_paths):
-    from mediapipe.tasks.python import vision
-
-    def detect(self, image):
+    def detect(*args):
         raise AssertionError("a frame was processed")
 
-    monkeypatch.setattr(vision.FaceLandmarker, "detect", detect)
+    monkeypatch.setattr("mediapipe.Image", detect)
     for method in ("fit", "transform", "fit_transform", "extract"):
         with pytest.raises(FileNotFoundError, match="clip 6"):
             getattr(FaceLandmarkTransformer(), method)([*cremad_paths, "nowhere.mp4"])

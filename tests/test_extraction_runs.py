@@ -177,14 +177,12 @@ def test_memory_without_a_location_writes_nothing(tmp_path, monkeypatch, cremad_
 def test_cached_clips_need_neither_mediapipe_nor_processes(
     tmp_path, monkeypatch, rows, cremad_paths
 ):
-    from mediapipe.tasks.python import vision
-
     FaceLandmarkTransformer(n_frames=2, memory=tmp_path).transform(cremad_paths)
 
     def refuse(*args, **kwargs):
         raise AssertionError("not needed")
 
-    monkeypatch.setattr(vision.FaceLandmarker, "detect", refuse)
+    monkeypatch.setattr("mediapipe.Image", refuse)
     monkeypatch.setattr("joblib.Parallel.__call__", refuse)
     transformer = FaceLandmarkTransformer(n_frames=2, memory=tmp_path, n_jobs=2)
     np.testing.assert_array_equal(transformer.transform(cremad_paths), rows)
@@ -223,15 +221,17 @@ def test_two_processes_share_a_cache(tmp_path, rows, cremad_paths):
 
 
 def test_grid_search_extracts_each_clip_once(tmp_path, cremad_paths, monkeypatch):
-    from mediapipe.tasks.python import vision
+    import mediapipe
 
-    detect, n_detected = vision.FaceLandmarker.detect, []
+    # Started before images are counted: the start processes one.
+    FaceLandmarkTransformer(n_frames=1).transform(cremad_paths[:1])
+    image, n_detected = mediapipe.Image, []
 
-    def count(self, image):
+    def count(*args):
         n_detected.append(1)
-        return detect(self, image)
+        return image(*args)
 
-    monkeypatch.setattr(vision.FaceLandmarker, "detect", count)
+    monkeypatch.setattr(mediapipe, "Image", count)
     pipeline = make_pipeline(
         FaceLandmarkTransformer(n_frames=1, memory=tmp_path), KNeighborsClassifier(1)
     )

@@ -237,7 +237,7 @@ class Video:
             with captured_errors() as log:
                 # FFmpeg takes what is in front of a colon for a protocol. Metadata is not used and
                 # may be in any encoding. Passed as `options`, the options would also apply to the
-                # streams, and PyAV 14 would crash on FLV files.
+                # streams.
                 self.container = av.open(
                     f"file:{self.path.absolute()}",
                     container_options=options,
@@ -394,8 +394,9 @@ class Video:
             )
         width, height = round(self._shape[0] * self._aspect), self._shape[1]
         check_size(width, height)
+        # For small frames, several threads take twice the CPU time of one.
         pixels = self._reformatter.reformat(
-            frame, width=width, height=height, format="rgb24"
+            frame, width=width, height=height, format="rgb24", threads=1
         ).to_ndarray()
         return _oriented(pixels.astype(np.uint8, copy=False), matrix)
 
