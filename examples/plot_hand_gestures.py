@@ -1,90 +1,82 @@
 """
-Other landmarks: hand gestures
-==============================
+Other landmarks: which part of the hand tells the digit?
+========================================================
 
 The selector and the classifier accept landmarks of any object, not only of faces. This example
-uses hands of 21 landmarks, in the order of MediaPipe's hand landmarker, that show one of two
-gestures: *pinch* moves the thumb and the index finger towards each other, *fold* bends the other
-three fingers. The clips are synthetic, so the landmarks that take part in the gestures are known.
+uses photographs of hands that show the digits 0 to 9 in sign language, with the 21 landmarks of
+MediaPipe's hand landmarker. Five of them are enough to read the digit, if they are the right ones.
 """
 
 # %%
-# Synthetic hands
-# ---------------
-# A hand has a wrist and five fingers with four joints each. The size and the shape of a hand depend
-# on the subject; the hand drifts during a clip, and every landmark has tracking noise.
+# Hands
+# -----
+# :func:`~sklearn_temo.datasets.load_sign_digits` returns one frame for each photograph. Every third
+# group of photographs is used here, for speed; all photographs of a person are in one group.
 
 import numpy as np
 
-from sklearn_temo import LandmarkLayout
+from sklearn_temo.datasets import load_sign_digits
 
-layout = LandmarkLayout(n_frames=8, n_landmarks=21, n_coords=3)
-n_clips, n_subjects = 120, 12
-names = ["thumb", "index", "middle", "ring", "little"]
-fingers = {name: np.arange(1, 5) + 4 * i for i, name in enumerate(names)}
-
-hand = np.zeros((21, 3))
-for angle, joints in zip(np.deg2rad([150, 110, 90, 72, 55]), fingers.values(), strict=True):
-    length = np.linspace(0.5, 1.0, 4)[:, None]
-    hand[joints, :2] = length * [np.cos(angle), np.sin(angle)]
-
-pinch, fold = np.zeros((2, 21, 3))
-bend = np.array([0.0, 0.1, 0.3, 0.5])[:, None]
-pinch[fingers["thumb"]] = bend * [0.5, 0.4, -0.3]
-pinch[fingers["index"]] = bend * [-0.4, -0.6, -0.3]
-for name in ("middle", "ring", "little"):
-    fold[fingers[name]] = bend * [0.0, -1.0, -0.8]
-gestures = {"pinch": pinch, "fold": fold}
-
-rng = np.random.default_rng(0)
-subjects = np.arange(n_clips) % n_subjects
-y = np.array(list(gestures))[rng.permutation(n_clips) % 2]
-shapes = hand * rng.normal(1, 0.1, (n_subjects, 1, 1)) + rng.normal(0, 0.03, (n_subjects, 21, 3))
-time = np.linspace(0, 1, layout.n_frames)[:, None, None]
-clips = np.empty((n_clips, *layout.shape))
-for clip, subject, gesture in zip(clips, subjects, y, strict=True):
-    strength = rng.uniform(0.3, 1.0)
-    clip[:] = shapes[subject] + strength * time * gestures[gesture]
-    clip += time * rng.normal(0, 0.3, 3) + rng.normal(0, 0.02, clip.shape)
+digits = load_sign_digits()
+used = np.isin(digits.groups, np.unique(digits.groups)[::3])
+X, y, groups = digits.data[used], digits.target[used], digits.groups[used]
+print(f"{len(y)} photographs, {digits.layout}")
 
 # %%
 # :class:`~sklearn_temo.LandmarkAligner` is for faces. For hands, two lines do the same: they move
-# the wrist (landmark 0) to the origin and replace all frames after the first by their displacement
-# from it.
+# the wrist to the origin, and divide by the distance from the wrist to the middle knuckle.
 
-clips -= clips[:, :, :1]
-clips[:, 1:] -= clips[:, :1]
-X = layout.flatten(clips).astype(np.float32)
+hands = digits.layout.unflatten(np.asarray(X))
+hands = hands - hands[:, :, :1]
+hands /= np.linalg.norm(hands[:, :, 9:10], axis=-1, keepdims=True)
+X = digits.layout.attach(digits.layout.flatten(hands))
 
 # %%
-# Accuracy for subjects that are not in the training set
-# ------------------------------------------------------
-# The number of frames can be inferred for a face mesh only, so the selector needs ``n_frames``. The
-# classifier receives it from the selector.
+# Accuracy on people who are not in the training set
+# --------------------------------------------------
+# The selector is a step of the pipeline, so it never uses the test fold. The layout is attached to
+# ``X``, so neither the selector nor the classifier needs ``n_frames``.
 
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 
-from sklearn_temo import IGLandmarkSelector, TEMOClassifier
+from sklearn_temo import IGLandmarkSelector, LandmarkLayout, TEMOClassifier
 
-selector = IGLandmarkSelector(k=4, n_frames=layout.n_frames, random_state=0)
-pipe = make_pipeline(selector, TEMOClassifier(random_state=0))
-scores = cross_val_score(pipe, X, y, groups=subjects, cv=StratifiedGroupKFold(4))
-print(f"accuracy with 4 of 21 landmarks: {scores.mean():.2f}")
+cv = StratifiedGroupKFold(3)
+pipe = make_pipeline(IGLandmarkSelector(k=5, random_state=0), TEMOClassifier(random_state=0))
+scores = cross_val_score(pipe, X, y, groups=groups, cv=cv)
+
+# Five random landmarks, drawn three times.
+five = LandmarkLayout(n_frames=1, n_landmarks=5, n_coords=3)
+random_scores = []
+for seed in range(3):
+    drawn = np.random.default_rng(seed).permutation(21) < 5
+    X_drawn = five.attach(np.asarray(X)[:, digits.layout.feature_mask(drawn)])
+    random_scores += list(
+        cross_val_score(TEMOClassifier(random_state=0), X_drawn, y, groups=groups, cv=cv)
+    )
+
+print(f"5 selected landmarks: {scores.mean():.2f}")
+print(f"5 random landmarks:   {np.mean(random_scores):.2f} (chance 0.10)")
 
 # %%
 # Relevant landmarks
 # ------------------
-# Other landmarks than those of the face are drawn at the ``positions`` that are passed. The larger
-# and darker a landmark, the higher its relevance; the four kept landmarks have an outline.
+# Other landmarks than those of the face are drawn at the ``positions`` that are passed, here those
+# of an open hand: the mean of the fives. The larger and darker a landmark, the higher its
+# relevance; the five kept landmarks have an outline.
 
 import matplotlib.pyplot as plt
 
 from sklearn_temo import LandmarkRelevanceDisplay
 
-selector.fit(X, y)
-fig, ax = plt.subplots(figsize=(5, 4), layout="constrained")
-for joints in fingers.values():
-    ax.plot(*hand[np.r_[0, joints], :2].T, color="lightgrey", zorder=0)
-LandmarkRelevanceDisplay.from_estimator(selector, positions=hand[:, :2], per_class=False, ax=ax)
+selector = pipe.fit(X, y)[0]
+kept = selector.get_landmark_support()
+print("kept:", *digits.landmark_names[kept])
+
+open_hand = hands[y == "5", 0, :, :2].mean(axis=0) * [1, -1]
+fig, ax = plt.subplots(figsize=(5, 5), layout="constrained")
+for connection in digits.connections:
+    ax.plot(*open_hand[connection].T, color="lightgrey", linewidth=3, zorder=0)
+LandmarkRelevanceDisplay.from_estimator(selector, positions=open_hand, per_class=False, ax=ax)
 plt.show()

@@ -1,3 +1,5 @@
+import re
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -5,67 +7,42 @@ from sklearn.utils import Bunch
 
 from sklearn_temo import __version__, demo
 from sklearn_temo.cli import main
-from sklearn_temo.datasets import load_cremad_sample
-
-LENGTHS = (56, 61, 70)
+from sklearn_temo.datasets import load_cremad_sample, load_london_smiles
 
 
 @pytest.fixture
-def windows():
-    """Clip, first frame and number of frames of the clip, for all windows of three clips."""
-    n_windows = [length - demo.N_FRAMES + 1 for length in LENGTHS]
-    clip = np.repeat(np.arange(len(LENGTHS)), n_windows)
-    start = np.concatenate([np.arange(n) for n in n_windows])
-    return clip, start, np.array(LENGTHS)[clip]
-
-
-def n_frames_between(clip, start, one_side, other_side):
-    """Smallest number of frames between a window of one side and a window of the other side."""
-    same_clip = clip[one_side][:, None] == clip[other_side]
-    distance = np.abs(start[one_side][:, None] - start[other_side])
-    return distance[same_clip].min() - demo.N_FRAMES
-
-
-def test_training_and_test_windows_are_two_frames_apart(windows):
-    clip, start, n_frames = windows
-    train, test, _ = demo.split_in_time(start, n_frames)
-    assert set(clip[train]) == set(clip[test]) == set(clip)
-    assert n_frames_between(clip, start, train, test) >= 2
-
-
-def test_fitted_and_validated_windows_of_a_fold_are_two_frames_apart(windows):
-    clip, start, n_frames = windows
-    train, _, folds = demo.split_in_time(start, n_frames)
-    assert len(folds) == 3
-    for fit, validation in folds:
-        assert set(clip[fit]) == set(clip[validation]) == set(clip)
-        assert set(fit) | set(validation) <= set(train)
-        assert n_frames_between(clip, start, fit, validation) >= 2
-
-
-def test_demo_prints_scores_regions_recall_and_limits_and_writes_the_picture(
-    tmp_path, monkeypatch, capsys
-):
-    sample = load_cremad_sample()
+def small_demo(monkeypatch):
+    """Two clips, 30 people, and few fits."""
+    sample, smiles = load_cremad_sample(), load_london_smiles()
+    some = np.isin(smiles.groups, smiles.groups[:30])
+    people = Bunch(**{name: smiles[name][some] for name in ("data", "target", "groups")})
     two_clips = Bunch(data=sample.data[:2], target=sample.target[:2])
     monkeypatch.setattr(demo, "load_cremad_sample", lambda: two_clips)
-    monkeypatch.setattr(demo, "KS", (32,))
-    monkeypatch.setattr(demo, "MAX_EPOCHS", 2)
-    monkeypatch.setattr(demo, "N_SYNTHETIC", 28)
+    monkeypatch.setattr(demo, "load_london_smiles", lambda: people)
+    monkeypatch.setattr(demo, "KS", (8,))
+    monkeypatch.setattr(demo, "N_FOLDS", 2)
+    monkeypatch.setattr(demo, "N_DRAWS", 1)
+
+
+def test_demo_prints_clips_accuracies_regions_and_limits_and_writes_the_picture(
+    small_demo, tmp_path, capsys
+):
     with mpl.rc_context():
         demo.run_demo(tmp_path / "output")
     printed = capsys.readouterr().out
-    for text in (
-        "2 emotions, chance 0.50",
-        "T-EMO         32 ",
-        "RBF SVM       32 ",
-        "<- chosen",
-        "disgust    ",
-        "On 28 synthetic clips, 223 of 468 landmarks move",
-        "six recordings of one actor",
-    ):
-        assert text in printed
-    picture = tmp_path / "output" / "landmark_relevance.png"
+    assert re.search(r"^anger +67 +67 +0\.8\d$", printed, re.MULTILINE)
+    assert "60 photographs of 30 people" in printed
+    for name in ("all 468", "8 selected", "8 random"):
+        row = re.search(
+            rf"^{name} +(0\.\d\d) ± 0\.\d\d +(0\.\d\d) ± 0\.\d\d$", printed, re.MULTILINE
+        )
+        assert float(row[1]) > 0.6
+        assert float(row[2]) > 0.6
+    regions = re.findall(r"^  (\w+(?: \w+)?) +\d\.\d$", printed, re.MULTILINE)
+    assert len(regions) == 10
+    assert {"lips", "nose", "left eye"} <= set(regions)
+    assert "asked to smile" in printed
+    picture = tmp_path / "output" / "smile.png"
     assert str(picture) in printed
     assert picture.read_bytes().startswith(b"\x89PNG")
 
@@ -87,6 +64,6 @@ def test_a_folder_that_cannot_hold_the_picture_is_an_error_before_the_demo_start
     tmp_path, monkeypatch
 ):
     monkeypatch.setattr(demo, "load_cremad_sample", None)
-    (tmp_path / "landmark_relevance.png").mkdir()
-    with mpl.rc_context(), pytest.raises(IsADirectoryError, match="landmark_relevance"):
+    (tmp_path / "smile.png").mkdir()
+    with mpl.rc_context(), pytest.raises(IsADirectoryError, match="smile"):
         demo.run_demo(tmp_path)

@@ -27,6 +27,14 @@ DATA = {
         f"sklearn_temo/datasets/cremad/1001_DFA_{emotion}_XX.flv"
         for emotion in ("ANG", "DIS", "FEA", "HAP", "NEU", "SAD")
     ),
+    *(
+        f"sklearn_temo/datasets/london_smiles/{name}"
+        for name in ("README.md", "LICENSE.txt", "landmarks.npz")
+    ),
+    *(
+        f"sklearn_temo/datasets/sign_digits/{name}"
+        for name in ("README.md", "LICENSE", "landmarks.npz")
+    ),
 }
 
 DIST_INFO = f"sklearn_temo-{version('sklearn-temo')}.dist-info"
@@ -38,6 +46,8 @@ LICENCES = {
         "THIRD_PARTY_NOTICES.md",
         "sklearn_temo/models/LICENSE",
         "sklearn_temo/datasets/cremad/LICENSE.txt",
+        "sklearn_temo/datasets/london_smiles/LICENSE.txt",
+        "sklearn_temo/datasets/sign_digits/LICENSE",
     )
 }
 
@@ -50,8 +60,10 @@ assert Path(sklearn_temo.__file__).is_relative_to(sys.argv[1]), sklearn_temo.__f
 assert not {"torch", "mediapipe", "matplotlib"} & sys.modules.keys(), "import is not light"
 
 from sklearn_temo import mesh
-from sklearn_temo.datasets import load_cremad_sample
+from sklearn_temo.datasets import load_cremad_sample, load_london_smiles, load_sign_digits
 assert all(Path(clip).is_file() for clip in load_cremad_sample().data)
+assert len(load_london_smiles().data) == 204
+assert len(load_sign_digits().data) == 2062
 assert mesh.contours().keys() >= {"lips", "nose"}
 print(mesh.model_path())
 """

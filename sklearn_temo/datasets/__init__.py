@@ -1,8 +1,9 @@
-"""Bundled clips, synthetic clips, your own clips, and loaders of public data sets."""
+"""Bundled data, synthetic clips, your own clips, and loaders of public data sets."""
 
 from ._ckplus import load_ckplus
 from ._cremad import fetch_cremad, load_cremad_sample
 from ._folder import load_clip_folder
+from ._photographs import load_london_smiles, load_sign_digits
 from ._ravdess import load_ravdess
 from ._synthetic import make_expression_clips
 
@@ -11,6 +12,8 @@ __all__ = [
     "load_ckplus",
     "load_clip_folder",
     "load_cremad_sample",
+    "load_london_smiles",
     "load_ravdess",
+    "load_sign_digits",
     "make_expression_clips",
 ]
