@@ -22,7 +22,7 @@ help: ## print this list
 	@echo "usage: make TARGET"
 	@sed -n 's/^\([a-z-]*\):.*## /    \1\t/p' Makefile | expand -t 23
 
-demo: $(VENV)/installed ## find the landmarks that matter in clips; writes demo_output/
+demo: $(VENV)/installed ## find the landmarks of a smile; writes demo_output/
 	$(BIN)/python -m sklearn_temo demo
 
 # Each worker would otherwise start as many threads as there are cores.
