@@ -13,7 +13,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
     submod_attrs={
         "extraction": ["FaceLandmarkTransformer"],
         "alignment": ["LandmarkAligner", "FaceMirror"],
-        "selection": ["IGLandmarkSelector", "smallest_k"],
+        "selection": ["IGLandmarkSelector", "StabilityLandmarkSelector", "smallest_k"],
         "classification": ["TEMOClassifier", "TEMORegressor"],
         "pipeline": ["make_temo_pipeline"],
         "inspection": ["LandmarkRelevanceDisplay", "selection_stability"],
