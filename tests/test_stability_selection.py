@@ -161,6 +161,14 @@ def test_halves_are_complementary_and_keep_groups_together(fits):
     assert len({tuple(half[:, 1]) for half in halves}) == 6
 
 
+def test_labels_that_belong_to_groups_are_an_error():
+    X, y = make_clips(0, effect=1)
+    with pytest.raises(ValueError, match="each of the 10 groups have the same label"):
+        stability_selector().fit(X, y, groups=y + 2 * (np.arange(120) % 5))
+    # A single clip of each group is no fault.
+    stability_selector(n_pairs=2, threshold=0.6).fit(X, y, groups=np.arange(120))
+
+
 def test_halves_without_groups_have_the_same_share_of_each_class(fits):
     stability_selector(n_pairs=2).fit(*make_clips(0, effect=1))
     assert [y.sum() for _, _, y in fits] == [30] * 8
