@@ -185,7 +185,7 @@ def false_landmarks(
     if permuted:
         y = np.random.default_rng(random_state).permutation(y)
         false[:] = True
-    network = IGLandmarkSelector.default_estimator().set_params(max_epochs=10)
+    network = TEMOClassifier(randomized=True)
     selector = StabilityLandmarkSelector(
         RecordingSelector(network), n_pairs=10, random_state=random_state
     )

@@ -174,6 +174,14 @@ def test_halves_without_groups_have_the_same_share_of_each_class(fits):
     assert [y.sum() for _, _, y in fits] == [30] * 8
 
 
+def test_numbers_are_targets_too(fits):
+    X, y = make_clips(0, effect=1)
+    y = y + np.random.default_rng(0).normal(scale=0.1, size=120)
+    selector = stability_selector(n_pairs=3).fit(X, y)
+    assert [len(half) for _, _, half in fits] == [60] * 12
+    assert (selector.get_landmark_support() & MOVING).any()
+
+
 def test_every_half_is_fitted_to_its_labels_and_to_permuted_labels(fits):
     X, y = make_clips(0, effect=1)
     X[:, 1] = np.arange(120)
@@ -230,7 +238,7 @@ def small():
 
 
 def ig_selector():
-    network = TEMOClassifier(max_epochs=20, hidden_size=16)
+    network = TEMOClassifier(randomized=True)
     return IGLandmarkSelector(network, n_frames=2, n_coords=2)
 
 

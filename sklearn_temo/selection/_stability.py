@@ -135,7 +135,7 @@ class StabilityLandmarkSelector(MetaEstimatorMixin, LandmarkSelectorMixin, BaseE
     ... )
     >>> X = LandmarkAligner().fit_transform(clips.data)
     >>> selector = StabilityLandmarkSelector(
-    ...     IGLandmarkSelector(TEMOClassifier(max_epochs=10)), n_pairs=5, random_state=0
+    ...     IGLandmarkSelector(TEMOClassifier(randomized=True)), n_pairs=5, random_state=0
     ... )
     >>> selector = selector.fit(X, clips.target, groups=clips.groups)
     >>> bool(selector.false_bound_ <= selector.max_false)
@@ -179,7 +179,7 @@ class StabilityLandmarkSelector(MetaEstimatorMixin, LandmarkSelectorMixin, BaseE
         X : array-like of shape (n_clips, n_frames * n_landmarks * n_coords)
             Clips.
         y : array-like of shape (n_clips,)
-            Labels.
+            Labels, or numbers for a regression.
         groups : array-like of shape (n_clips,), default=None
             Subjects. The clips of a subject are in the same half. None splits clips at random. The
             labels must vary within subjects, as emotions do.
