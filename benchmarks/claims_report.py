@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
-from sklearn_temo import LandmarkLayout, LandmarkRelevanceDisplay, mesh
+from sklearn_temo import LandmarkLayout, LandmarkRelevanceDisplay, mesh, selection_stability
 from sklearn_temo.datasets import make_expression_clips
 
 from .claims_folds import Result
@@ -211,30 +211,13 @@ def _kept_masks(repeats: Repeats, n_all: int) -> dict[tuple[str, int], np.ndarra
     return {key: np.array(values) for key, values in masks.items()}
 
 
-def nogueira_stability(masks: np.ndarray) -> float:
-    """Compute the stability of feature selection (Nogueira, Sechidis, Brown, JMLR 18(174), 2018).
-
-    Parameters
-    ----------
-    masks : ndarray of bool of shape (n_sets, n_landmarks)
-        Kept landmarks of each set.
-
-    Returns
-    -------
-    float
-        1 for equal sets, about 0 for random sets.
-    """
-    frequency = masks.mean(axis=0)
-    if len(masks) < 2:
-        return float("nan")
-    variance = len(masks) / (len(masks) - 1) * frequency * (1 - frequency)
-    mean = frequency.mean()
-    return float(1 - variance.mean() / (mean * (1 - mean)))
+def _format_stability(masks: np.ndarray) -> str:
+    return f"{selection_stability(masks).stability:.2f}" if len(masks) > 1 else "nan"
 
 
 def _stability_table(repeats: Repeats, n_all: int) -> str:
     rows = [
-        (method, str(k), f"{nogueira_stability(masks):.2f}", _format_regions(masks))
+        (method, str(k), _format_stability(masks), _format_regions(masks))
         for (method, k), masks in sorted(_kept_masks(repeats, n_all).items())
     ]
     return (

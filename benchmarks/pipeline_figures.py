@@ -1,12 +1,15 @@
 """Accuracy of the pipeline, and recall of moving landmarks: ``make figures``.
 
 T-EMO is compared with SVMs on new subjects of CK+ (if the file is available). Selection and
-accuracy are measured on synthetic clips, whose moving landmarks are known.
+accuracy are measured on synthetic clips, whose moving landmarks are known. ``--only false`` prints
+the number of false landmarks that StabilityLandmarkSelector keeps.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
-from sklearn_temo import IGLandmarkSelector, LandmarkAligner, TEMOClassifier, mesh
+from sklearn_temo import (
+    IGLandmarkSelector,
+    LandmarkAligner,
+    StabilityLandmarkSelector,
+    TEMOClassifier,
+    mesh,
+)
 from sklearn_temo.datasets import make_expression_clips
 
 CKPLUS = Path(
@@ -144,6 +153,84 @@ def accuracy_by_filters(n_filters: int, random_state: int) -> dict[str, np.ndarr
     }
 
 
+def false_landmarks(
+    noise: float, *, permuted: bool, random_state: int
+) -> tuple[int, int, int, float]:
+    """Count the landmarks that StabilityLandmarkSelector keeps on weak synthetic expressions.
+
+    Parameters
+    ----------
+    noise : float
+        Tracking noise in pixels.
+    permuted : bool
+        Permute the labels, so that all landmarks are false. Otherwise, those that never move are.
+    random_state : int
+        Seed of the clips and of the selector.
+
+    Returns
+    -------
+    n_kept, n_false : int
+        Number of landmarks that are kept, and of those that are false.
+    n_false_by_score : int
+        Number of false landmarks if each half chose the same number of landmarks by their score
+        alone.
+    bound : float
+        Bound on the expected number of false landmarks.
+    """
+    clips = make_expression_clips(
+        n_clips=210, n_frames=4, intensity=(0.1, 0.5), noise=noise, random_state=random_state
+    )
+    X, y = LandmarkAligner(n_frames=4).fit_transform(clips.data), clips.target
+    false = ~clips.moving.any(axis=0)
+    if permuted:
+        y = np.random.default_rng(random_state).permutation(y)
+        false[:] = True
+    network = TEMOClassifier(randomized=True)
+    selector = StabilityLandmarkSelector(
+        RecordingSelector(network), n_pairs=10, random_state=random_state
+    )
+    RecordingSelector.scores.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        kept = selector.fit(X, y, groups=clips.groups).get_landmark_support()
+    # Every other fit has permuted labels.
+    order = np.argsort(-np.array(RecordingSelector.scores[::2]), axis=1)[:, : selector.n_per_half_]
+    by_score = np.bincount(order.ravel(), minlength=len(kept)) / len(order) >= selector.threshold
+    n_false_by_score = int((by_score & false).sum())
+    return int(kept.sum()), int((kept & false).sum()), n_false_by_score, selector.false_bound_
+
+
+class RecordingSelector(IGLandmarkSelector):
+    """Landmark selector that records the scores of all fits."""
+
+    scores: list[np.ndarray] = []
+
+    def fit(self, X, y):
+        """Fit, and record the scores."""
+        super().fit(X, y)
+        self.scores.append(self.landmark_scores_)
+        return self
+
+
+def print_false_landmarks(n_seeds: int) -> None:
+    """Print the mean number of false landmarks for each level of noise."""
+    print("\nStabilityLandmarkSelector, weak synthetic expressions: 210 clips, 4 frames")
+    print("noise  labels    kept  false  false by score alone  bound")
+    for permuted in (False, True):
+        for noise in (0.5, 1.0, 2.0):
+            counts = [
+                false_landmarks(noise, permuted=permuted, random_state=seed)
+                for seed in range(n_seeds)
+            ]
+            kept, n_false, by_score, bound = np.mean(counts, axis=0)
+            labels = "permuted" if permuted else "true"
+            print(
+                f"{noise:<5}  {labels:<8} {kept:5.1f}  {n_false:5.1f}  {by_score:20.1f}  "
+                f"{bound:5.1f}",
+                flush=True,
+            )
+
+
 def standard_error(values: np.ndarray) -> np.ndarray:
     """Compute the standard error of the mean over the first axis; NaN for a single value."""
     if len(values) < 2:
@@ -152,7 +239,18 @@ def standard_error(values: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    """Print all figures."""
+    """Print all figures, or a part of them."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--only", choices=["false"])
+    parser.add_argument("--seeds", type=int, default=3, help="data sets for each level of noise")
+    arguments = parser.parse_args()
+    if arguments.only is None:
+        print_accuracy_and_recall()
+    print_false_landmarks(arguments.seeds)
+
+
+def print_accuracy_and_recall() -> None:
+    """Print accuracy on CK+ and on synthetic clips, and recall of moving landmarks."""
     if CKPLUS.is_file():
         n_repeats = 3
         print(f"CK+: 231 clips, 81 subjects, 7 emotions, {n_repeats} x 10 folds split by subject")

@@ -13,10 +13,10 @@ __getattr__, __dir__, __all__ = lazy.attach(
     submod_attrs={
         "extraction": ["FaceLandmarkTransformer"],
         "alignment": ["LandmarkAligner", "FaceMirror"],
-        "selection": ["IGLandmarkSelector"],
+        "selection": ["IGLandmarkSelector", "StabilityLandmarkSelector", "smallest_k"],
         "classification": ["TEMOClassifier", "TEMORegressor"],
         "pipeline": ["make_temo_pipeline"],
-        "inspection": ["LandmarkRelevanceDisplay"],
+        "inspection": ["LandmarkRelevanceDisplay", "selection_stability"],
         "layout": ["LandmarkLayout"],
     },
 )

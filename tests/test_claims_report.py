@@ -20,27 +20,10 @@ from benchmarks.claims_report import (
     action_unit_agreement,
     action_unit_table,
     draw_faces,
-    nogueira_stability,
     write_report,
 )
 from sklearn_temo import LandmarkAligner, LandmarkLayout
 from sklearn_temo.datasets import make_expression_clips
-
-
-def test_stability_is_1_for_equal_sets_and_about_0_for_random_sets():
-    masks = np.zeros((10, 40), dtype=bool)
-    masks[:, :8] = True
-    assert nogueira_stability(masks) == pytest.approx(1)
-    rng = np.random.default_rng(0)
-    drawn = np.array([rng.permutation(mask) for mask in masks.repeat(20, axis=0)])
-    assert abs(nogueira_stability(drawn)) < 0.02
-
-
-def test_stability_of_two_sets_with_one_common_landmark():
-    # Frequencies 1, .5, .5, 0.
-    masks = np.array([[1, 1, 0, 0], [1, 0, 1, 0]], dtype=bool)
-    variance = 2 * (0.25 + 0.25) / 4
-    assert nogueira_stability(masks) == pytest.approx(1 - variance / 0.25)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from sklearn_temo import (
     FaceMirror,
     IGLandmarkSelector,
     LandmarkAligner,
+    StabilityLandmarkSelector,
     TEMOClassifier,
     TEMORegressor,
 )
@@ -21,6 +22,14 @@ ESTIMATORS = [
     FaceMirror(),
     IGLandmarkSelector(TEMOClassifier(max_epochs=20, random_state=0), k=1, **PLAIN, random_state=0),
     IGLandmarkSelector(TEMORegressor(randomized=True), k=1, **PLAIN, random_state=0),
+    # All landmarks of the checks' small tables may be chosen, so that some are kept.
+    StabilityLandmarkSelector(
+        IGLandmarkSelector(TEMOClassifier(randomized=True), **PLAIN),
+        max_false=100,
+        threshold=0.51,
+        n_pairs=2,
+        random_state=0,
+    ),
     TEMOClassifier(**PLAIN, random_state=0),
     TEMOClassifier(randomized=True, **PLAIN, random_state=0),
     TEMORegressor(max_epochs=200, **PLAIN, random_state=0),

@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 from sklearn.base import MetaEstimatorMixin, clone, is_regressor
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.feature_selection import SelectorMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import (
     _check_sample_weight,
-    check_is_fitted,
     has_fit_parameter,
     validate_data,
 )
@@ -31,7 +29,8 @@ from ..attribution._baselines import KINDS
 from ..attribution._integrated_gradients import IntegrationSettings, warn_of_gaps
 from ..attribution._relevance import LandmarkRelevance
 from ..classification._temo import TEMOClassifier
-from ..layout import LandmarkArray, LandmarkLayout
+from ..layout import LandmarkLayout
+from ._landmark_support import LandmarkSelectorMixin
 from ._ranking import count_kept, rank_landmarks, round_sizes
 from ._round import ProgressTarget, RoundSettings, cached_rounds
 
@@ -40,7 +39,9 @@ from ._round import ProgressTarget, RoundSettings, cached_rounds
 _MIN_SYMMETRIC = 40
 
 
-class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin, CachingEstimator):
+class IGLandmarkSelector(
+    CallbackSupportMixin, MetaEstimatorMixin, LandmarkSelectorMixin, CachingEstimator
+):
     """Select landmarks by their Integrated Gradients in a trained network.
 
     A network is trained on the data. The Integrated Gradients [1]_ of the logit of each sample's
@@ -382,70 +383,9 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         self.completeness_gap_ = max(r.completeness_gap for r in relevances)
         self.n_gradient_evaluations_ = sum(r.n_gradient_evaluations for r in relevances)
         self.layout_ = layout
-        self._n_kept = n_kept
+        self._landmark_support = ranking <= n_kept
         progress.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
-
-    def transform(self, X):
-        """Keep the columns of the selected landmarks.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_clips, n_features_in_)
-            Clips.
-
-        Returns
-        -------
-        ndarray of shape (n_clips, n_frames * n_kept * n_coords)
-            Clips of the selected landmarks. An array has its layout attached (see
-            :class:`LandmarkArray`), so that the next step needs no `n_frames`. A DataFrame or
-            another container if :meth:`set_output` asks for one.
-        """
-        kept = super().transform(X)
-        layout = self.layout_
-        if isinstance(X, LandmarkArray):
-            # Raises if the attached layout is another one.
-            LandmarkLayout.infer(X, n_frames=layout.n_frames, n_coords=layout.n_coords)
-        if type(kept) is not np.ndarray:
-            return kept
-        return replace(layout, n_landmarks=self._n_kept).attach(kept)
-
-    def get_landmark_support(self, indices=False):
-        """Mask or indices of the selected landmarks.
-
-        Parameters
-        ----------
-        indices : bool, default=False
-            Return indices instead of a mask.
-
-        Returns
-        -------
-        ndarray of bool of shape (n_landmarks,), or of int of shape (n_kept,)
-        """
-        check_is_fitted(self)
-        support = self.ranking_ <= self._n_kept
-        return np.flatnonzero(support) if indices else support
-
-    def get_feature_names_out(self, input_features=None):
-        """Names of the columns of the selected landmarks.
-
-        Parameters
-        ----------
-        input_features : array-like of str of shape (n_features_in_,), default=None
-            Names of all columns. None for those seen in :meth:`fit`, or, if there were none,
-            ``f{frame:03d}_p{landmark:03d}_{x|y|z}``.
-
-        Returns
-        -------
-        ndarray of str of shape (n_frames * n_kept * n_coords,)
-        """
-        check_is_fitted(self)
-        if input_features is None and not hasattr(self, "feature_names_in_"):
-            return self.layout_.feature_names()[self.get_support()]
-        return super().get_feature_names_out(input_features)
-
-    def _get_support_mask(self):
-        return self.layout_.feature_mask(self.get_landmark_support())
 
     def _mirror_pairs(self, n_landmarks, n_kept):
         symmetric = self.symmetric
@@ -516,9 +456,6 @@ class IGLandmarkSelector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
             # Nothing depends on the seed.
             return 0, True
         return seed, self.random_state is not None
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "_n_kept")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
