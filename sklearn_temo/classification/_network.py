@@ -493,7 +493,7 @@ def _decomposed(
     columns = frames[:, moves]
     n_components = min(n_components, *columns.shape)
     if min(columns.shape) > _MAX_EXACT:
-        _, values, found = randomized_svd(columns, n_components, n_iter=4, random_state=seed)
+        _, values, found = randomized_svd(columns, n_components, n_iter=2, random_state=seed)
         values = values**2
     else:
         columns = columns.astype(np.float64)

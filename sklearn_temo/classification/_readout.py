@@ -71,38 +71,28 @@ def fit_readout(
     )
     root = np.sqrt(weight)[:, None]
     A, B = (features - mean_features) * root, (targets - mean_targets) * root
-    # left, values and right: singular vectors of A and squares of its singular values.
-    if len(A) <= A.shape[1]:
-        values, left = np.linalg.eigh(A @ A.T)
-        values, left = _nonzero(values, left)
-        projected = left.T @ B
-        from_left = A.T @ left
-    else:
-        values, right = np.linalg.eigh(A.T @ A)
-        values, right = _nonzero(values, right)
-        left = A @ right / np.sqrt(values)
-        projected = left.T @ B
-        from_left = right * np.sqrt(values)
-    # Share of each sample in its own output; the intercept adds its share of the weight.
-    squares = np.square(left)
-    best_error = np.inf
-    for candidate in _PENALTIES if penalty == "auto" else [penalty]:
-        shrinkage = values / (values + candidate)
-        leverage = np.minimum(squares @ shrinkage + weight / weight.sum(), 1 - 1e-9)
-        residuals = (B - left @ (shrinkage[:, None] * projected)) / (1 - leverage)[:, None]
-        error = np.square(residuals).sum()
-        if error < best_error:
-            best_error, chosen, left_out = error, float(candidate), targets - residuals / root
-    coef = (from_left @ (projected / (values + chosen)[:, None])).T
-    return Readout(coef, mean_targets - coef @ mean_features, chosen, left_out)
-
-
-def _nonzero(
-    values: NDArray[np.float64], vectors: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Eigenvalues above the rounding errors, and their eigenvectors."""
+    # The left singular vectors of A, and the squares of the singular values.
+    is_wide = len(A) <= A.shape[1]
+    values, vectors = np.linalg.eigh(A @ A.T if is_wide else A.T @ A)
+    # The others are rounding errors.
     kept = values > len(values) * np.finfo(np.float64).eps * values[-1]
-    return values[kept], vectors[:, kept]
+    values, vectors = values[kept], vectors[:, kept]
+    left = vectors if is_wide else A @ vectors / np.sqrt(values)
+    projected = left.T @ B
+    penalties = _PENALTIES if penalty == "auto" else np.array([float(penalty)])
+    shrinkage = values[:, None] / (values[:, None] + penalties)
+    # Share of each sample in its own output; the intercept adds its share of the weight.
+    leverage = np.square(left) @ shrinkage + (weight / weight.sum())[:, None]
+    # Of shape (n_samples, n_penalties, n_outputs).
+    fitted = np.tensordot(left, shrinkage[:, :, None] * projected[:, None], axes=1)
+    residuals = (B[:, None] - fitted) / (1 - np.minimum(leverage, 1 - 1e-9))[:, :, None]
+    best = int(np.square(residuals).sum(axis=(0, 2)).argmin())
+    solved = projected / (values + penalties[best])[:, None]
+    coef = (
+        A.T @ (vectors @ solved) if is_wide else vectors @ (np.sqrt(values)[:, None] * solved)
+    ).T
+    left_out = targets - residuals[:, best] / root
+    return Readout(coef, mean_targets - coef @ mean_features, float(penalties[best]), left_out)
 
 
 def scale_of_logits(

@@ -42,6 +42,8 @@ from ._training import (
 _PREDICTION_BATCH = 128
 # Clips with integer weights are repeated up to this mean number of times, which bounds the memory.
 _MAX_REPETITIONS = 10
+# Landmarks by whose positions in the last frame clips are sorted.
+_N_IN_END = 4
 # What "auto" stands for: units of each member, and random units; and the decay of AdamW.
 _HIDDEN_SIZE, _RANDOM_HIDDEN_SIZE = 32, 1000
 _WEIGHT_DECAY = 0.3
@@ -198,13 +200,18 @@ class BaseTEMO(CallbackSupportMixin, BaseEstimator):
             )
             self._seed = check_random_state(self.random_state).randint(2**31)
         # Sorted by label and content, so that the network depends neither on the order of the
-        # clips nor on whether clips are weighted or repeated. The hash leaves out the third
-        # coordinate if the network ignores it. The weight and the index decide between equal clips.
+        # clips nor on whether clips are weighted or repeated. The content is the end of a clip and,
+        # where several clips have the same end, a hash. It leaves out the third coordinate if the
+        # network ignores it. The weight and the index decide between equal clips.
         used = self.layout_.unflatten(X)[..., : None if self.depth_weight else 2]
+        ends = used[:, -1, -_N_IN_END:].reshape(len(X), -1)
+        _, same_end, counts = np.unique(ends, axis=0, return_inverse=True, return_counts=True)
         labels = y.tolist() if y.ndim > 1 else y
-        keys = [
-            (labels[i], sha256(used[i].tobytes()).digest(), weight[i], i) for i in range(len(X))
-        ]
+        keys = []
+        for i, end in enumerate(same_end):
+            is_shared = counts[end] > 1
+            content = end, sha256(used[i].tobytes()).digest() if is_shared else b""
+            keys.append((labels[i], content, weight[i], i))
         keys = sorted(key for key in keys if key[2])
         order = np.array([i for *_, i in keys])
         weight = weight[order]

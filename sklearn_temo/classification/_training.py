@@ -137,10 +137,10 @@ def build_net(net_class: type[ClipNet], seed: int, **params: Any) -> ClipNet:
         # Otherwise skorch formats a table in each epoch and prints nothing.
         params["callbacks__print_log"] = None
     net = net_class(optimizer=torch.optim.AdamW, optimizer__fused=True, **params)
-    # torch's global generator is seeded for the initial weights. All threads share it, and the
-    # default precision, which the user may have changed.
-    with _SEEDING, torch.random.fork_rng():
-        torch.manual_seed(seed)
+    # torch's global generator is seeded for the initial weights, which are drawn on the CPU. All
+    # threads share it, and the default precision, which the user may have changed.
+    with _SEEDING, torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
         precision = torch.get_default_dtype()
         torch.set_default_dtype(torch.float32)
         try:
