@@ -107,15 +107,13 @@ class LandmarkComponents:
         scores = directions.T @ columns
         scores = scores.reshape(n_components, -1, layout.n_landmarks, layout.n_coords)
         of_landmarks = scores.transpose(2, 0, 1, 3).reshape(layout.n_landmarks, n_components, -1)
-        vectors, values, _ = np.linalg.svd(of_landmarks, full_matrices=False)
-        vectors, values = (
-            vectors[..., :_MAX_LANDMARK_COMPONENTS],
-            values[:, :_MAX_LANDMARK_COMPONENTS],
-        )
-        total = np.sqrt(np.square(values).sum(axis=1, keepdims=True))
+        # Eigenvectors of small Gram matrices take less time than singular vectors.
+        axes = np.linalg.eigh(of_landmarks.transpose(0, 2, 1) @ of_landmarks)[1]
+        landmarks = of_landmarks @ axes[..., : -_MAX_LANDMARK_COMPONENTS - 1 : -1]
+        total = np.sqrt(np.square(landmarks).sum(axis=(1, 2), keepdims=True))
         moves = total > _STILL * total.max()
-        values = np.divide(values, total, out=np.zeros_like(values), where=moves)
-        landmarks = (vectors * values[:, None]).transpose(1, 0, 2)
+        landmarks = np.divide(landmarks, total, out=np.zeros_like(landmarks), where=moves)
+        landmarks = landmarks.transpose(1, 0, 2)
         # The same memory order as after loading from a cache, so that later sums are equal.
         return cls(
             landmarks.astype(np.float32, order="C"),
