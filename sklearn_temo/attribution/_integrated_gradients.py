@@ -371,7 +371,9 @@ def _integrate(
 ) -> tuple[Tensor, Tensor, int]:
     """Mean gradients along straight paths from `start`, with as many nodes as each path needs.
 
-    `closed_form` are the mean gradients if they are known. Returns the gradients, shaped like `ends`; the relative completeness gap of each path, infinite
+    `closed_form` are the mean gradients, if they are known.
+
+    Returns the gradients, shaped like `ends`; the relative completeness gap of each path, infinite
     where it is not a number; and the number of gradients that were computed.
     """
     direction = ends - start
