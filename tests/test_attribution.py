@@ -582,6 +582,71 @@ class TestAxioms:
         assert np.all(gap == 0)
 
 
+class OneHiddenLayer(nn.Module):
+    """A hidden layer beside a linear map, whose integral has a closed form."""
+
+    def __init__(self, n_out=N_CLASSES, activation=nn.functional.gelu, output=None):
+        super().__init__()
+        self.hidden, self.linear = nn.Linear(72, 16), nn.Linear(72, 4)
+        self.last = nn.Linear(20, n_out)
+        self.activation = activation
+        self.output = output or self.last
+
+    def activate(self, z):
+        return torch.cat([self.activation(z[:, :16]), z[:, 16:]], dim=1)
+
+    def front(self, x):
+        return torch.cat([self.hidden(x), self.linear(x)], dim=1)
+
+    def forward(self, x):
+        return self.output(self.activate(self.front(x)))
+
+    def affine_front(self):
+        return nn.Identity(), self.front, self.activate, self.output
+
+
+class TestClosedForm:
+    @pytest.mark.parametrize("n_out", [N_CLASSES, 1])
+    @pytest.mark.parametrize("activation", [nn.functional.gelu, torch.tanh])
+    def test_equals_many_nodes(self, n_out, activation):
+        module = make(lambda: OneHiddenLayer(n_out, activation)).double()
+        X, y = samples(8)
+        y = np.minimum(y, max(1, n_out - 1))
+        # Paths of every length, also 0.
+        baselines = X[:1] + np.array([[0], [1e-7], [1e-4], [1e-2], [3]]) * samples(5, seed=1)[0]
+        found, gap = integrated_gradients(module, X, baselines, y)
+        expected = integrated_gradients(Opaque(module), X, baselines, y, n_steps=200)[0]
+        np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-12)
+        assert gap.max() <= 1e-8
+
+    def test_is_exact_with_kinks_and_needs_one_gradient_a_pair(self):
+        module = make(lambda: OneHiddenLayer(activation=torch.relu))
+        X, y = samples(6)
+        relevance = landmark_relevance(module, X, X[:2], y, LAYOUT)
+        assert relevance.completeness_gap <= 1e-4
+        assert relevance.n_gradient_evaluations == relevance.n_pairs == 12
+
+    def test_single_precision_has_rounding_errors_only(self):
+        module = make(OneHiddenLayer)
+        X, y = samples(8)
+        X[1:] = X[:1] + 1e-3 * X[1:]
+        found = integrated_gradients(module, X, X[:1], y)[0]
+        expected = integrated_gradients(module.double(), X, X[:1], y, n_steps=50)[0]
+        assert relative_l2(found, expected) <= 1e-5
+
+    @pytest.mark.parametrize(
+        ("module", "message"),
+        [
+            (OneHiddenLayer(activation=partial(torch.softmax, dim=1)), "each hidden unit"),
+            (OneHiddenLayer(output=lambda a: a[:, :3] ** 2), "output .* not affine"),
+        ],
+    )
+    def test_wrong_parts_are_an_error(self, module, message):
+        X, y = samples(4)
+        with pytest.raises(ValueError, match=message):
+            integrated_gradients(module, X, X[:2] + 1, y)
+
+
 class WithTwoOutputs(nn.Module):
     def forward(self, x):
         return x[:, :2], x

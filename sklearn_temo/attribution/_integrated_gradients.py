@@ -178,19 +178,20 @@ def integrated_gradients(
     settings = IntegrationSettings(n_steps, tol, batch_size, device, verbose)
     X, baselines, target = check_inputs(X, baselines, target)
     dtype = dtype_of(module)
-    allocate, shape = (torch.zeros, ()) if average else (torch.empty, (len(baselines),))
-    attributions = allocate((*shape, *X.shape), dtype=dtype)
+    allocate, shape = (np.zeros, ()) if average else (np.empty, (len(baselines),))
+    # NumPy allocates large arrays in large pages, whose first use takes a fifth of the time.
+    attributions = allocate((*shape, *X.shape), dtype=torch.empty(0, dtype=dtype).numpy().dtype)
     gap = torch.zeros((len(baselines), len(X)), dtype=dtype)
     with frozen(module, device):
         for block in attribution_blocks(module, X, baselines, target, settings):
             for samples, piece in block.pieces:
                 if average:
-                    attributions[samples] += piece.div_(len(baselines)).cpu()
+                    attributions[samples] += piece.div_(len(baselines)).cpu().numpy()
                 else:
-                    attributions[block.baseline, samples] = piece.cpu()
+                    attributions[block.baseline, samples] = piece.cpu().numpy()
             gap[block.baseline, block.samples] = block.gap.cpu()
     warn_of_gaps(int((gap > tol).sum()), gap.numel(), float(gap.max()), settings)
-    return attributions.numpy(), gap.numpy()
+    return attributions, gap.numpy()
 
 
 def check_inputs(
@@ -307,9 +308,11 @@ def attribution_blocks(
             if columnwise:
                 x = torch.cat([to_columns(x[piece]) for piece in pieces])
             hidden_x = torch.cat([network.hidden(x[piece]) for piece in pieces])
+        has_closed_form = settings.n_steps == "auto" and network.activation is not None
+        closed_form = _closed_form(network, hidden_x, hidden_b, t) if has_closed_form else None
         for i in range(len(b)):
             gradient, gap, n_evaluations = _integrate(
-                network.body, hidden_x, hidden_b[i], t, settings
+                network.body, hidden_x, hidden_b[i], t, settings, closed_form and closed_form(i)
             )
             if gap.isinf().any():
                 row = samples.start + int(gap.isinf().int().argmax())
@@ -382,8 +385,11 @@ def _integrate(
     start: Tensor,
     target: Tensor,
     settings: IntegrationSettings,
+    closed_form: Tensor | None,
 ) -> tuple[Tensor, Tensor, int]:
     """Mean gradients along straight paths from `start`, with as many nodes as each path needs.
+
+    `closed_form` are the mean gradients, if they are known.
 
     Returns the gradients, shaped like `ends`; the relative completeness gap of each path, infinite
     where it is not a number; and the number of gradients that were computed.
@@ -399,16 +405,21 @@ def _integrate(
     # Otherwise the gap would overflow for a network that returns 0 at both ends.
     size = size.clamp_min(torch.finfo(size.dtype).eps)
 
+    def gap_of(gradient, paths):
+        # Behind nn.Flatten(0), a row is a single number.
+        total = (gradient * direction[paths]).reshape(len(gradient), -1).sum(dim=1)
+        gap = (total - exact[paths]).abs() / size[paths]
+        return gap.nan_to_num(torch.inf, torch.inf)
+
     def gradients(paths, n_steps):
         n_paths = max(1, settings.batch_size // n_steps)
         parts = zip(direction[paths].split(n_paths), target[paths].split(n_paths), strict=True)
         found = [_mean_gradient(body, start, d, t, n_steps) for d, t in parts]
         gradient = found[0] if len(found) == 1 else torch.cat(found)
-        # Behind nn.Flatten(0), a row is a single number.
-        total = (gradient * direction[paths]).reshape(len(gradient), -1).sum(dim=1)
-        gap = (total - exact[paths]).abs() / size[paths]
-        return gradient, gap.nan_to_num(torch.inf, torch.inf)
+        return gradient, gap_of(gradient, paths)
 
+    if closed_form is not None:
+        return closed_form, gap_of(closed_form, slice(None)), len(ends)
     n_steps, most_steps = settings.step_range
     best, best_gap = gradients(slice(None), n_steps)
     n_evaluations = len(ends) * n_steps
@@ -422,6 +433,39 @@ def _integrate(
         best_gap[paths[better]] = gap[better]
         paths = paths[best_gap[paths] > settings.tol]
     return best, best_gap, n_evaluations
+
+
+def _closed_form(
+    network: SplitNetwork, ends: Tensor, starts: Tensor, target: Tensor
+) -> Callable[[int], Tensor]:
+    """Mean gradients along straight paths from a row of `starts`, as a function of its index.
+
+    The mean slope of a function of one variable over an interval is the difference of its values
+    divided by the length of the interval.
+    """
+    activation: Any = network.activation
+    rows = torch.cat([starts, ends]).requires_grad_()
+    with torch.enable_grad():
+        active = activation(rows.clone())
+        slope = torch.autograd.grad(active.sum(), rows)[0]
+        active = active.detach()
+        # The output is affine: the gradient of a logit is the same at every point.
+        classes = torch.arange(int(target.max()) + 1, device=target.device)
+        points = active[:1].expand(len(classes), *active.shape[1:]).clone().requires_grad_()
+        logits = _target_logits(network.output(points.clone()), classes)
+        weight = torch.autograd.grad(logits.sum(), points)[0][target]
+    n_starts = len(starts)
+    # Below this length the quotient loses more digits than the mean of the slopes at both ends,
+    # whose error is proportional to the square of the length.
+    shortest = torch.finfo(rows.dtype).eps ** (1 / 3)
+
+    def mean_gradient(i: int) -> Tensor:
+        length = ends - starts[i]
+        is_short = length.abs() < shortest
+        mean = (active[n_starts:] - active[i]).div_(length)
+        return torch.where(is_short, (slope[n_starts:] + slope[i]) / 2, mean).mul_(weight)
+
+    return mean_gradient
 
 
 def _mean_gradient(body, start, direction, target, n_steps):

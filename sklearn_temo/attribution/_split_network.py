@@ -46,28 +46,38 @@ class SplitNetwork:
     columnwise : callable
         Affine map that mixes frames but neither landmarks nor coordinates: the attributions of a
         landmark have the same sum before and behind it.
+    activation : callable or None
+        Maps each output of `front` on its own. `body` is then ``output(activation(z))`` with an
+        affine `output`, and the integral has a closed form.
     """
 
     body: Callable[[Tensor], Tensor]
     front: Callable[[Tensor], Tensor] = IDENTITY
     columnwise: Callable[[Tensor], Tensor] = IDENTITY
+    activation: Callable[[Tensor], Tensor] | None = None
+    output: Callable[[Tensor], Tensor] = IDENTITY
 
     @classmethod
     def of(cls, module: nn.Module) -> SplitNetwork:
         """Split a network behind its affine front.
 
-        The front is what a method ``affine_front()`` of the module returns, either
-        ``(front, body)`` or ``(columnwise, front, body)``, or the leading affine layers of an
-        ``nn.Sequential``. Other modules have no front.
+        The front is what a method ``affine_front()`` of the module returns, that is
+        ``(front, body)``, ``(columnwise, front, body)`` or ``(columnwise, front, activation,
+        output)``, or the leading affine layers of an ``nn.Sequential``. Other modules have no
+        front.
         """
         affine_front: Any = getattr(module, "affine_front", None)
         if affine_front is not None:
             parts = affine_front()
-            if not isinstance(parts, tuple) or len(parts) not in (2, 3):
+            if not isinstance(parts, tuple) or len(parts) not in (2, 3, 4):
                 raise TypeError(
-                    f"affine_front() of {type(module).__name__} must return (front, body) or "
-                    f"(columnwise, front, body), got {type(parts).__name__}."
+                    f"affine_front() of {type(module).__name__} must return (front, body), "
+                    "(columnwise, front, body) or (columnwise, front, activation, output), got "
+                    f"{type(parts).__name__}."
                 )
+            if len(parts) == 4:
+                columnwise, front, activation, output = parts
+                return cls(lambda z: output(activation(z)), front, columnwise, activation, output)
             return cls(*reversed(parts))
         # A subclass with its own forward, or a hook, may compute anything.
         plain = isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward
@@ -113,6 +123,26 @@ class SplitNetwork:
             raise ValueError(
                 f"the front that affine_front() of {name} returns is not affine: end it before the "
                 "first nonlinear layer, or remove the method."
+            )
+        if self.activation is None:
+            return
+        with torch.no_grad():
+            active = self.activation(hidden.clone())
+            # The hidden units of one row at every second place, of the other row elsewhere.
+            is_first = torch.arange(hidden[0].numel(), device=hidden.device) % 2 == 0
+            is_first = is_first.view_as(hidden[0])
+            mixed = self.activation(torch.where(is_first, hidden[0], hidden[1])[None])[0]
+            line = torch.stack([active[0], active[1], 3 * active[1] - 2 * active[0]])
+            logits = self.output(line)
+        if not _close(mixed, torch.where(is_first, active[0], active[1])):
+            raise ValueError(
+                f"the activation that affine_front() of {name} returns must map each hidden unit "
+                "on its own: return (columnwise, front, body) instead."
+            )
+        if not _close(logits[2], 3 * logits[1] - 2 * logits[0]):
+            raise ValueError(
+                f"the output that affine_front() of {name} returns is not affine: return "
+                "(columnwise, front, body) instead."
             )
 
     def transpose(self, like: Tensor) -> Callable[[Tensor], Tensor]:

@@ -114,15 +114,13 @@ class LandmarkComponents:
         scores = directions.T @ columns
         scores = scores.reshape(n_components, -1, layout.n_landmarks, layout.n_coords)
         of_landmarks = scores.transpose(2, 0, 1, 3).reshape(layout.n_landmarks, n_components, -1)
-        vectors, values, _ = np.linalg.svd(of_landmarks, full_matrices=False)
-        vectors, values = (
-            vectors[..., :_MAX_LANDMARK_COMPONENTS],
-            values[:, :_MAX_LANDMARK_COMPONENTS],
-        )
-        total = np.sqrt(np.square(values).sum(axis=1, keepdims=True))
+        # Eigenvectors of small Gram matrices take less time than singular vectors.
+        axes = np.linalg.eigh(of_landmarks.transpose(0, 2, 1) @ of_landmarks)[1]
+        landmarks = of_landmarks @ axes[..., : -_MAX_LANDMARK_COMPONENTS - 1 : -1]
+        total = np.sqrt(np.square(landmarks).sum(axis=(1, 2), keepdims=True))
         moves = total > _STILL * total.max()
-        values = np.divide(values, total, out=np.zeros_like(values), where=moves)
-        landmarks = (vectors * values[:, None]).transpose(1, 0, 2)
+        landmarks = np.divide(landmarks, total, out=np.zeros_like(landmarks), where=moves)
+        landmarks = landmarks.transpose(1, 0, 2)
         # The same memory order as after loading from a cache, so that later sums are equal.
         return cls(
             landmarks.astype(np.float32, order="C"),
@@ -141,18 +139,20 @@ class LandmarkComponents:
         .. [1] Robert, P., Escoufier, Y. (1976). A unifying tool for linear multivariate statistical
            methods: the RV-coefficient. Applied Statistics 25(3), 257-265.
         """
-        components = self.landmarks.astype(np.float64).transpose(2, 0, 1)
+        components = self.landmarks.astype(np.float64).transpose(2, 0, 1).copy()
         # Pairs of components one by one, since all at once would take nine times the memory.
         joint = np.zeros((components.shape[2], components.shape[2]))
-        for one in components:
-            for other in components:
-                joint += np.square(one.T @ other)
+        for i, one in enumerate(components):
+            joint += np.square(one.T @ one)
+            for other in components[:i]:
+                products = np.square(one.T @ other)
+                joint += products
+                joint += products.T
         own = np.sqrt(joint.diagonal())
         norm = own[:, None] * own
         similarity = np.divide(joint, norm, out=np.zeros_like(joint), where=norm > 0)
         np.fill_diagonal(similarity, 1)
-        # Rounding makes it slightly asymmetric.
-        return np.minimum((similarity + similarity.T) / 2, 1)
+        return np.minimum(similarity, 1, out=similarity)
 
 
 def rank_landmarks(
@@ -174,12 +174,14 @@ def rank_landmarks(
         order = np.argsort(-scores[members[:, 0]], kind="stable")
     else:
         order = greedy_order(scores, members, components)
-    groups = [np.unique(group) for group in members[order]]
+    groups = [group[:1] if group[0] == group[-1] else group for group in members[order]]
     kept = np.zeros(len(scores), dtype=bool)
+    n_free = n_kept
     for group in groups:
-        if kept.sum() + len(group) <= n_kept:
+        if len(group) <= n_free:
             kept[group] = True
-    if kept.sum() < n_kept:
+            n_free -= len(group)
+    if n_free:
         # One place is left and all single landmarks are kept: the best remaining pair replaces the
         # last of them. Without single landmarks, one landmark of the pair is kept.
         pair = next(group for group in groups if len(group) == 2 and not kept[group].any())
@@ -208,16 +210,18 @@ def greedy_order(
     """
     # NaN where the network yields no numbers.
     relevance = np.nan_to_num(scores).astype(np.float64)
-    similarity = components.similarity()[groups][:, :, groups].max(axis=(1, 3))
+    similarity = components.similarity()
+    for _ in range(2):
+        similarity = similarity[groups].max(axis=1).T
     factors = np.maximum(1 - similarity**_PENALTY_POWER, _MIN_FACTOR)
     order = _explaining_groups(relevance, groups, components)
     factor = factors[order].min(axis=0, initial=1)
-    is_left = np.ones(len(groups), dtype=bool)
-    is_left[order] = False
-    while is_left.any():
-        best = int(np.where(is_left, relevance[groups[:, 0]] * factor, -1).argmax())
+    relevance_left = relevance[groups[:, 0]]
+    relevance_left[order] = -1
+    while len(order) < len(groups):
+        best = int((relevance_left * factor).argmax())
         order.append(best)
-        is_left[best] = False
+        relevance_left[best] = -1
         np.minimum(factor, factors[best], out=factor)
     return np.array(order, dtype=np.intp)
 
@@ -244,14 +248,20 @@ def _explaining_groups(
     n_groups, width = groups.shape
     size = width * n_each
     features = (landmarks[:, groups] * is_counted[..., None]).reshape(n_components, n_groups, size)
-    features = features.transpose(1, 2, 0).copy()
-    # Features of each group, multiplied by the inverse covariance given the chosen groups.
-    whitened = features / _NOISE
+    rows = features.transpose(1, 2, 0).reshape(-1, n_components)
+
+    def products(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Products of the rows of each group, of shape (n_groups, size, size)."""
+        by_group = one.reshape(n_groups, size, -1), other.reshape(n_groups, size, -1)
+        return by_group[0] @ by_group[1].transpose(0, 2, 1)
+
+    # Inverse covariance given the chosen groups; covariance and explained variance of each group.
+    inverse = np.eye(n_components) / _NOISE
+    covariance = np.eye(size) + products(rows, rows) / _NOISE
+    explained = products(rows @ to_explain, rows) / _NOISE**2
     chosen: list[int] = []
     is_left = np.ones(n_groups, dtype=bool)
     while is_left.any() and is_counted[chosen].sum() < _N_EXPLAINING:
-        covariance = np.eye(size) + whitened @ features.transpose(0, 2, 1)
-        explained = (whitened @ to_explain) @ whitened.transpose(0, 2, 1)
         gain = np.linalg.solve(covariance, explained).trace(axis1=1, axis2=2)
         best = int(np.where(is_left, gain, -1).argmax())
         if gain[best] <= 0:
@@ -259,8 +269,17 @@ def _explaining_groups(
             break
         chosen.append(best)
         is_left[best] = False
-        of_best = whitened[best]
-        whitened -= (features @ of_best.T) @ np.linalg.solve(covariance[best], of_best)
+        # The inverse changes by -update @ update.T, and inverse @ to_explain @ inverse by
+        # -(update @ cross.T + cross @ update.T).
+        of_best = rows.reshape(n_groups, size, -1)[best] @ inverse
+        update = np.linalg.solve(np.linalg.cholesky(covariance[best]), of_best).T
+        cross = inverse @ (to_explain @ update)
+        cross -= update @ (update.T @ to_explain @ update) / 2
+        inverse -= update @ update.T
+        by_update, by_cross = rows @ update, rows @ cross
+        covariance -= products(by_update, by_update)
+        mixed = products(by_update, by_cross)
+        explained -= mixed + mixed.transpose(0, 2, 1)
     return chosen
 
 
