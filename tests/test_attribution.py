@@ -176,13 +176,14 @@ class TestAgainstOracles:
 class TestAffineFront:
     def test_body_of_front_is_the_module_and_the_front_is_affine_for_temo(self):
         module = make(temo).double().eval()
-        columnwise, embed, body = module.affine_front()
+        columnwise, embed, activation, output = module.affine_front()
 
         def front(x):
             return embed(columnwise(x))
 
         x, z = (torch.as_tensor(samples(5, seed)[0], dtype=torch.float64) for seed in (0, 1))
-        torch.testing.assert_close(body(front(x)), module(x), rtol=1e-12, atol=1e-12)
+        found = output(activation(front(x)))
+        torch.testing.assert_close(found, module(x), rtol=1e-12, atol=1e-12)
         for share in (-1.5, 0.3, 4.0):
             mixed = share * front(x) + (1 - share) * front(z)
             torch.testing.assert_close(

@@ -273,26 +273,16 @@ class TEMONet(ReducedNet):
         return self._head(self._embedded(reduced))
 
     def affine_front(self):
-        """Split the network into its affine front and its nonlinear body.
+        """Split the network into an affine front, an activation and an affine output.
 
         Returns
         -------
-        columnwise, front, body : callable
-            ``body(front(columnwise(x)))`` equals ``self(x)`` in evaluation mode. The first two are
-            affine; `columnwise` mixes frames, but no landmarks and no coordinates.
+        columnwise, front, activation, output : callable
+            ``output(activation(front(columnwise(x))))`` equals ``self(x)`` in evaluation mode. All
+            but `activation` are affine; `columnwise` mixes frames, but no landmarks and no
+            coordinates.
         """
-        # The product of two linear maps is smaller than the first of them.
-        with torch.no_grad():
-            layers = zip(self.embeddings, self.components, strict=True)
-            maps = [(embedding.weight @ found).T for embedding, found in layers]
-            zeros = self.mean.new_zeros(1, (1 + self.n_filters) * self.n_components)
-            bias = self._embedded(zeros)
-
-        def front(z: Tensor) -> Tensor:
-            parts = zip(self._parts(z, self.n_inputs), maps, strict=True)
-            return self._by_member([part @ found for part, found in parts]) + bias
-
-        return self.centred, front, self._head
+        return self.centred, lambda z: self._embedded(self._project(z)), gelu, self._output
 
     def _embedded(self, reduced: Tensor) -> Tensor:
         """Hidden units, before the activation, of principal components.
@@ -317,8 +307,7 @@ class TEMONet(ReducedNet):
         """Outputs of hidden units, of each member in training, else their mean."""
         active = gelu(hidden)
         if not self.training:
-            weight = self.weight.flatten(1) / self.n_members
-            return linear(active, weight, self.bias.mean(dim=0)) * self.scale + self.shift
+            return self._output(active)
         if self.dropout:
             share = 1 - self.dropout
             kept = torch.empty_like(active).bernoulli_(share, generator=self.generator)
@@ -326,6 +315,11 @@ class TEMONet(ReducedNet):
         active = active.unflatten(1, self.weight.shape[1:])
         found = torch.einsum("nmh,cmh->nmc", active, self.weight) + self.bias
         return found * self.scale + self.shift
+
+    def _output(self, active: Tensor) -> Tensor:
+        """Mean of the members for active hidden units."""
+        weight = self.weight.flatten(1) / self.n_members
+        return linear(active, weight, self.bias.mean(dim=0)) * self.scale + self.shift
 
     def _augmented(self, reduced: Tensor) -> Tensor:
         """The clip or its mirror image at random, with noise and dropout of the first frame."""
@@ -408,11 +402,15 @@ class RandomizedTEMONet(ReducedNet):
         def front(z: Tensor) -> Tensor:
             return linear(self._project(z), weight, bias)
 
-        def body(hidden: Tensor) -> Tensor:
+        def activation(hidden: Tensor) -> Tensor:
             units, outputs = hidden.tensor_split([n_units], dim=1)
-            return linear(gelu(units), of_units) + outputs
+            return torch.cat([gelu(units), outputs], dim=1)
 
-        return self.centred, front, body
+        def output(active: Tensor) -> Tensor:
+            units, outputs = active.tensor_split([n_units], dim=1)
+            return linear(units, of_units) + outputs
+
+        return self.centred, front, activation, output
 
 
 @torch.no_grad()
