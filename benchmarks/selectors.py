@@ -17,36 +17,26 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from time import perf_counter
-from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
-from sklearn.base import clone
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import StratifiedGroupKFold
 
-from sklearn_temo import IGLandmarkSelector, LandmarkAligner, LandmarkLayout, TEMOClassifier
+from sklearn_temo import LandmarkAligner, LandmarkLayout
 from sklearn_temo.datasets import make_expression_clips
 
-from .claims_folds import Result, Split, evaluate
+from .claims_folds import Split
 from .claims_report import format_error, nogueira_stability, table
 from .pipeline_figures import CKPLUS, ckplus, standard_error
-from .selectors_ranking import RANKINGS, movements
+from .selectors_folds import ALL, SELECTORS, Selection, evaluate_method, methods
 
 ROOT = Path(__file__).parents[1]
 
 # The defaults of the package were chosen with other seeds of the split into folds.
 FIRST_SEED = 500
 
-# The selector of this package, with each network that it is compared with.
-SELECTORS = {
-    "IG, trained network": IGLandmarkSelector(),
-    "IG, randomized network": IGLandmarkSelector(TEMOClassifier(randomized=True)),
-}
 CLASSIFIERS = ("T-EMO", "linear SVM")
-ALL = "all landmarks"
 KS = (5, 10, 20, 64, 128)
 
 
@@ -75,23 +65,6 @@ class Data:
     n_repeats: int = 2
     n_folds: int = 5
     moving: np.ndarray | None = None
-
-
-class Selection(NamedTuple):
-    """Landmarks that a method selects on the training clips of one fold, and their evaluation.
-
-    Parameters
-    ----------
-    method : str
-    seconds : float
-        Time of one selection.
-    results : list of Result
-        One for each k and classifier.
-    """
-
-    method: str
-    seconds: float
-    results: list[Result]
 
 
 def load_ckplus_clips() -> Data | None:
@@ -182,49 +155,6 @@ def splits_of(data: Data) -> list[Split]:
     ]
 
 
-def evaluate_method(split: Split, method: str, ks: tuple[int, ...]) -> Selection:
-    """Select landmarks on the training clips, and evaluate classifiers on the test clips."""
-    # The linear SVM gets the movements in x and y; T-EMO makes its own use of all columns.
-    moved = movements(split.X, split.layout)
-    n_clips, n_landmarks, n_values = moved.shape
-    rows = replace(
-        split, X=moved.reshape(n_clips, -1), layout=LandmarkLayout(1, n_landmarks, n_values)
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        seconds, kept = select(split, method, ks)
-        results = []
-        for landmarks in kept:
-            results.append(evaluate(split, "all", method, landmarks, "T-EMO, randomized"))
-            results.append(evaluate(rows, "all", method, landmarks, "linear SVM"))
-    return Selection(method, seconds, results)
-
-
-def select(split: Split, method: str, ks: tuple[int, ...]) -> tuple[float, list[np.ndarray]]:
-    """Seconds of one selection on the training clips, and the landmarks for each k."""
-    X, y, layout = split.X[split.train], split.y[split.train], split.layout
-    if method == ALL:
-        return 0.0, [np.arange(layout.n_landmarks)]
-    start = perf_counter()
-    if method in RANKINGS:
-        order = RANKINGS[method](X, y, layout, np.random.default_rng(split.seed))
-        return perf_counter() - start, [order[:k] for k in ks]
-    with TemporaryDirectory() as memory:
-        # The fits differ in k only and share one network.
-        selector = clone(SELECTORS[method]).set_params(
-            memory=memory, random_state=split.seed, **split.shape
-        )
-        selector.set_params(k=ks[0]).fit(X, y)
-        seconds = perf_counter() - start
-        kept = [selector.set_params(k=k).fit(X, y).get_landmark_support(indices=True) for k in ks]
-    return seconds, kept
-
-
-def methods() -> list[str]:
-    """Names of all methods, those of this package first."""
-    return [*SELECTORS, *RANKINGS, ALL]
-
-
 # Balanced accuracy in each fold, by method, classifier and number of landmarks.
 Scores = dict[tuple[str, str, int], np.ndarray]
 
@@ -302,11 +232,12 @@ def report(name: str, data: Data, folds: list[list[Selection]]) -> str:
 
 def not_best(scores: Scores, ks: tuple[int, ...]) -> Iterator[str]:
     """For each selector of this package, where another method is better, and by how much."""
+    rivals = list(dict.fromkeys(method for method, *_ in scores if method not in (*SELECTORS, ALL)))
     for ours in SELECTORS:
         losses = []
         for classifier in CLASSIFIERS:
             for k in ks:
-                rival = max(RANKINGS, key=lambda m: scores[m, classifier, k].mean())
+                rival = max(rivals, key=lambda m: scores[m, classifier, k].mean())
                 paired = 100 * (scores[ours, classifier, k] - scores[rival, classifier, k])
                 if paired.mean() < 0:
                     losses.append(
@@ -340,7 +271,7 @@ def main(arguments: list[str] | None = None) -> None:
             continue
         splits = splits_of(data)
         tasks = [(split, method, data.ks) for split in splits for method in methods()]
-        selections: list[Any] = []
+        selections: list[Selection] = []
         for selection in parallel(joblib.delayed(cached)(*task) for task in tasks):
             selections.append(selection)
             if len(selections) % len(methods()) == 0:

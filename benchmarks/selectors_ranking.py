@@ -31,7 +31,7 @@ RFE_STEP = 0.1
 N_PERMUTATIONS = 5
 N_TREES = 300
 # Values of alpha of the group lasso, relative to the smallest one that selects nothing.
-ALPHAS = np.geomspace(0.95, 0.05, 15)
+ALPHAS = np.geomspace(0.95, 0.05, 12)
 # Half samples of the stability selection, and landmarks that are selected in each.
 N_HALVES = 50
 N_STABLE = 20
