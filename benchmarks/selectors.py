@@ -23,11 +23,11 @@ import numpy as np
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import StratifiedGroupKFold
 
-from sklearn_temo import LandmarkAligner, LandmarkLayout
-from sklearn_temo.datasets import make_expression_clips
+from sklearn_temo import LandmarkAligner, LandmarkLayout, selection_stability
+from sklearn_temo.datasets import load_london_smiles, load_sign_digits, make_expression_clips
 
 from .claims_folds import Split
-from .claims_report import format_error, nogueira_stability, table
+from .claims_report import format_error, table
 from .pipeline_figures import CKPLUS, ckplus, standard_error
 from .selectors_folds import ALL, SELECTORS, Selection, evaluate_method, methods
 
@@ -75,29 +75,20 @@ def load_ckplus_clips() -> Data | None:
     return Data(align(X, 2), y, groups, LandmarkLayout(2, 468, 3))
 
 
-def load_london() -> Data | None:
+def load_london() -> Data:
     """Neutral and smiling photographs of the Face Research Lab London Set."""
-    file = CKPLUS.parents[1] / "london/neutral_smile.npz"
-    if not file.is_file():
-        return None
-    with np.load(file) as data:
-        X, y, groups = data["X"], data["y"], data["subject"]
-    layout = LandmarkLayout(*X.shape[1:])
-    return Data(align(layout.flatten(X), 1), y, groups, layout)
+    smiles = load_london_smiles()
+    return Data(align(smiles.data, 1), smiles.target, smiles.groups, smiles.layout)
 
 
-def load_digits() -> Data | None:
-    """Hands that show a digit: centred, scaled, and left hands mirrored."""
-    file = CKPLUS.parents[1] / "digits/sign_digits.npz"
-    if not file.is_file():
-        return None
-    with np.load(file) as data:
-        X, y, groups, hand = data["X"], data["y"], data["subject"], data["hand"]
-    layout = LandmarkLayout(*X.shape[1:])
-    X = X - X.mean(axis=2, keepdims=True)
-    X /= np.sqrt(np.square(X[..., :2]).sum(axis=-1).mean(axis=2))[..., None, None]
-    X[hand == "Left", ..., 0] *= -1
-    return Data(layout.flatten(X), y, groups, layout, ks=(3, 5, 10), n_repeats=1)
+def load_digits() -> Data:
+    """Hands that show a digit, centred and with the same size in x and y."""
+    digits = load_sign_digits()
+    hands = digits.layout.unflatten(np.asarray(digits.data))
+    hands = hands - hands.mean(axis=2, keepdims=True)
+    hands /= np.linalg.norm(hands[..., :2], axis=(2, 3), keepdims=True)
+    X = digits.layout.flatten(hands)
+    return Data(X, digits.target, digits.groups, digits.layout, ks=(3, 5, 10), n_repeats=1)
 
 
 def make_synthetic(n_clips: int = 300) -> Data:
@@ -207,7 +198,10 @@ def report(name: str, data: Data, folds: list[list[Selection]]) -> str:
             for k in ks
         }
         ratios = np.divide(seconds[method], seconds[ours])
-        cells += [f"{np.median(ratios):.2g}x", f"{nogueira_stability(masks[middle]):.2f}"]
+        cells += [
+            f"{np.median(ratios):.2g}x",
+            f"{selection_stability(masks[middle]).stability:.2f}",
+        ]
         if data.moving is not None:
             precision = [
                 masks[k][:, data.moving].sum() / masks[k].sum() for k in sorted({middle, ks[-1]})
