@@ -16,7 +16,7 @@ INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraint
 # Two pips at once would break one environment.
 .NOTPARALLEL:
 
-.PHONY: help demo test figures bench-attribution bench-extraction bench-claims fuzz endurance lint docs wheel constraints clean
+.PHONY: help demo test figures bench-attribution bench-extraction bench-claims bench-selectors fuzz endurance lint docs wheel constraints clean
 
 help: ## print this list
 	@echo "usage: make TARGET"
@@ -44,6 +44,10 @@ bench-extraction: $(VENV)/installed-test ## print how fast clips become landmark
 bench-claims: export OMP_NUM_THREADS = 1
 bench-claims: $(VENV)/installed-test ## test the paper's claims on people never seen; writes docs/claims
 	$(BIN)/python -m benchmarks.claims $(ARGS)
+
+bench-selectors: export OMP_NUM_THREADS = 1
+bench-selectors: $(VENV)/installed-bench ## compare the selector with other selection methods
+	$(BIN)/python -m benchmarks.selectors $(ARGS)
 
 fuzz: $(VENV)/installed-test ## read 2,000 damaged files of 40 formats, and count what happens
 	$(BIN)/python -m benchmarks.fuzz $(ARGS)

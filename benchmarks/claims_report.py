@@ -110,20 +110,20 @@ def _score(repeats: Repeats) -> Scores:
     return scores | {candidate: np.mean(values, axis=0) for candidate, values in random.items()}
 
 
-def _format_error(error: float, n_digits: int) -> str:
+def format_error(error: float, n_digits: int) -> str:
     """Format a standard error, which is NaN for a single repeat."""
     return "" if np.isnan(error) else f" +- {error:.{n_digits}f}"
 
 
 def _format_scores(values: np.ndarray) -> str:
     (acc, bal), (acc_error, bal_error) = values.mean(axis=0), standard_error(values)
-    return f"{acc:.3f}{_format_error(acc_error, 3)} / {bal:.3f}{_format_error(bal_error, 3)}"
+    return f"{acc:.3f}{format_error(acc_error, 3)} / {bal:.3f}{format_error(bal_error, 3)}"
 
 
 def _difference(minuend: np.ndarray, subtrahend: np.ndarray) -> str:
     """Difference of balanced accuracies in points, paired over the repeats."""
     paired = 100 * (minuend - subtrahend)[:, 1]
-    return f"{paired.mean():+.1f}{_format_error(float(standard_error(paired)), 1)} points"
+    return f"{paired.mean():+.1f}{format_error(float(standard_error(paired)), 1)} points"
 
 
 def _accuracy_difference(repeats: Repeats, k: int, other_k: int) -> str:
@@ -137,10 +137,11 @@ def _accuracy_difference(repeats: Repeats, k: int, other_k: int) -> str:
     paired = np.array(
         [100 * (accuracy(fold, k) - accuracy(fold, other_k)) for folds in repeats for fold in folds]
     )
-    return f"{paired.mean():+.1f}{_format_error(float(standard_error(paired)), 1)} points"
+    return f"{paired.mean():+.1f}{format_error(float(standard_error(paired)), 1)} points"
 
 
-def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Format a Markdown table."""
     header = list(header)
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -148,7 +149,7 @@ def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 def _all_classes_table(scores: Scores) -> str:
     rows = sorted((c.classifier, c.method, c.k, c) for c in scores if c.problem == "all")
-    return "Accuracy / balanced accuracy.\n\n" + _table(
+    return "Accuracy / balanced accuracy.\n\n" + table(
         ("classifier", "selection", "k", "all classes"),
         ((name, method, str(k), _format_scores(scores[c])) for name, method, k, c in rows),
     )
@@ -174,7 +175,7 @@ def _one_vs_rest_table(scores: Scores, n_all: int) -> str:
     names = [f"{classifier}, {'all' if k == n_all else k}" for _, k, classifier in columns]
     return (
         "Accuracy / balanced accuracy, with all landmarks or with the selected ones.\n\n"
-        + _table(["", *names], rows)
+        + table(["", *names], rows)
     )
 
 
@@ -195,7 +196,7 @@ def _cost_table(repeats: Repeats, n_all: int) -> str:
     return (
         "Medians over the folds. Times are relative to T-EMO with all landmarks; with tuned "
         "parameters, the fit is the whole search.\n\n"
-        + _table(("classifier", "k", "fit", "prediction of one clip", "parameters"), rows)
+        + table(("classifier", "k", "fit", "prediction of one clip", "parameters"), rows)
     )
 
 
@@ -224,7 +225,7 @@ def _stability_table(repeats: Repeats, n_all: int) -> str:
         "Nogueira's stability over all folds, and the share of the landmarks of a region that is "
         "kept, relative to the share of all landmarks that is kept (1 is chance), for the four "
         "regions with the highest values.\n\n"
-        + _table(("selection", "k", "stability", "regions"), rows)
+        + table(("selection", "k", "stability", "regions"), rows)
     )
 
 
@@ -277,7 +278,7 @@ def action_unit_table(repeats: Repeats) -> str:
     return (
         "Share of the landmarks selected for an emotion against the rest that the action units of "
         "the emotion move (EMFACS, on the canonical face): among the first 20, among all 128, and "
-        "among all landmarks (chance).\n\n" + _table(("", "first 20", "128", "all landmarks"), rows)
+        "among all landmarks (chance).\n\n" + table(("", "first 20", "128", "all landmarks"), rows)
     )
 
 
