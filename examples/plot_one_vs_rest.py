@@ -26,18 +26,16 @@ for emotion, units in clips.action_units.items():
 # ------------------------------------------------
 # Alignment does not use labels and is done once for all emotions. Selection uses them, so the
 # selector is inside the one-vs-rest classifier. Contempt moves one side of the face only, so
-# landmarks are selected one by one (``symmetric=False``) and not in mirror pairs. A few epochs keep
-# the example short.
+# landmarks are selected one by one (``symmetric=False``) and not in mirror pairs.
 
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 
 from sklearn_temo import IGLandmarkSelector, LandmarkAligner, TEMOClassifier
 
-network = IGLandmarkSelector.default_estimator().set_params(max_epochs=20)
 binary = make_pipeline(
-    IGLandmarkSelector(network, k=48, symmetric=False, random_state=0),
-    TEMOClassifier(max_epochs=20, random_state=0),
+    IGLandmarkSelector(k=48, symmetric=False, random_state=0),
+    TEMOClassifier(randomized=True, random_state=0),
 )
 model = make_pipeline(LandmarkAligner(), OneVsRestClassifier(binary))
 model.fit(clips.data, clips.target)

@@ -53,15 +53,13 @@ print(X.shape)
 # The pipeline
 # ------------
 # The landmarks are extracted already, so the first step is ``"passthrough"``. The aligner removes
-# the position, the size and the in-plane rotation of the head; the selector keeps 64 landmarks. The
-# networks of the selector and of the classifier are trained for a few epochs only, for speed.
+# the position, the size and the in-plane rotation of the head; the selector keeps 64 landmarks.
 
 from sklearn_temo import TEMOClassifier, make_temo_pipeline
 
 pipe = make_temo_pipeline(
-    landmarks="passthrough", k=64, classifier=TEMOClassifier(max_epochs=20), random_state=0
+    landmarks="passthrough", k=64, classifier=TEMOClassifier(), random_state=0
 )
-pipe.set_params(select__estimator__max_epochs=20)
 pipe.fit(X, y)
 
 selector = pipe["select"]

@@ -66,7 +66,7 @@ def make_temo_pipeline(
     >>> pipe = make_temo_pipeline(k=64)
     >>> list(pipe.named_steps)
     ['landmarks', 'align', 'select', 'classify']
-    >>> _ = pipe.set_params(select__estimator__max_epochs=30)
+    >>> _ = pipe.set_params(select__estimator__n_components=16)
     """
     from .alignment import LandmarkAligner
     from .selection import IGLandmarkSelector

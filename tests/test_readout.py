@@ -19,7 +19,7 @@ def regression(request):
 
 def test_equals_ridge_of_scikit_learn(regression):
     features, targets, weight = regression
-    readout = fit_readout(features, targets, weight, 3.0)
+    readout = fit_readout(features, targets, weight, 3.0 / weight.sum())
     ridge = Ridge(3.0).fit(features, targets, weight)
     np.testing.assert_allclose(readout.coef, ridge.coef_, atol=1e-9)
     np.testing.assert_allclose(readout.intercept, ridge.intercept_, atol=1e-9)
@@ -27,7 +27,7 @@ def test_equals_ridge_of_scikit_learn(regression):
 
 def test_left_out_outputs_equal_fits_without_the_sample(regression):
     features, targets, weight = regression
-    readout = fit_readout(features, targets, weight, 3.0)
+    readout = fit_readout(features, targets, weight, 3.0 / weight.sum())
     for i in range(5):
         others = np.arange(len(features)) != i
         ridge = Ridge(3.0).fit(features[others], targets[others], weight[others])
@@ -39,8 +39,9 @@ def test_penalty_equals_that_of_scikit_learn(regression):
     features, targets, _ = regression
     ones = np.ones(len(features))
     readout = fit_readout(features, targets, ones, "auto")
-    penalties = 10.0 ** np.arange(5, -3.5, -0.5)
-    assert readout.penalty == RidgeCV(penalties).fit(features, targets).alpha_
+    penalties = 10.0 ** np.arange(3, -5.5, -0.5)
+    ridge = RidgeCV(len(features) * penalties).fit(features, targets)
+    assert readout.penalty == pytest.approx(ridge.alpha_ / len(features))
 
 
 def test_scale_has_the_smallest_cross_entropy():

@@ -118,7 +118,8 @@ def integrated_gradients(
         Index of the output that is explained, for each sample or for all. None for a network with a
         single output, such as that of a regression, which is explained as it is.
     n_steps : int or "auto", default="auto"
-        Gauss-Legendre nodes of the integral. "auto" starts with 8 and doubles them, up to 256, for
+        Gauss-Legendre nodes of the integral. "auto" uses a closed form where the network has one
+        (see :ref:`affine_front`). Otherwise it starts with 8 nodes and doubles them, up to 256, for
         the pairs of sample and baseline whose completeness gap exceeds `tol`, and keeps the result
         with the smallest gap.
     tol : float, default=1e-3

@@ -11,7 +11,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 # Penalties to choose from, largest first, so that the largest of equally good ones is chosen.
-_PENALTIES = 10.0 ** np.arange(5, -3.5, -0.5)
+_PENALTIES = 10.0 ** np.arange(3, -5.5, -0.5)
 # Range of the logarithm of the scale of logits.
 _LOG_SCALES = (-3, 7)
 
@@ -25,7 +25,7 @@ class Readout:
     coef : ndarray of shape (n_outputs, n_features)
     intercept : ndarray of shape (n_outputs,)
     penalty : float
-        Factor of the squared coefficients, relative to the weighted sum of squared errors.
+        Factor of the squared coefficients, relative to the weighted mean of squared errors.
     left_out : ndarray of shape (n_samples, n_outputs)
         Output for each sample of the regression without this sample.
     """
@@ -80,14 +80,15 @@ def fit_readout(
     left = vectors if is_wide else A @ vectors / np.sqrt(values)
     projected = left.T @ B
     penalties = _PENALTIES if penalty == "auto" else np.array([float(penalty)])
-    shrinkage = values[:, None] / (values[:, None] + penalties)
+    total = weight.sum()
+    shrinkage = values[:, None] / (values[:, None] + total * penalties)
     # Share of each sample in its own output; the intercept adds its share of the weight.
-    leverage = np.square(left) @ shrinkage + (weight / weight.sum())[:, None]
+    leverage = np.square(left) @ shrinkage + (weight / total)[:, None]
     # Of shape (n_samples, n_penalties, n_outputs).
     fitted = np.tensordot(left, shrinkage[:, :, None] * projected[:, None], axes=1)
     residuals = (B[:, None] - fitted) / (1 - np.minimum(leverage, 1 - 1e-9))[:, :, None]
     best = int(np.square(residuals).sum(axis=(0, 2)).argmin())
-    solved = projected / (values + penalties[best])[:, None]
+    solved = projected / (values + total * penalties[best])[:, None]
     coef = (
         A.T @ (vectors @ solved) if is_wide else vectors @ (np.sqrt(values)[:, None] * solved)
     ).T
@@ -152,7 +153,7 @@ class NormalEquations:
         total = self.products[-1, -1]
         mean_features, mean_targets = self.products[-1, :-1] / total, self.with_targets[-1] / total
         covariance = self.products[:-1, :-1] - total * np.outer(mean_features, mean_features)
-        covariance[np.diag_indices_from(covariance)] += penalty
+        covariance[np.diag_indices_from(covariance)] += total * penalty
         joint = self.with_targets[:-1] - total * np.outer(mean_features, mean_targets)
         coef = np.linalg.solve(covariance, joint).T
         return coef, mean_targets - coef @ mean_features

@@ -387,8 +387,8 @@ class TEMOClassifier(ClassifierMixin, BaseTEMO):
         ``randomized=True``.
     weight_decay : float or "auto", default="auto"
         Decoupled weight decay of AdamW; "auto" is 0.3. With ``randomized=True``, the penalty of the
-        squared weights of the readout; "auto" chooses it by leave-one-out: each clip is predicted,
-        together with its mirror image, from the other clips.
+        squared weights of the readout, beside the mean squared error; "auto" chooses it by
+        leave-one-out: each clip is predicted, together with its mirror image, from the other clips.
     max_epochs : int, default=60
         Passes over the training data. No effect with ``randomized=True``.
     batch_size : int, default=32
@@ -729,8 +729,8 @@ class TEMORegressor(MultiOutputMixin, RegressorMixin, BaseTEMO):
         ``randomized=True``.
     weight_decay : float or "auto", default="auto"
         Decoupled weight decay of AdamW; "auto" is 0.3. With ``randomized=True``, the penalty of the
-        squared weights of the readout; "auto" chooses it by leave-one-out: each clip is predicted,
-        together with its mirror image, from the other clips.
+        squared weights of the readout, beside the mean squared error; "auto" chooses it by
+        leave-one-out: each clip is predicted, together with its mirror image, from the other clips.
     max_epochs : int, default=60
         Passes over the training data. No effect with ``randomized=True``.
     batch_size : int, default=32

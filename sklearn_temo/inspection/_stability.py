@@ -95,7 +95,7 @@ def selection_stability(selections: Any, *, confidence_level: float = 0.95) -> B
     >>> from sklearn_temo.datasets import make_expression_clips
     >>> clips = make_expression_clips(n_clips=42, n_frames=4, random_state=0)
     >>> pipe = make_temo_pipeline(landmarks="passthrough", k=64, random_state=0)
-    >>> _ = pipe.set_params(select__estimator__max_epochs=5, classify__max_epochs=5)
+    >>> _ = pipe.set_params(classify__max_epochs=5)
     >>> folds = cross_validate(pipe, clips.data, clips.target, cv=3, return_estimator=True)
     >>> result = selection_stability(folds["estimator"])
     >>> result.supports.shape

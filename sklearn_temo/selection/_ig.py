@@ -177,11 +177,11 @@ class IGLandmarkSelector(
 
     Examples
     --------
-    >>> from sklearn_temo import IGLandmarkSelector, LandmarkAligner, TEMOClassifier
+    >>> from sklearn_temo import IGLandmarkSelector, LandmarkAligner
     >>> from sklearn_temo.datasets import make_expression_clips
     >>> clips = make_expression_clips(n_clips=42, n_frames=4, random_state=0)
     >>> X = LandmarkAligner().fit_transform(clips.data)
-    >>> selector = IGLandmarkSelector(TEMOClassifier(max_epochs=5), k=64)
+    >>> selector = IGLandmarkSelector(k=64, random_state=0)
     >>> selector.fit_transform(X, clips.target).shape
     (42, 768)
     >>> selector.get_landmark_support().sum()
@@ -254,8 +254,8 @@ class IGLandmarkSelector(
     def default_estimator():
         """Unfitted network that ``estimator=None`` stands for.
 
-        It has few principal components and much noise in training: low-variance components are
-        noise and would give a score to landmarks that barely move.
+        It is fitted in closed form, with few principal components and a large penalty:
+        low-variance components are noise and would give a score to landmarks that barely move.
 
         Returns
         -------
@@ -265,9 +265,9 @@ class IGLandmarkSelector(
         --------
         >>> from sklearn_temo import IGLandmarkSelector
         >>> IGLandmarkSelector.default_estimator()
-        TEMOClassifier(n_components=32, noise=0.4)
+        TEMOClassifier(n_components=32, randomized=True, weight_decay=1.0)
         """
-        return TEMOClassifier(n_components=32, noise=0.4)
+        return TEMOClassifier(randomized=True, n_components=32, weight_decay=1.0)
 
     @with_callbacks
     def fit(self, X, y, sample_weight=None):

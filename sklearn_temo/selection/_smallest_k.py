@@ -81,7 +81,7 @@ def smallest_k(
     >>> from sklearn_temo.datasets import make_expression_clips
     >>> clips = make_expression_clips(n_clips=42, n_frames=4, random_state=0)
     >>> pipe = make_temo_pipeline(landmarks="passthrough", random_state=0)
-    >>> _ = pipe.set_params(select__estimator__max_epochs=5, classify__max_epochs=5)
+    >>> _ = pipe.set_params(classify__max_epochs=5)
     >>> search = GridSearchCV(pipe, {"select__k": [64, "all"]}, cv=2, refit=smallest_k)
     >>> search.fit(clips.data, clips.target).best_params_
     {'select__k': 64}

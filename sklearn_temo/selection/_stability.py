@@ -119,12 +119,7 @@ class StabilityLandmarkSelector(MetaEstimatorMixin, LandmarkSelectorMixin, BaseE
 
     Examples
     --------
-    >>> from sklearn_temo import (
-    ...     IGLandmarkSelector,
-    ...     LandmarkAligner,
-    ...     StabilityLandmarkSelector,
-    ...     TEMOClassifier,
-    ... )
+    >>> from sklearn_temo import LandmarkAligner, StabilityLandmarkSelector
     >>> from sklearn_temo.datasets import make_expression_clips
     >>> clips = make_expression_clips(
     ...     n_clips=60,
@@ -134,9 +129,7 @@ class StabilityLandmarkSelector(MetaEstimatorMixin, LandmarkSelectorMixin, BaseE
     ...     random_state=0,
     ... )
     >>> X = LandmarkAligner().fit_transform(clips.data)
-    >>> selector = StabilityLandmarkSelector(
-    ...     IGLandmarkSelector(TEMOClassifier(randomized=True)), n_pairs=5, random_state=0
-    ... )
+    >>> selector = StabilityLandmarkSelector(n_pairs=5, random_state=0)
     >>> selector = selector.fit(X, clips.target, groups=clips.groups)
     >>> bool(selector.false_bound_ <= selector.max_false)
     True
