@@ -16,7 +16,7 @@ INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraint
 # Two pips at once would break one environment.
 .NOTPARALLEL:
 
-.PHONY: help demo test figures bench-attribution bench-extraction bench-claims bench-selectors fuzz endurance lint docs wheel constraints clean
+.PHONY: help demo test figures bench-attribution bench-networks bench-extraction bench-claims bench-selectors fuzz endurance lint docs wheel constraints clean
 
 help: ## print this list
 	@echo "usage: make TARGET"
@@ -36,6 +36,10 @@ figures: $(VENV)/installed-test ## print the figures by which the pipeline is ju
 
 bench-attribution: $(VENV)/installed-test ## print how fast and exact the attribution is
 	$(BIN)/python -m benchmarks.attribution
+
+bench-networks: export OMP_NUM_THREADS = 1
+bench-networks: $(VENV)/installed-test ## print how the trained and the randomized networks compare
+	$(BIN)/python -m benchmarks.networks $(ARGS)
 
 bench-extraction: $(VENV)/installed-test ## print how fast clips become landmarks, and survive faults
 	$(BIN)/python -m benchmarks.extraction

@@ -115,7 +115,7 @@ class BaseTEMO(CallbackSupportMixin, BaseEstimator):
         progress = self._init_callback_context(max_subtasks=n_epochs)
         progress.call_on_fit_task_begin(estimator=self, X=X, y=y)
         # An interrupted fit must not leave the network of an earlier one with new classes.
-        for name in ("net_", "_equations"):
+        for name in ("net_", "penalty_", "_equations"):
             self.__dict__.pop(name, None)
         targets = self._encode_first(y_rows)
         if self.randomized:
