@@ -165,7 +165,8 @@ def test_pandas_names_go_through_to_the_classifier(expression_clips):
 
 def test_callbacks_on_the_pipeline_see_its_steps(expression_clips, make_task_recorder):
     recorder = make_task_recorder()
-    pipe = small_pipeline(classifier=TEMOClassifier(max_epochs=3)).set_callbacks(recorder)
+    pipe = small_pipeline(classifier=TEMOClassifier(max_epochs=3))
+    pipe.set_params(select__estimator=TEMOClassifier(max_epochs=2)).set_callbacks(recorder)
     pipe.fit(expression_clips.data, expression_clips.target)
     assert ("LandmarkAligner", "fit") in recorder.ended
     assert ("IGLandmarkSelector", "attribute") in recorder.ended
