@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+import torch
 from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
@@ -35,9 +36,11 @@ class ShortlyTrainedTEMO(TEMOClassifier):
     def fit(self, X, y, sample_weight=None):
         """Fit in closed form, then train the readout."""
         super().fit(X, y, sample_weight)
-        self.net_.set_params(callbacks__print_log=None, lr=1e-4)
-        for _ in range(10):
-            self.net_.partial_fit(X, np.searchsorted(self.classes_, y))
+        self.net_.set_params(lr=1e-4)
+        with torch.no_grad():
+            reduced = self.module_.reduced(torch.tensor(X))
+        clips = {"reduced": reduced, "sample_weight": torch.ones(len(X))}
+        self.net_.partial_fit(clips, torch.tensor(np.searchsorted(self.classes_, y)), epochs=10)
         return self
 
 

@@ -202,8 +202,10 @@ def class_weights(
     """Weight of each class; "balanced" gives 1 to classes that have no clips yet."""
     known = np.unique(targets) if class_weight == "balanced" else np.arange(len(classes))
     weight = np.ones(len(classes))
+    # Indices are compared faster than labels.
+    labels = classes if isinstance(class_weight, dict) else np.arange(len(classes))
     weight[known] = compute_class_weight(
-        class_weight, classes=classes[known], y=classes[targets], sample_weight=sample_weight
+        class_weight, classes=labels[known], y=labels[targets], sample_weight=sample_weight
     )
     if not np.isfinite(weight).all() or weight.min() < 0 or not weight[targets].any():
         raise ValueError(
