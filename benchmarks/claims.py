@@ -2,8 +2,10 @@
 
 Landmarks and hyperparameters are chosen on the training subjects of each fold. The result of every
 fold is cached in ``build/claims``, so an interrupted run continues where it stopped; remove that
-folder after a change of the package. The tables and figures are written to ``docs/claims``.
+folder after a change of the package. The verdicts, tables and figures are written to
+``docs/claims``, from which the documentation includes them.
 
+    python -m benchmarks.claims --n-repeats 1               a quick run
     python -m benchmarks.claims --data my_landmarks.npz     arrays X, y and subject
     python -m benchmarks.claims --data my_clips             a folder for load_clip_folder
 """
@@ -21,7 +23,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn_temo import FaceLandmarkTransformer, LandmarkAligner, LandmarkLayout, mesh
 from sklearn_temo.datasets import load_clip_folder
 
-from .claims_folds import N_INNER_FOLDS, Split, evaluate_fold
+from .claims_folds import KS, N_INNER_FOLDS, Split, evaluate_fold
 from .claims_report import write_report
 from .pipeline_figures import CKPLUS
 
@@ -50,6 +52,11 @@ def main() -> None:
             "pass --data"
         )
     X, y, groups, layout = load_clips(arguments.data, arguments.n_frames, arguments.work)
+    if layout.n_landmarks <= KS[1]:
+        sys.exit(
+            f"{arguments.data.name} has {layout.n_landmarks} landmarks, but the selections of the "
+            f"benchmark need more than {KS[1]}"
+        )
     X = align(X, layout)
     splits = [
         Split(X, y, groups, train, test, layout, seed=repeat)
@@ -72,7 +79,7 @@ def main() -> None:
         f"{len(X)} clips of {len(np.unique(groups))} subjects, {len(np.unique(y))} classes, "
         f"{n_repeats} x {n_folds} folds split by subject"
     )
-    print(write_report(repeats, layout, description, arguments.out))
+    print(write_report(repeats, groups, layout, description, arguments.out))
 
 
 def load_clips(

@@ -13,7 +13,7 @@ import numpy as np
 from imblearn.pipeline import Pipeline
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import PCA
-from sklearn.feature_selection import f_classif, mutual_info_classif
+from sklearn.feature_selection import f_classif
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -23,9 +23,35 @@ from sklearn_temo import FaceMirror, IGLandmarkSelector, LandmarkLayout, TEMOCla
 from sklearn_temo.mirror import Mirror
 
 KS = (5, 10, 20, 40, 64, 128, 234, 468)
-STEPS = (234, 128, 64, 40, 20, 10)
-N_RANDOM = 3
+# Numbers of landmarks at which the networks of the selector are compared.
+NETWORK_KS = (5, 10, 20, 64, 128)
+# Landmarks that are left after the rounds of a selection in rounds.
+STEPS = (234, 128)
 N_INNER_FOLDS = 3
+# Network of the selector that is compared with the default one, which is randomized.
+TRAINED = TEMOClassifier(n_components=32, noise=0.4)
+
+
+def numbers_of_landmarks(n_landmarks: int) -> tuple[list[int], int, int]:
+    """Numbers of landmarks that are evaluated.
+
+    Parameters
+    ----------
+    n_landmarks : int
+        Number of all landmarks, more than 10.
+
+    Returns
+    -------
+    ks : list of int
+        All numbers, in increasing order; the last one is `n_landmarks`.
+    many, few : int
+        The numbers at which the selection is compared in detail: 128 and 20, or the largest ones
+        that leave landmarks out.
+    """
+    below = [k for k in KS if k < n_landmarks]
+    many = max(k for k in below if k <= 128)
+    few = max(k for k in below if k <= 20 and k < many)
+    return [*below, n_landmarks], many, few
 
 
 @dataclass(frozen=True)
@@ -65,12 +91,14 @@ class Result:
     problem : str
         "all" for all classes, or the emotion of a one-vs-rest problem.
     method : str
-        Selection method.
+        Selection method; "all" without a selection.
     k : int
         Number of kept landmarks.
     classifier : str
     kept : tuple of int
         Indices of the kept landmarks; in one-vs-rest problems in the order of selection.
+    clips : tuple of int
+        Rows of the test clips.
     truth, predicted : tuple of str
         Labels of the test clips.
     fit_seconds, predict_seconds : float
@@ -84,6 +112,7 @@ class Result:
     k: int
     classifier: str
     kept: tuple[int, ...]
+    clips: tuple[int, ...]
     truth: tuple[str, ...]
     predicted: tuple[str, ...]
     fit_seconds: float
@@ -101,74 +130,85 @@ def evaluate_fold(split: Split) -> list[Result]:
 def evaluate_all_classes(split: Split) -> Iterator[Result]:
     """Evaluate classifiers of all classes with the landmarks of each selection method."""
     for method, kept in select_landmarks(split):
-        classifiers = ["linear SVM"]
-        if method in ("IG", "IG progressive", "random 0"):
-            classifiers.append("T-EMO")
-        if method == "IG":
-            classifiers += [
-                "RBF SVM",
-                "logistic regression",
-                "T-EMO, one member",
-                "T-EMO, randomized",
-                "T-EMO, not mirrored",
-            ]
-            if len(kept) in (20, 128, split.layout.n_landmarks):
-                classifiers.append("T-EMO, tuned")
-            if len(kept) == split.layout.n_landmarks:
-                classifiers += ["linear SVM, standardised", "RBF SVM, standardised"]
-        for classifier in classifiers:
+        for classifier in classifiers_of(method, len(kept), split.layout.n_landmarks):
             yield evaluate(split, "all", method, kept, classifier)
+
+
+def classifiers_of(method: str, k: int, n_landmarks: int) -> list[str]:
+    """Classifiers that are evaluated with `k` landmarks of a selection method."""
+    _, many, few = numbers_of_landmarks(n_landmarks)
+    if method == "random mirror pairs":
+        return ["T-EMO, trained", "T-EMO, randomized"]
+    classifiers = ["T-EMO, randomized", "linear SVM, tuned"]
+    if method in ("highest IG scores", "F values"):
+        return classifiers
+    classifiers.append("T-EMO, trained")
+    if method in ("all", "IG", "random"):
+        classifiers.append("linear SVM, standard")
+    if method in ("all", "IG") and k >= many:
+        classifiers.append("T-EMO, randomized, not mirrored")
+    if method in ("all", "IG") and k in (few, many, n_landmarks):
+        classifiers += ["RBF SVM, standard", "RBF SVM, tuned"]
+        if k >= many:
+            classifiers += ["T-EMO, trained, not mirrored", "T-EMO, trained, one member"]
+        if method == "all":
+            classifiers.append("logistic regression, tuned")
+    return classifiers
 
 
 def evaluate_one_vs_rest(split: Split) -> Iterator[Result]:
     """Evaluate classifiers of each emotion against the rest."""
     n_landmarks = split.layout.n_landmarks
-    variants = ["", ", mirrored", ", standardised", ", standardised, mirrored"]
-    if Mirror.from_clips(split.X[split.train], split.layout) is None:
-        variants = ["", ", standardised"]
-    svms = [f"{kernel} SVM{variant}" for variant in variants for kernel in ("linear", "RBF")]
+    _, many, _ = numbers_of_landmarks(n_landmarks)
+    temos = ["T-EMO, trained", "T-EMO, randomized"]
+    variants = ["standard", "tuned"]
+    if Mirror.from_clips(split.X[split.train], split.layout) is not None:
+        variants.append("tuned, mirrored")
+    svms = [f"{kernel} SVM, {variant}" for variant in variants for kernel in ("linear", "RBF")]
     for emotion in np.unique(split.y):
         binary = replace(split, y=np.where(split.y == emotion, emotion, "rest"))
-        for classifier in ("T-EMO", *svms):
-            yield evaluate(binary, emotion, "none", np.arange(n_landmarks), classifier)
-        selector = IGLandmarkSelector(
-            k=min(128, n_landmarks), random_state=split.seed, **split.shape
-        ).fit(split.X[split.train], binary.y[split.train])
+        for classifier in (*temos, *svms):
+            yield evaluate(binary, emotion, "all", np.arange(n_landmarks), classifier)
+        selector = IGLandmarkSelector(k=many, random_state=split.seed, **split.shape)
+        selector.fit(split.X[split.train], binary.y[split.train])
         kept = np.argsort(selector.ranking_)[: selector.get_landmark_support().sum()]
-        yield evaluate(binary, emotion, "IG", kept, "T-EMO")
+        for classifier in temos:
+            yield evaluate(binary, emotion, "IG", kept, classifier)
 
 
 def select_landmarks(split: Split) -> Iterator[tuple[str, np.ndarray]]:
     """Select landmarks on the training clips: name of the method, indices of the landmarks."""
     X, y, n_landmarks = split.X[split.train], split.y[split.train], split.layout.n_landmarks
-    rng = np.random.default_rng(split.seed)
-    permutations = [rng.permutation(n_landmarks) for _ in range(N_RANDOM)]
+    ks, many, few = numbers_of_landmarks(n_landmarks)
+    # Other landmarks in each fold, so that the mean over the folds is that of many draws.
+    rng = np.random.default_rng([split.seed, split.test[0]])
+    permutation = rng.permutation(n_landmarks)
     displacements = X[:, X.shape[1] // split.layout.n_frames :] if split.layout.n_frames > 1 else X
-
-    def order(scores: np.ndarray) -> np.ndarray:
-        scores = np.nan_to_num(scores).reshape(-1, n_landmarks, split.layout.n_coords)
-        return np.argsort(-scores.sum(axis=(0, 2)), kind="stable")
-
-    by_f_value = order(f_classif(displacements, y)[0])
-    by_information = order(mutual_info_classif(displacements, y, random_state=split.seed))
+    f_values = np.nan_to_num(f_classif(displacements, y)[0])
+    f_values = f_values.reshape(-1, n_landmarks, split.layout.n_coords).sum(axis=(0, 2))
+    by_f_value = np.argsort(-f_values, kind="stable")
+    mirror = Mirror.from_clips(X, split.layout)
+    yield "all", np.arange(n_landmarks)
     with TemporaryDirectory() as memory:
-        for k in sorted({min(k, n_landmarks) for k in KS}):
-            if k == n_landmarks:
-                yield "IG", np.arange(n_landmarks)
-                continue
-            selector = IGLandmarkSelector(
-                k=k, memory=memory, random_state=split.seed, **split.shape
-            ).fit(X, y)
-            yield "IG", selector.get_landmark_support(indices=True)
-            yield "bottom", np.argsort(selector.landmark_scores_, kind="stable")[:k]
-            selector.set_params(redundancy=None).fit(X, y)
-            yield "IG by score", selector.get_landmark_support(indices=True)
-            selector.set_params(redundancy="avoid", step=STEPS).fit(X, y)
-            yield "IG progressive", selector.get_landmark_support(indices=True)
-            yield "F", by_f_value[:k]
-            yield "mutual information", by_information[:k]
-            for number, permutation in enumerate(permutations):
-                yield f"random {number}", permutation[:k]
+        settings = {"memory": memory, "random_state": split.seed, **split.shape}
+        for k in ks[:-1]:
+            selectors = {
+                "IG": IGLandmarkSelector(k=k, **settings),
+                "highest IG scores": IGLandmarkSelector(k=k, redundancy=None, **settings),
+            }
+            if k in NETWORK_KS:
+                selectors["IG, trained network"] = IGLandmarkSelector(TRAINED, k=k, **settings)
+            if k in (few, many):
+                selectors["IG in rounds"] = IGLandmarkSelector(k=k, step=STEPS, **settings)
+            for method, selector in selectors.items():
+                yield method, selector.fit(X, y).get_landmark_support(indices=True)
+            yield "F values", by_f_value[:k]
+            yield "random", permutation[:k]
+            if mirror is not None and k == many:
+                # Pairs in random order, each landmark followed by its partner.
+                pairs = np.column_stack([permutation, mirror.pairs[permutation]]).ravel()
+                _, first = np.unique(pairs, return_index=True)
+                yield "random mirror pairs", pairs[np.sort(first)][:k]
 
 
 def evaluate(
@@ -197,6 +237,7 @@ def evaluate(
         len(kept),
         classifier_name,
         tuple(kept.tolist()),
+        tuple(split.test.tolist()),
         tuple(map(str, split.y[split.test])),
         tuple(map(str, predicted)),
         fit_seconds,
@@ -212,37 +253,28 @@ def make_classifier(name: str, split: Split, n_landmarks: int) -> Any:
         "scoring": "balanced_accuracy",
         "error_score": "raise",
     }
-    temo = TEMOClassifier(random_state=split.seed, **split.shape)
-    if name == "T-EMO, tuned":
-        grid = {"mirror": ["auto", False], "first_frame_dropout": [0.5, 1.0]}
-        return GridSearchCV(temo, grid, **search)
-    if name.startswith("T-EMO"):
-        return temo.set_params(
-            randomized=name == "T-EMO, randomized",
-            n_members=1 if name == "T-EMO, one member" else temo.n_members,
-            mirror=False if name == "T-EMO, not mirrored" else temo.mirror,
-        )
-    layout = replace(split.layout, n_landmarks=n_landmarks)
-    # T-EMO uses displacements without depth and one common scale by default; the search of the
-    # other classifiers includes both.
-    frames: list[Any] = ["passthrough"]
-    if layout.n_frames > 1:
-        frames += [
-            FunctionTransformer(displacement, kw_args={"layout": layout, "n_coords": n})
-            for n in sorted({layout.n_coords, min(2, layout.n_coords)}, reverse=True)
-        ]
-    scales = [StandardScaler(), GlobalScaler()]
+    base, *variants = name.split(", ")
+    if base == "T-EMO":
+        temo = TEMOClassifier(randomized="randomized" in variants, random_state=split.seed)
+        if "one member" in variants:
+            temo.set_params(n_members=1)
+        if "not mirrored" in variants:
+            temo.set_params(mirror=False)
+        return temo.set_params(**split.shape)
     models: dict[str, tuple[Any, list[float]]] = {
         "linear SVM": (SVC(kernel="linear"), [0.003, 0.02, 0.2]),
         "RBF SVM": (SVC(), [1, 10, 100]),
         "logistic regression": (LogisticRegression(max_iter=300), [0.001, 0.02, 0.5]),
     }
-    base, *variants = name.split(", ")
     model, costs = models[base]
-    if "standardised" in variants:
-        # The usual preprocessing only.
-        frames, scales = frames[:1], scales[:1]
     steps: list[tuple[str, Any]] = [("frames", "passthrough"), ("scale", StandardScaler())]
+    views: list[dict[str, Any]] = [{"model__C": costs}]
+    if "tuned" in variants:
+        # T-EMO's view of a clip: displacements without depth, and one common scale.
+        layout = replace(split.layout, n_landmarks=n_landmarks)
+        frames = FunctionTransformer(displacement, kw_args={"layout": layout})
+        view = {"model__C": costs, "scale": [GlobalScaler()]}
+        views.append(view | ({"frames": [frames]} if layout.n_frames > 1 else {}))
     if "mirrored" in variants:
         steps.insert(0, ("mirror", FaceMirror(**split.shape)))
     if base == "logistic regression":
@@ -251,14 +283,14 @@ def make_classifier(name: str, split: Split, n_landmarks: int) -> Any:
         steps.append(("rotate", PCA(svd_solver="full")))
     return GridSearchCV(
         Pipeline([*steps, ("model", model.set_params(class_weight="balanced"))]),
-        {"frames": frames, "scale": scales, "model__C": costs},
+        views,
         **search,
     )
 
 
-def displacement(X: np.ndarray, layout: LandmarkLayout, n_coords: int) -> np.ndarray:
-    """The first `n_coords` coordinates of the frames after the first."""
-    return layout.unflatten(X)[:, 1:, :, :n_coords].reshape(len(X), -1)
+def displacement(X: np.ndarray, layout: LandmarkLayout) -> np.ndarray:
+    """Coordinates x and y of the frames after the first."""
+    return layout.unflatten(X)[:, 1:, :, :2].reshape(len(X), -1)
 
 
 class GlobalScaler(TransformerMixin, BaseEstimator):

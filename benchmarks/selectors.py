@@ -27,9 +27,9 @@ from sklearn_temo import LandmarkAligner, LandmarkLayout, selection_stability
 from sklearn_temo.datasets import load_london_smiles, load_sign_digits, make_expression_clips
 
 from .claims_folds import Split
-from .claims_report import format_error, table
 from .pipeline_figures import CKPLUS, ckplus, standard_error
 from .selectors_folds import ALL, SELECTORS, Selection, evaluate_method, methods
+from .side_by_side import format_error, table
 
 ROOT = Path(__file__).parents[1]
 

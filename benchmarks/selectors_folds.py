@@ -60,7 +60,7 @@ def evaluate_method(split: Split, method: str, ks: tuple[int, ...]) -> Selection
         results = []
         for landmarks in kept:
             results.append(evaluate(split, "all", method, landmarks, "T-EMO, randomized"))
-            results.append(evaluate(rows, "all", method, landmarks, "linear SVM"))
+            results.append(evaluate(rows, "all", method, landmarks, "linear SVM, tuned"))
     return Selection(method, seconds, results)
 
 

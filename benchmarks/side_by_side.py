@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
+
+import numpy as np
 
 
 def seconds(works: dict[str, Callable[[], Any]], n_rounds: int = 3) -> dict[str, float]:
@@ -24,6 +26,18 @@ def seconds(works: dict[str, Callable[[], Any]], n_rounds: int = 3) -> dict[str,
 def row(what: str, figure: str, target: str = "") -> None:
     """Print a row of the table: the quantity, its value and its target."""
     print(f"| {what} | {figure} | {target} |", flush=True)
+
+
+def format_error(error: float, n_digits: int) -> str:
+    """Format a standard error, which is NaN for a single repeat."""
+    return "" if np.isnan(error) else f" +- {error:.{n_digits}f}"
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Format a Markdown table."""
+    header = list(header)
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def peak_megabytes() -> float:

@@ -34,7 +34,8 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build"]
+# claims/ holds what a page includes.
+exclude_patterns = ["_build", "claims"]
 default_role = "code"
 # Keep straight quotes, since they belong to values of parameters such as "auto".
 smartquotes = False

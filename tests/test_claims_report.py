@@ -1,29 +1,41 @@
-"""Benchmark of the claims: separation of subjects, statistics and text."""
+"""Benchmark of the claims: separation of subjects, statistics, verdicts and tables."""
 
+import csv
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 from benchmarks.claims import align, check_subjects
 from benchmarks.claims_folds import (
     Result,
     Split,
+    classifiers_of,
     count_parameters,
     evaluate_fold,
     evaluate_one_vs_rest,
     make_classifier,
+    numbers_of_landmarks,
     select_landmarks,
 )
 from benchmarks.claims_report import (
     action_unit_agreement,
-    action_unit_table,
-    draw_faces,
+    highest_scores_sentence,
+    verdicts,
     write_report,
 )
+from benchmarks.claims_scores import Evaluation
 from sklearn_temo import LandmarkAligner, LandmarkLayout
 from sklearn_temo.datasets import make_expression_clips
+
+PAGE = Path(__file__).parents[1] / "docs/user_guide/claims.rst"
+FACE = LandmarkLayout(n_frames=2, n_landmarks=468, n_coords=3)
+EMOTIONS = np.array(["anger", "happy", "surprise"])
+SUBJECTS = np.arange(60) // 3
 
 
 @pytest.fixture(scope="module")
@@ -60,23 +72,187 @@ def test_selection_depends_on_training_clips_only(tiny):
 def test_all_methods_are_evaluated_and_reported(tiny, tmp_path):
     split, results = tiny
     assert {r.method for r in results if r.problem == "all"} == {
-        *("IG", "IG by score", "IG progressive", "bottom", "F", "mutual information"),
-        *("random 0", "random 1", "random 2"),
+        *("all", "IG", "IG, trained network", "IG in rounds", "highest IG scores", "F values"),
+        *("random", "random mirror pairs"),
     }
     assert {r.problem for r in results} == {"all", "anger", "happiness", "surprise"}
     assert all(len(r.kept) == r.k for r in results)
-    text = write_report([[results], [results]], split.layout, "60 clips", tmp_path)
-    assert (tmp_path / "claims.md").read_text() == text + "\n"
-    assert (tmp_path / "claims.svg").stat().st_size
-    for claim in ("Fewer landmarks", "above SVMs", "above 97 %", "selected minus random"):
-        assert claim in text
-    one_repeat = write_report([[results, results]], split.layout, "60 clips", tmp_path / "one")
-    assert "nan" not in one_repeat
+    text = write_report([[results], [results]], split.groups, split.layout, "60 clips", tmp_path)
+    assert (tmp_path / "verdicts.rst").read_text() == text
+    assert "nan" not in write_report(
+        [[results, results]], split.groups, split.layout, "60 clips", tmp_path / "one"
+    )
+
+
+def test_random_mirror_pairs_hold_both_landmarks_of_each_pair(tiny):
+    _, results = tiny
+    kept = next(r.kept for r in results if r.method == "random mirror pairs")
+    # Landmark i of the face and landmark i + 6 are partners.
+    assert {(landmark + 6) % 12 for landmark in kept} == set(kept)
+
+
+def fake_fold(test, rates, seed):
+    """Results of a fold whose classifiers are right at the given rates, 0.8 unless named."""
+    rng = np.random.default_rng(seed)
+    labels = EMOTIONS[np.arange(60) % 3][test]
+    ks, many, _ = numbers_of_landmarks(468)
+
+    def result(problem, method, k, classifier):
+        truth = labels if problem == "all" else np.where(labels == problem, problem, "rest")
+        wrong = np.roll(EMOTIONS, 1)[np.arange(60) % 3][test]
+        wrong = wrong if problem == "all" else np.where(truth == "rest", problem, "rest")
+        keys = (classifier, method, k), (problem, classifier, method), (classifier, method)
+        rate = next((rates[key] for key in keys if key in rates), 0.8)
+        predicted = np.where(rng.random(len(test)) < rate, truth, wrong)
+        kept = tuple(rng.permutation(468)[:k])
+        return Result(
+            problem, method, k, classifier, kept, tuple(test), tuple(truth), tuple(predicted),
+            1.0, 1.0, 1,
+        )  # fmt: skip
+
+    methods = ["IG", "random", "highest IG scores", "F values"]
+    plan = [("all", 468), *((method, k) for k in ks[:-1] for method in methods)]
+    plan += [("IG, trained network", k) for k in (5, 10, 20, 64, 128)]
+    plan += [("IG in rounds", 20), ("IG in rounds", 128), ("random mirror pairs", 128)]
+    results = [
+        result("all", method, k, name)
+        for method, k in plan
+        for name in classifiers_of(method, k, 468)
+    ]
+    temos = ["T-EMO, trained", "T-EMO, randomized"]
+    kinds = ("standard", "tuned", "tuned, mirrored")
+    svms = [f"{kernel} SVM, {kind}" for kernel in ("linear", "RBF") for kind in kinds]
+    for emotion in EMOTIONS:
+        results += [result(emotion, "all", 468, name) for name in (*temos, *svms)]
+        results += [result(emotion, "IG", many, name) for name in temos]
+    return results
+
+
+def fake_repeats(rates=None, n_repeats=2):
+    """Repeats of two folds with fake results on the full face mesh."""
+    folds = np.flatnonzero(SUBJECTS % 2), np.flatnonzero(SUBJECTS % 2 == 0)
+    return [
+        [fake_fold(test, rates or {}, seed=2 * repeat + i) for i, test in enumerate(folds)]
+        for repeat in range(n_repeats)
+    ]
+
+
+def evaluation_of(rates=None):
+    return Evaluation(fake_repeats(rates, n_repeats=5), SUBJECTS, 468)
+
+
+def test_scores_and_errors_are_those_of_scikit_learn():
+    repeats = fake_repeats(n_repeats=3)
+    evaluation = Evaluation(repeats, SUBJECTS, 468)
+    for measure, function in (
+        ("accuracy", accuracy_score),
+        ("balanced accuracy", balanced_accuracy_score),
+    ):
+        score = evaluation.score("IG", 20, "linear SVM, tuned", measure=measure)
+        expected = []
+        for folds in repeats:
+            of_folds = [
+                next(
+                    r
+                    for r in fold
+                    if (r.method, r.k, r.classifier) == ("IG", 20, "linear SVM, tuned")
+                )
+                for fold in folds
+            ]
+            truth = np.concatenate([r.truth for r in of_folds])
+            expected.append(100 * function(truth, np.concatenate([r.predicted for r in of_folds])))
+        np.testing.assert_allclose(score.repeats, expected)
+        assert score.mean == pytest.approx(np.mean(expected))
+        assert score.error == pytest.approx(np.std(expected, ddof=1) / np.sqrt(3))
+        low, high = score.interval
+        assert low < score.mean < high
+
+
+def test_interval_is_over_subjects():
+    # All clips of a subject are right or wrong together: the interval is that of 20 subjects.
+    right = SUBJECTS < 10
+    truth = EMOTIONS[np.arange(60) % 3]
+    predicted = np.where(right, truth, np.roll(EMOTIONS, 1)[np.arange(60) % 3])
+    result = Result(
+        "all", "IG", 128, "T-EMO, trained", (), tuple(range(60)), tuple(truth), tuple(predicted),
+        1.0, 1.0, 1,
+    )  # fmt: skip
+    score = Evaluation([[[result]]], SUBJECTS, 468).score("IG", 128, "T-EMO, trained")
+    assert score.mean == pytest.approx(50)
+    error = 100 * 0.5 / np.sqrt(20)
+    np.testing.assert_allclose(score.interval, [50 - 1.96 * error, 50 + 1.96 * error], atol=3)
+
+
+def test_verdicts_follow_the_intervals():
+    temo, selected = ("T-EMO, trained", "all"), ("T-EMO, trained", "IG")
+    found = {v.title[0]: v.verdict for v in verdicts(evaluation_of({temo: 0.7, selected: 1.0}))}
+    assert (found["1"], found["2"], found["3"]) == ("holds", "does not hold", "holds")
+    found = {v.title[0]: v.verdict for v in verdicts(evaluation_of({temo: 0.99, selected: 0.7}))}
+    assert (found["1"], found["2"], found["3"]) == ("does not hold", "holds", "does not hold")
+    svms = {(f"{kernel} SVM, standard", "all"): 0.95 for kernel in ("linear", "RBF")}
+    rates = {temo: 1.0, selected: 1.0, ("surprise", *selected): 0.7, **svms}
+    found = {v.title[0]: v.verdict for v in verdicts(evaluation_of(rates))}
+    assert (found["2"], found["3"]) == ("holds in part", "holds in part")
+
+
+def test_sentence_on_the_highest_scores_says_what_was_measured():
+    name = "linear SVM, tuned"
+    low, high = {(name, "highest IG scores"): 0.5}, {(name, "highest IG scores"): 1.0}
+    sentence = highest_scores_sentence(evaluation_of(low))
+    assert (
+        "does worse than random landmarks with a linear SVM at every k from 10 to 128 (" in sentence
+    )
+    assert "The redundancy step is what makes the selection work" in sentence
+    sentence = highest_scores_sentence(evaluation_of(high))
+    assert (
+        "does not do worse than random landmarks with a linear SVM at any k from 10 to 128"
+        in sentence
+    )
+    assert "does not help at every k" in sentence
+    sentence = highest_scores_sentence(
+        evaluation_of({**high, (name, "highest IG scores", 20): 0.5})
+    )
+    assert "SVM at k = 20, but not at k = 10, 40, 64, 128 (" in sentence
+
+
+def test_page_includes_the_whole_report(tmp_path):
+    text = write_report(fake_repeats(), SUBJECTS, FACE, "60 fake clips", tmp_path)
+    for number in "1234":
+        assert re.search(rf"grid-item-card:: {number}\. ", text)
+    assert text.count(":bdg-") == text.count("``make bench-claims``") == 4
+    assert "**Choosing by the highest IG score alone**" in text
+    assert "60 fake clips" in text
+    page = PAGE.read_text()
+    included = set(re.findall(r"\.\./claims/([\w.]+)", page))
+    included |= set(re.findall(r"/claims/([\w.]+)", text))
+    assert included == {file.name for file in tmp_path.iterdir()}
+    for file in tmp_path.glob("*.csv"):
+        with file.open(encoding="utf-8") as stream:
+            header, *rows = csv.reader(stream)
+        assert rows, file
+        assert {len(row) for row in rows} == {len(header)}, file
+    for file in tmp_path.glob("*.svg"):
+        assert "</svg>" in file.read_text()
+    assert (tmp_path / "faces.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_controls_are_paired_differences(tmp_path):
+    write_report(fake_repeats(), SUBJECTS, FACE, "60 fake clips", tmp_path)
+    with (tmp_path / "controls.csv").open(encoding="utf-8") as stream:
+        (_, *classifiers), *rows = csv.reader(stream)
+    cells = {row[0]: dict(zip(classifiers, row[1:], strict=True)) for row in rows}
+    evaluation = Evaluation(fake_repeats(), SUBJECTS, 468)
+    for k in (20, 128):
+        pair = ("IG", k, "T-EMO, trained"), ("random", k, "T-EMO, trained")
+        expected = evaluation.difference(*pair).as_difference
+        assert cells[f"first {k} selected − {k} random"]["T-EMO, trained"] == expected
 
 
 def one_vs_rest_result(emotion, kept):
     labels = (emotion, "rest")
-    return Result(emotion, "IG", len(kept), "T-EMO", tuple(kept), labels, labels, 1.0, 1.0, 1)
+    return Result(
+        emotion, "IG", len(kept), "T-EMO, trained", tuple(kept), (0, 1), labels, labels, 1.0, 1.0, 1
+    )
 
 
 def test_agreement_is_the_share_of_landmarks_that_action_units_move():
@@ -88,16 +264,15 @@ def test_agreement_is_the_share_of_landmarks_that_action_units_move():
         [one_vs_rest_result("happy", [*still[:20], *moving[:20]])],
         [one_vs_rest_result("not an emotion", still[:20])],
     ]
-    agreement = action_unit_agreement([folds])
+    agreement = action_unit_agreement(Evaluation([folds], np.arange(2), 468))
     # Among the first 20, among all kept, and among all landmarks.
     assert list(agreement) == ["happy"]
     np.testing.assert_allclose(agreement["happy"], [0.5, 0.5, mask.mean()])
-    assert action_unit_table([folds]).endswith(f"| mean | 0.50 | 0.50 | {mask.mean():.2f} |")
 
 
 def test_logistic_regression_on_principal_components_is_the_same_model(tiny):
     split, _ = tiny
-    search = make_classifier("logistic regression", split, split.layout.n_landmarks)
+    search = make_classifier("logistic regression, tuned", split, split.layout.n_landmarks)
     search.fit(split.X[split.train], split.y[split.train], groups=split.groups[split.train])
     rotated = search.best_estimator_
     plain = clone(rotated).set_params(rotate="passthrough", model__tol=1e-8, model__max_iter=5000)
@@ -106,11 +281,6 @@ def test_logistic_regression_on_principal_components_is_the_same_model(tiny):
         rotated.predict_proba(split.X), plain.predict_proba(split.X), atol=5e-3
     )
     assert count_parameters(rotated) == count_parameters(plain)
-
-
-def test_faces_are_drawn(tmp_path):
-    draw_faces([[[one_vs_rest_result("happy", range(20))]]], tmp_path / "faces.png")
-    assert (tmp_path / "faces.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_faces_are_aligned_and_other_landmarks_become_displacements():
@@ -136,8 +306,12 @@ def test_landmarks_without_mirror_pairs_are_evaluated_without_mirror_images(tiny
     split, results = tiny
     asymmetric = split.X + np.linspace(0, 9, split.X.shape[1], dtype=np.float32)
     names = {result.classifier for result in evaluate_one_vs_rest(replace(split, X=asymmetric))}
-    svms = {"linear SVM", "RBF SVM", "linear SVM, standardised", "RBF SVM, standardised"}
-    assert names == {"T-EMO", *svms}
+    svms = {
+        f"{kernel} SVM, {kind}" for kernel in ("linear", "RBF") for kind in ("standard", "tuned")
+    }
+    assert names == {"T-EMO, trained", "T-EMO, randomized", *svms}
     others = [r for r in results if not r.classifier.endswith(", mirrored")]
-    assert "mirror images" not in write_report([[others]], split.layout, "60 clips", tmp_path)
-    assert "mirror images" in write_report([[results]], split.layout, "60 clips", tmp_path)
+    write_report([[others]], split.groups, split.layout, "60 clips", tmp_path)
+    assert "mirror images" not in (tmp_path / "svms.csv").read_text()
+    write_report([[results]], split.groups, split.layout, "60 clips", tmp_path)
+    assert "mirror images" in (tmp_path / "svms.csv").read_text()
