@@ -18,8 +18,8 @@ from .selectors_ranking import RANKINGS, movements
 
 # The selector of this package, with each network that it is compared with.
 SELECTORS = {
-    "IG, trained network": IGLandmarkSelector(),
-    "IG, randomized network": IGLandmarkSelector(TEMOClassifier(randomized=True)),
+    "IG": IGLandmarkSelector(),
+    "IG, trained network": IGLandmarkSelector(TEMOClassifier(n_components=32, noise=0.4)),
 }
 ALL = "all landmarks"
 
