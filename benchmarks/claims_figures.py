@@ -150,6 +150,6 @@ def draw_faces(evaluation: Evaluation, file: Path) -> None:
     display = LandmarkRelevanceDisplay.from_scores(
         np.array([counts[name] for name in names]), class_names=names
     )
-    display.colorbar_.set_label("times selected (1 = average landmark)")
+    display.colorbar_.set_label("frequency of selection (1 = average landmark)")
     display.figure_.savefig(file, dpi=80, metadata={"Software": None})
     plt.close(display.figure_)

@@ -63,8 +63,8 @@ print(f"5 random landmarks:   {np.mean(random_scores):.2f} (chance 0.10)")
 # Relevant landmarks
 # ------------------
 # Other landmarks than those of the face are drawn at the ``positions`` that are passed, here those
-# of an open hand: the mean of the fives. The larger and darker a landmark, the higher its
-# relevance; the five kept landmarks have an outline.
+# of an open hand: the mean of the fives. Larger and darker is more relevant. Kept landmarks have an
+# outline and a name.
 
 import matplotlib.pyplot as plt
 
@@ -75,8 +75,10 @@ kept = selector.get_landmark_support()
 print("kept:", *digits.landmark_names[kept])
 
 open_hand = hands[y == "5", 0, :, :2].mean(axis=0) * [1, -1]
-fig, ax = plt.subplots(figsize=(5, 5), layout="constrained")
+fig, ax = plt.subplots(figsize=(6, 5), layout="constrained")
 for connection in digits.connections:
-    ax.plot(*open_hand[connection].T, color="lightgrey", linewidth=3, zorder=0)
+    ax.plot(*open_hand[connection].T, color="lightgrey", linewidth=1, zorder=0)
 LandmarkRelevanceDisplay.from_estimator(selector, positions=open_hand, per_class=False, ax=ax)
+for name, tip in zip(digits.landmark_names[kept], open_hand[kept], strict=True):
+    ax.annotate(name, tip, xytext=(0, 9), textcoords="offset points", ha="center")
 plt.show()

@@ -63,6 +63,8 @@ LandmarkRelevanceDisplay.from_scores(
 LandmarkRelevanceDisplay.from_estimator(model, ax=axes[1], colorbar=False)
 for ax in axes[1]:
     ax.set_title("")
+for ax, name in zip(axes[:, 0], ["moving", "relevance"], strict=True):
+    ax.text(-0.05, 0.5, name, rotation=90, ha="right", va="center", transform=ax.transAxes)
 plt.show()
 
 # %%

@@ -39,22 +39,27 @@ for rotation in ("in-plane", "full"):
 # %%
 # Relevance on the mean smiling face
 # ----------------------------------
-# Both networks use the corners of the mouth most. With the default alignment, the tip and the ridge
-# of the nose are relevant as well, although a smile hardly moves them: people raise their heads
-# when they smile, and the nose, which is closest to the camera, shows it. With the full alignment
-# the nose is the least relevant part of the face.
+# Larger and darker is more relevant. Both networks use the corners of the mouth most. With the
+# default alignment, the tip and the ridge of the nose are relevant as well, although a smile hardly
+# moves them: people raise their heads when they smile, and this moves the nose most, because it is
+# closest to the camera. With the full alignment, the nose is the least relevant part of the face.
 
 import matplotlib.pyplot as plt
 
 from sklearn_temo import LandmarkRelevanceDisplay, mesh
 
-fig, axes = plt.subplots(1, 2, figsize=(9, 5), layout="constrained")
-for ax, (rotation, pipe) in zip(axes, fitted.items(), strict=True):
-    aligned = smiles.layout.unflatten(pipe["align"].transform(smiles.data))[:, 0]
-    smile = aligned[smiles.target == "happiness", :, :2].mean(axis=0) * [1, -1]
-    scores = pipe["select"].landmark_scores_
-    LandmarkRelevanceDisplay.from_scores(scores, positions=smile, ax=ax, colorbar=False)
-    ax.set_title(f'rotation="{rotation}"')
-    of_nose = scores[mesh.regions() == "nose"].mean() / np.mean(scores)
-    print(f'rotation="{rotation}": relevance of the nose {of_nose:.1f} (1 = average landmark)')
+aligned = smiles.layout.unflatten(fitted["full"]["align"].transform(smiles.data))[:, 0]
+smiling_face = aligned[smiles.target == "happiness", :, :2].mean(axis=0) * [1, -1]
+scores = np.array([pipe["select"].landmark_scores_ for pipe in fitted.values()])
+names = [f'rotation="{rotation}"' for rotation in fitted]
+
+fig, axes = plt.subplots(1, 2, figsize=(9.5, 5), layout="constrained")
+LandmarkRelevanceDisplay.from_scores(scores, class_names=names, positions=smiling_face, ax=axes)
 plt.show()
+
+# %%
+# The relevance of the nose, relative to that of an average landmark:
+
+of_nose = scores[:, mesh.regions() == "nose"].mean(axis=1) / scores.mean(axis=1)
+for name, value in zip(names, of_nose, strict=True):
+    print(f"{name}: {value:.1f}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -101,19 +100,18 @@ def _compare(X: NDArray[Any], y: NDArray[Any], people: NDArray[Any]) -> None:
     )
     random = np.random.RandomState(0)
     accuracies: dict[str, list[Any]] = {}
-    with TemporaryDirectory() as cache:
-        for train, test in StratifiedGroupKFold(N_FOLDS).split(X, y, people):
-            for name, choices in _landmark_choices(X[train], y[train], random, cache).items():
-                scores = [
-                    [
-                        clone(classifier)
-                        .fit(X[train][:, columns], y[train])
-                        .score(X[test][:, columns], y[test])
-                        for classifier in classifiers
-                    ]
-                    for columns in choices
+    for train, test in StratifiedGroupKFold(N_FOLDS).split(X, y, people):
+        for name, choices in _landmark_choices(X[train], y[train], random).items():
+            scores = [
+                [
+                    clone(classifier)
+                    .fit(X[train][:, columns], y[train])
+                    .score(X[test][:, columns], y[test])
+                    for classifier in classifiers
                 ]
-                accuracies.setdefault(name, []).append(np.mean(scores, axis=0))
+                for columns in choices
+            ]
+            accuracies.setdefault(name, []).append(np.mean(scores, axis=0))
     for name, of_folds in accuracies.items():
         means, deviations = np.mean(of_folds, axis=0), np.std(of_folds, axis=0)
         numbers = (f"{m:.2f} ± {d:.2f}" for m, d in zip(means, deviations, strict=True))
@@ -121,13 +119,12 @@ def _compare(X: NDArray[Any], y: NDArray[Any], people: NDArray[Any]) -> None:
 
 
 def _landmark_choices(
-    X: NDArray[Any], y: NDArray[Any], random: np.random.RandomState, cache: str
+    X: NDArray[Any], y: NDArray[Any], random: np.random.RandomState
 ) -> dict[str, list[NDArray[np.bool_]]]:
     """Columns of all, of selected and of several draws of random landmarks."""
     choices = {"all 468": [np.ones(X.shape[1], dtype=bool)]}
     for k in KS:
-        # Selections that differ in k share one trained network in the cache.
-        selector = IGLandmarkSelector(k=k, memory=cache, random_state=0).fit(X, y)
+        selector = IGLandmarkSelector(k=k, random_state=0).fit(X, y)
         layout = selector.layout_
         choices[f"{k} selected"] = [selector.get_support()]
         choices[f"{k} random"] = [
@@ -162,7 +159,7 @@ def _draw(X: NDArray[Any], y: NDArray[Any], scores: NDArray[Any]) -> Any:
     arrows = {"angles": "xy", "scale_units": "xy", "scale": 1 / 3, "width": 0.003}
     left.quiver(*neutral.T, *movement.T, **arrows, zorder=5)
     left.set_title(
-        "Mean movement from the neutral to the smiling\nphotograph (arrows are 3 times as long)"
+        "Mean movement from the neutral to the smiling\nphotograph (arrows are enlarged 3 times)"
     )
     LandmarkRelevanceDisplay.from_scores(scores, positions=smiling, ax=right)
     right.set_title("Landmarks by which the network recognises a smile,\non the mean smiling face")

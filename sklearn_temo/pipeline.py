@@ -41,7 +41,7 @@ def make_temo_pipeline(
         "passthrough" the pipeline takes landmarks that were extracted before.
     memory : str, path-like, joblib.Memory or None, default=None
         Folder in which the landmarks of every clip and the networks of the selector are cached. A
-        search over `k` then reads each clip once and, with a `random_state`, trains the selector's
+        search over `k` then reads each clip once and, with a `random_state`, fits the selector's
         network once per fold. None caches nothing.
     n_jobs : int or None, default=None
         Number of processes that extract landmarks.

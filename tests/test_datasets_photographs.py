@@ -31,7 +31,7 @@ def test_two_photographs_of_102_people(smiles):
     assert smiles.target[102:].tolist() == ["happiness"] * 102
 
 
-def test_2062_pictures_of_ten_digits(digits):
+def test_2062_photographs_of_ten_digits(digits):
     assert digits.data.shape == (2062, 21 * 3)
     assert len(np.unique(digits.groups)) == 186
     assert digits.target_names.tolist() == list("0123456789")

@@ -145,5 +145,7 @@ def test_wrong_selections_are_errors(data):
         selection_stability([])
     with pytest.raises(ValueError, match=r"shape \(2, 2\) and dtype int64"):
         selection_stability([[1, 0], [0, 1]])
+    with pytest.raises(ValueError, match="Pass masks of the landmarks, not their indices"):
+        selection_stability([[0, 3, 4], [0, 3]])
     with pytest.raises(ValueError, match="confidence_level must be between 0 and 1, got 95"):
         selection_stability(np.eye(2, dtype=bool), confidence_level=95)

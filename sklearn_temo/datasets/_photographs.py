@@ -93,7 +93,7 @@ def load_sign_digits(*, return_X_y: bool = False) -> Any:
     """Load the hand landmarks of 218 students who show the digits 0 to 9 in sign language.
 
     The landmarks are part of the package; nothing is downloaded. They were extracted from the
-    pictures of the Sign Language Digits Dataset [1]_. The pictures are not included.
+    photographs of the Sign Language Digits Dataset [1]_. The photographs are not included.
 
     Parameters
     ----------
@@ -106,16 +106,17 @@ def load_sign_digits(*, return_X_y: bool = False) -> Any:
         With the attributes
 
         data : LandmarkArray of float32 of shape (2062, 21 * 3)
-            One frame for each picture, in the order of MediaPipe's hand landmarks: pixels, x to the
-            right of the picture, y down, z away from the viewer with the wrist at about 0, rounded
-            to 1/8 pixel. Almost all pictures have 100 x 100 pixels.
+            One frame for each photograph, in the order of MediaPipe's hand landmarks: pixels, x to
+            the right of the photograph, y down, z away from the viewer with the wrist at about 0,
+            rounded to 1/8 pixel. Three photographs are larger than the others, which have 100 x 100
+            pixels: divide the landmarks by the size of the hand.
         target : ndarray of str of shape (2062,)
             Digits, ``"0"`` to ``"9"``.
         target_names : ndarray of str of shape (10,)
             The digits, sorted.
         groups : ndarray of str of shape (2062,)
-            186 groups of pictures, such as ``"g001"``. All pictures of a student are in one group;
-            a few groups contain more than one student.
+            186 groups of photographs, such as ``"g001"``. All photographs of a student are in one
+            group; a few groups contain more than one student.
         landmark_names : ndarray of str of shape (21,)
             Names of the landmarks, such as ``"thumb_tip"``.
         connections : ndarray of int of shape (21, 2)
@@ -130,8 +131,8 @@ def load_sign_digits(*, return_X_y: bool = False) -> Any:
 
     Notes
     -----
-    The authors do not say who is in which picture. The groups were derived from the order in which
-    the pictures were taken: most students show each digit once.
+    The authors do not say who is in which photograph. The groups were derived from the order in
+    which the photographs were taken: most students show each digit once.
 
     References
     ----------
@@ -158,7 +159,7 @@ def _load(name: str, n_landmarks: int, return_X_y: bool) -> Any:
     folder = Path(__file__).parent / name
     layout = LandmarkLayout(n_frames=1, n_landmarks=n_landmarks, n_coords=3)
     with np.load(folder / "landmarks.npz") as file:
-        # Integers of one coordinate in all pictures side by side take the least space.
+        # Integers of one coordinate in all photographs side by side take the least space.
         landmarks = np.ascontiguousarray(file["landmarks"].T, dtype=np.float32)
         data = layout.attach(landmarks * np.float32(file["unit"]))
         target, groups = file["target"], file["groups"]

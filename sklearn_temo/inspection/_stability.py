@@ -125,11 +125,15 @@ def _find_supports(selections: Any) -> NDArray[np.bool_]:
         )
     if all(hasattr(each, "fit") for each in selections):
         return _supports_of_estimators(selections)
-    supports = np.array(selections)
+    try:
+        supports = np.array(selections)
+    except ValueError:  # of different lengths
+        supports = np.array(selections, dtype=object)
     if supports.ndim != 2 or supports.dtype != bool:
         raise ValueError(
             "selections must be a list of fitted estimators, or an array of bool of shape "
-            f"(n_selections, n_landmarks); got shape {supports.shape} and dtype {supports.dtype}."
+            f"(n_selections, n_landmarks); got shape {supports.shape} and dtype "
+            f"{supports.dtype}. Pass masks of the landmarks, not their indices."
         )
     return supports
 

@@ -42,9 +42,9 @@ _MIN_SYMMETRIC = 40
 class IGLandmarkSelector(
     CallbackSupportMixin, MetaEstimatorMixin, LandmarkSelectorMixin, CachingEstimator
 ):
-    """Select landmarks by their Integrated Gradients in a trained network.
+    """Select landmarks by their Integrated Gradients in a fitted network.
 
-    A network is trained on the data. The Integrated Gradients [1]_ of the logit of each sample's
+    A network is fitted to the data. The Integrated Gradients [1]_ of the logit of each sample's
     class, or of all outputs of a regression, are computed against several baselines, and aggregated
     to a score for each class or output and landmark. The `k` best landmarks are kept, with all
     their columns; a redundancy penalty avoids landmarks that move together.
@@ -82,7 +82,7 @@ class IGLandmarkSelector(
         mesh (468 or 478 landmarks). "auto" is decided in each round: it is True if `X` has a full
         mesh and the round keeps at least 40 landmarks.
     step : int, float, sequence of int or None, default=None
-        Landmarks to drop in each of several rounds. Each round trains a new network on the
+        Landmarks to drop in each of several rounds. Each round fits a new network to the
         remaining landmarks. As in :class:`~sklearn.feature_selection.RFE`, an int is a number of
         landmarks, and a float a share of all landmarks. A sequence such as ``[234, 128]`` gives
         the number of landmarks that remain after each round; numbers that are not between `k` and
@@ -92,9 +92,9 @@ class IGLandmarkSelector(
         Number of points at which the network is evaluated at once: samples times nodes of the
         integral. A larger number takes more memory.
     memory : str, path, object with the joblib.Memory interface or None, default=None
-        Cache of the trained networks and their attributions, a folder or a ``joblib.Memory``. Fits
+        Cache of the fitted networks and their attributions, a folder or a ``joblib.Memory``. Fits
         on the same data that differ only in `k`, `redundancy` or `symmetric` share an entry, so
-        that a search over `k` trains one network for each fold; with `step`, each round has an
+        that a search over `k` fits one network for each fold; with `step`, each round has an
         entry of its own. An entry is valid for the same `X`, `y`, `sample_weight`, parameters of
         `estimator`, other parameters of the selector and version of this package. **Clear the
         cache after changing the code of a network of your own.** Nothing is cached, with a
@@ -111,7 +111,7 @@ class IGLandmarkSelector(
     n_coords : int, default=3
         Coordinates of a landmark.
     random_state : int, RandomState instance or None, default=None
-        Determines random baselines and the training of the network. If `estimator` has a parameter
+        Determines random baselines and the fit of the network. If `estimator` has a parameter
         `random_state` that is None, it is set to a seed drawn from this one. For an estimator
         other than :class:`TEMOClassifier` and :class:`TEMORegressor`, torch's global generator is
         also seeded during the training and restored afterwards; the seed is 0 if `estimator` has an
@@ -271,7 +271,7 @@ class IGLandmarkSelector(
 
     @with_callbacks
     def fit(self, X, y, sample_weight=None):
-        """Train the network, attribute its outputs, and select landmarks.
+        """Fit the network, attribute its outputs, and select landmarks.
 
         Parameters
         ----------
