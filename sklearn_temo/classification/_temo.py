@@ -19,7 +19,7 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classi
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from .._threads import one_thread
-from .._validation import check_rows
+from .._validation import check_rows, check_targets
 from ..layout import LandmarkLayout
 from ..mirror import Mirror
 from ._network import RandomizedTEMONet, TEMONet, fit_reduction
@@ -164,7 +164,14 @@ class BaseTEMO(CallbackSupportMixin, BaseEstimator):
 
     def _partial_fit(self, X, y, sample_weight, encode, *, is_first):
         """Update the network, or fit the first one; `encode` makes targets of `y`."""
-        if not is_first and self.randomized and not hasattr(self, "_equations"):
+        was_randomized = not is_first and isinstance(self.net_.module_, RandomizedTEMONet)
+        if not is_first and self.randomized != was_randomized:
+            raise ValueError(
+                f"randomized={self.randomized}, but the network was fitted with "
+                f"randomized={was_randomized}: partial_fit continues a network as it is. Call fit, "
+                "or partial_fit on a new estimator."
+            )
+        if was_randomized and not hasattr(self, "_equations"):
             raise ValueError(
                 f"partial_fit continues a {type(self).__name__}(randomized=True) only if "
                 "partial_fit began it, since fit keeps no normal equations: call partial_fit on a "
@@ -186,7 +193,8 @@ class BaseTEMO(CallbackSupportMixin, BaseEstimator):
     def _training_data(self, X, y, sample_weight, *, reset):
         """Validated clips, sorted, their labels or numbers, and weights.
 
-        Weights have a mean of 1 where no clips are repeated. With ``reset=True``, the layout of the
+        Weights for training have a mean of 1. Those of a closed form are returned as they are, so
+        that several calls of partial_fit can be compared. With ``reset=True``, the layout of the
         clips and the seed are set too.
         """
         X_original = X
@@ -203,29 +211,30 @@ class BaseTEMO(CallbackSupportMixin, BaseEstimator):
         # clips nor on whether clips are weighted or repeated. The content is the end of a clip and,
         # where several clips have the same end, a hash. It leaves out the third coordinate if the
         # network ignores it. The weight and the index decide between equal clips.
-        used = self.layout_.unflatten(X)[..., : None if self.depth_weight else 2]
-        ends = used[:, -1, -_N_IN_END:].reshape(len(X), -1)
+        clips = self.layout_.unflatten(X)
+        used = [coord for coord in range(self.n_coords) if coord != 2 or self.depth_weight]
+        ends = clips[:, -1, -_N_IN_END:][..., used].reshape(len(X), -1)
         _, same_end, counts = np.unique(ends, axis=0, return_inverse=True, return_counts=True)
         labels = y.tolist() if y.ndim > 1 else y
         keys = []
         for i, end in enumerate(same_end):
             is_shared = counts[end] > 1
-            content = end, sha256(used[i].tobytes()).digest() if is_shared else b""
+            content = end, sha256(clips[i][..., used].tobytes()).digest() if is_shared else b""
             keys.append((labels[i], content, weight[i], i))
         keys = sorted(key for key in keys if key[2])
         order = np.array([i for *_, i in keys])
         weight = weight[order]
         is_repeated = np.all(weight % 1 == 0) and weight.sum() <= _MAX_REPETITIONS * len(weight)
-        if not is_repeated:
-            weight = weight / weight.mean()
         if self.randomized:
             # Equal clips are one clip, which is left out as a whole to choose the penalty.
             is_new = np.array([True, *(a[:2] != b[:2] for a, b in pairwise(keys))])
-            weight = np.bincount(is_new.cumsum() - 1, weight)
             order = order[is_new]
-        elif is_repeated:
+            return X[order], y[order], np.bincount(is_new.cumsum() - 1, weight)
+        if is_repeated:
             order = np.repeat(order, weight.astype(int))
             weight = np.ones(len(order))
+        else:
+            weight = weight / weight.mean()
         return X[order], y[order], weight.astype(np.float32)
 
     def _new_net(self, rows, targets, weight, callbacks=(), split=None):
@@ -286,7 +295,8 @@ class BaseTEMO(CallbackSupportMixin, BaseEstimator):
         module = net.module_.eval()
         clips = torch.from_numpy(rows).to(net.device)
         if is_first:
-            of_clips = torch.from_numpy(weight / weight.mean()).to(net.device)
+            of_clips = (weight / weight.mean()).astype(np.float32)
+            of_clips = torch.from_numpy(of_clips).to(net.device)
             fit_reduction(module, clips, of_clips, self._mirror, self._seed)
         reduced = module.reduced(clips)
         features = module.features(reduced)
@@ -557,7 +567,8 @@ class TEMOClassifier(ClassifierMixin, BaseTEMO):
         classes : array-like of shape (n_classes,), default=None
             All labels of this and later calls; required in the first call.
         sample_weight : array-like of shape (n_clips,), default=None
-            Weights of the clips, as in :meth:`fit`.
+            Weights of the clips, as in :meth:`fit`. With ``randomized=True``, they are not divided
+            by their mean, so that the clips of all calls count by their weights.
 
         Returns
         -------
@@ -567,11 +578,12 @@ class TEMOClassifier(ClassifierMixin, BaseTEMO):
         Raises
         ------
         ValueError
-            If ``early_stopping=True``, `classes` is missing or differs from the first call, `y` has
-            other labels, or `fit` was called before with ``randomized=True``.
+            If ``early_stopping=True`` in training, `classes` is missing or differs from the first
+            call, `y` has other labels, `fit` was called before with ``randomized=True``, or
+            `randomized` has changed.
         """
         self._validate_params()
-        if self.early_stopping:
+        if self.early_stopping and not self.randomized:
             raise ValueError("partial_fit does not support early_stopping=True; use fit.")
         if not hasattr(self, "net_"):
             # An interrupted fit may have left other classes.
@@ -657,11 +669,13 @@ class TEMOClassifier(ClassifierMixin, BaseTEMO):
         if len(self.classes_) < 2:
             raise ValueError(
                 f"TEMOClassifier needs samples of at least 2 classes, got one class: "
-                f"{self.classes_[0]!r}."
+                f"{self.classes_.tolist()[0]!r}."
             )
         unknown = np.setdiff1d(labels, self.classes_)
         if unknown.size:
-            raise ValueError(f"y has labels {unknown!r} that are not in classes {self.classes_!r}.")
+            raise ValueError(
+                f"y has labels {unknown.tolist()} that are not in classes {self.classes_.tolist()}."
+            )
         return np.searchsorted(self.classes_, labels)
 
     def _net_parameters(self, targets, weight):
@@ -873,7 +887,8 @@ class TEMORegressor(MultiOutputMixin, RegressorMixin, BaseTEMO):
         y : array-like of shape (n_clips,) or (n_clips, n_outputs)
             Numbers.
         sample_weight : array-like of shape (n_clips,), default=None
-            Weights of the clips, as in :meth:`fit`.
+            Weights of the clips, as in :meth:`fit`. With ``randomized=True``, they are not divided
+            by their mean, so that the clips of all calls count by their weights.
 
         Returns
         -------
@@ -883,11 +898,12 @@ class TEMORegressor(MultiOutputMixin, RegressorMixin, BaseTEMO):
         Raises
         ------
         ValueError
-            If ``early_stopping=True``, `y` has another number of outputs than in the first call, or
-            `fit` was called before with ``randomized=True``.
+            If ``early_stopping=True`` in training, `y` has another number of outputs than in the
+            first call, `fit` was called before with ``randomized=True``, or `randomized` has
+            changed.
         """
         self._validate_params()
-        if self.early_stopping:
+        if self.early_stopping and not self.randomized:
             raise ValueError("partial_fit does not support early_stopping=True; use fit.")
         is_first = not hasattr(self, "net_")
         encode = self._encode_first if is_first else self._encode
@@ -913,6 +929,7 @@ class TEMORegressor(MultiOutputMixin, RegressorMixin, BaseTEMO):
         """Set the number of outputs, and return the numbers as a matrix."""
         self._is_single = y.ndim == 1
         self._n_outputs = 1 if self._is_single else y.shape[1]
+        check_targets(y.reshape(len(y), -1))
         return self._encode(y)
 
     def _encode(self, y):
@@ -927,6 +944,8 @@ class TEMORegressor(MultiOutputMixin, RegressorMixin, BaseTEMO):
 
     def _net_parameters(self, targets, weight):
         """Set the unit of the outputs, and return the parameters of skorch that depend on it."""
+        # Squares of single precision would overflow or underflow.
+        targets = targets.astype(np.float64)
         mean = np.average(targets, axis=0, weights=weight)
         spread = np.sqrt(np.average((targets - mean) ** 2, axis=0, weights=weight))
         self._unit = np.where(spread > 0, spread, 1), mean
