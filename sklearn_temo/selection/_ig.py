@@ -42,9 +42,9 @@ _MIN_SYMMETRIC = 40
 class IGLandmarkSelector(
     CallbackSupportMixin, MetaEstimatorMixin, LandmarkSelectorMixin, CachingEstimator
 ):
-    """Select landmarks by their Integrated Gradients in a trained network.
+    """Select landmarks by their Integrated Gradients in a fitted network.
 
-    A network is trained on the data. The Integrated Gradients [1]_ of the logit of each sample's
+    A network is fitted to the data. The Integrated Gradients [1]_ of the logit of each sample's
     class, or of all outputs of a regression, are computed against several baselines, and aggregated
     to a score for each class or output and landmark. The `k` best landmarks are kept, with all
     their columns; a redundancy penalty avoids landmarks that move together.
@@ -67,7 +67,8 @@ class IGLandmarkSelector(
         Kind of baselines, see :func:`~sklearn_temo.attribution.make_baselines`, or an array of
         baselines of shape (n_baselines, n_features). "per_class" is for classifiers only.
     n_steps : int or "auto", default="auto"
-        Nodes of the integral; "auto" takes as many as `tol` needs.
+        Nodes of the integral. "auto" needs none where the integral has a closed form, as for the
+        networks of T-EMO, and otherwise takes as many as `tol` needs.
     tol : float, default=1e-3
         Largest relative completeness gap of a pair of sample and baseline that is accepted.
     redundancy : "avoid" or None, default="avoid"
@@ -82,7 +83,7 @@ class IGLandmarkSelector(
         mesh (468 or 478 landmarks). "auto" is decided in each round: it is True if `X` has a full
         mesh and the round keeps at least 40 landmarks.
     step : int, float, sequence of int or None, default=None
-        Landmarks to drop in each of several rounds. Each round trains a new network on the
+        Landmarks to drop in each of several rounds. Each round fits a new network to the
         remaining landmarks. As in :class:`~sklearn.feature_selection.RFE`, an int is a number of
         landmarks, and a float a share of all landmarks. A sequence such as ``[234, 128]`` gives
         the number of landmarks that remain after each round; numbers that are not between `k` and
@@ -92,9 +93,9 @@ class IGLandmarkSelector(
         Number of points at which the network is evaluated at once: samples times nodes of the
         integral. A larger number takes more memory.
     memory : str, path, object with the joblib.Memory interface or None, default=None
-        Cache of the trained networks and their attributions, a folder or a ``joblib.Memory``. Fits
+        Cache of the fitted networks and their attributions, a folder or a ``joblib.Memory``. Fits
         on the same data that differ only in `k`, `redundancy` or `symmetric` share an entry, so
-        that a search over `k` trains one network for each fold; with `step`, each round has an
+        that a search over `k` fits one network for each fold; with `step`, each round has an
         entry of its own. An entry is valid for the same `X`, `y`, `sample_weight`, parameters of
         `estimator`, other parameters of the selector and version of this package. **Clear the
         cache after changing the code of a network of your own.** Nothing is cached, with a
@@ -111,7 +112,7 @@ class IGLandmarkSelector(
     n_coords : int, default=3
         Coordinates of a landmark.
     random_state : int, RandomState instance or None, default=None
-        Determines random baselines and the training of the network. If `estimator` has a parameter
+        Determines random baselines and the fit of the network. If `estimator` has a parameter
         `random_state` that is None, it is set to a seed drawn from this one. For an estimator
         other than :class:`TEMOClassifier` and :class:`TEMORegressor`, torch's global generator is
         also seeded during the training and restored afterwards; the seed is 0 if `estimator` has an
@@ -149,7 +150,8 @@ class IGLandmarkSelector(
     completeness_gap_ : float
         Largest relative completeness gap of all pairs of sample and baseline in all rounds.
     n_gradient_evaluations_ : int
-        Number of gradients of the network that were computed for the integrals.
+        Number of gradients of the network that were computed for the integrals; one for each pair
+        of sample and baseline in closed form.
     layout_ : LandmarkLayout
         Layout of the columns of `X`.
     n_features_in_ : int
@@ -271,7 +273,7 @@ class IGLandmarkSelector(
 
     @with_callbacks
     def fit(self, X, y, sample_weight=None):
-        """Train the network, attribute its outputs, and select landmarks.
+        """Fit the network, attribute its outputs, and select landmarks.
 
         Parameters
         ----------
@@ -280,7 +282,7 @@ class IGLandmarkSelector(
         y : array-like of shape (n_clips,) or (n_clips, n_outputs)
             Labels, or numbers for a regressor, with one column for each output.
         sample_weight : array-like of shape (n_clips,), default=None
-            Weights of the clips, in the training of the network, which must accept them, in the
+            Weights of the clips, in the fit of the network, which must accept them, in the
             baselines, the scores and the redundancy. An integer weight is equivalent to repeating
             the clip if the network treats it so (see :meth:`TEMOClassifier.fit`), and a weight of
             0 to leaving it out. None for equal weights.

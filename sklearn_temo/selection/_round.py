@@ -101,7 +101,7 @@ def cached_rounds(
         "and functions that are defined at the top level of a module, and the class of a torch "
         "module instead of an instance"
         if is_seeded
-        else "every fit trains another network: pass an int as random_state of the selector"
+        else "every fit gives another network: pass an int as random_state of the selector"
     )
     warn_user(f"memory is not used, since {problem}.")
     return train_and_attribute
