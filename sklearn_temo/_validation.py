@@ -69,13 +69,15 @@ def check_rows(X: NDArray[Any], *, check_range: bool = False) -> NDArray[np.floa
     return X.astype(np.float32, copy=False)
 
 
-def check_targets(y: NDArray[Any]) -> None:
+def check_targets(y: NDArray[Any], *, check_range: bool = False) -> None:
     """Raise ValueError if single precision cannot hold the numbers of a regression.
 
     Parameters
     ----------
     y : ndarray of shape (n_clips, n_outputs)
         Finite numbers.
+    check_range : bool, default=False
+        Whether to raise an error if the differences between clips are lost in single precision.
     """
     for i, output in enumerate(y.astype(np.float64).T):
         size, difference = np.abs(output).max(), np.ptp(output)
@@ -85,7 +87,7 @@ def check_targets(y: NDArray[Any]) -> None:
                 f"dtype('float32'), holds numbers from {_SMALLEST:.0e} to {_FLOAT32.max:.0e}: pass "
                 "it in another unit."
             )
-        if 0 < difference < _MIN_RELATIVE_RANGE * size:
+        if check_range and 0 < difference < _MIN_RELATIVE_RANGE * size:
             raise ValueError(
                 f"the values of output {i} of y differ by at most {difference:.1e}, but are up to "
                 f"{size:.1e}: single precision cannot resolve the differences. Subtract a constant "

@@ -179,6 +179,15 @@ def test_partial_fit_does_not_mix_networks(aligned, randomized):
         np.testing.assert_array_equal(values, before[name])
 
 
+def test_symmetric_clips_have_no_antisymmetric_components(aligned):
+    X, y = aligned
+    symmetric = (X + Mirror.from_clips(X, LAYOUT).apply(X)) / 2
+    temo = make_temo().fit(symmetric, y)
+    assert temo.mirror_pairs_ is not None
+    assert (temo.module_.parity == 1).all()
+    assert temo.score(symmetric, y) == 1
+
+
 def test_clips_that_differ_in_a_fourth_coordinate_are_not_equal():
     rng = np.random.default_rng(0)
     clips = np.tile(rng.normal(size=(2, 10, 4)), (20, 1, 1, 1)).astype(np.float32)

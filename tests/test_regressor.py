@@ -110,6 +110,15 @@ def test_numbers_that_single_precision_cannot_hold_are_an_error(data, randomized
         temo.fit(X, y + np.array([0, 1e9]))
     with pytest.raises(ValueError, match="output 0 of y contains values up to"):
         temo.fit(X, y[:, 0].astype(np.float64) * 1e45)
+    temo = make_temo(randomized=randomized).partial_fit(X, y)
+    with pytest.raises(ValueError, match="output 0 of y contains values up to"):
+        temo.partial_fit(X, y.astype(np.float64) * 1e45)
+
+
+def test_first_call_of_partial_fit_with_one_clip_warns(data, randomized):
+    X, y = data
+    with pytest.warns(UserWarning, match="first call of partial_fit, which fixes"):
+        make_temo(randomized=randomized).partial_fit(X[:1], y[:1])
 
 
 def test_early_stopping_and_scorers_see_the_unit_of_y(data):

@@ -20,6 +20,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from .._threads import one_thread
 from .._validation import check_rows, check_targets
+from .._warnings import warn_user
 from ..layout import LandmarkLayout
 from ..mirror import Mirror
 from ._network import RandomizedTEMONet, TEMONet, fit_reduction
@@ -187,6 +188,12 @@ class BaseTEMO(CallbackSupportMixin, BaseEstimator):
         else:
             net.set_params(lr=self.lr)
             self._train(net, rows, targets, weight, 1)
+        if is_first and len(X) == 1:
+            warn_user(
+                "the first call of partial_fit, which fixes the principal components, has a single "
+                "clip: the network cannot tell other clips apart, also after further calls. Begin "
+                "a new estimator with many clips."
+            )
         self.net_ = net
         return self
 
@@ -365,8 +372,8 @@ class TEMOClassifier(ClassifierMixin, BaseTEMO):
         Coordinates of a landmark.
     randomized : bool, default=False
         Fit in closed form, as in randomized neural networks [2]_: many random units, which are not
-        trained, and a linear readout by ridge regression. Of the first frame of several frames
-        nothing is used. The parameters that say so below have no effect.
+        trained, and a linear readout by ridge regression. The first frame is not used if there are
+        several. The parameters that say so below have no effect.
     n_members : int, default=5
         Number of networks of the ensemble. They have different initial weights and dropout, but
         share the batches and the principal components, so that five take little more time than
@@ -391,20 +398,22 @@ class TEMOClassifier(ClassifierMixin, BaseTEMO):
         Standard deviation of the noise that is added to the components in training. Their mean
         square is 1. No effect with ``randomized=True``.
     label_smoothing : float, default=0.1
-        Share of the target that is spread evenly over the classes.
+        Share of the target that is spread evenly over the classes. With ``randomized=True``, it
+        applies only to the choice of the scale of the logits.
     lr : float, default=0.005
         Highest learning rate of AdamW; it follows one cycle over the training. No effect with
         ``randomized=True``.
     weight_decay : float or "auto", default="auto"
         Decoupled weight decay of AdamW; "auto" is 0.3. With ``randomized=True``, the penalty of the
-        squared weights of the readout, beside the mean squared error; "auto" chooses it by
+        squared weights of the readout, relative to the mean squared error; "auto" chooses it by
         leave-one-out: each clip is predicted, together with its mirror image, from the other clips.
     max_epochs : int, default=60
         Passes over the training data. No effect with ``randomized=True``.
     batch_size : int, default=32
         Clips of a training batch. No effect with ``randomized=True``.
     class_weight : "balanced", dict or None, default="balanced"
-        Weights of the classes in the loss. A dict maps labels to weights of 0 or more.
+        Weights of the classes in the loss, or in the readout. A dict maps labels to weights of 0 or
+        more.
     mirror : "auto" or bool, default="auto"
         Learn from mirror images too, and predict the mean over a clip and its mirror image. The
         mirror pairs are found in the mean face of the training data, before or after landmark
@@ -429,7 +438,7 @@ class TEMOClassifier(ClassifierMixin, BaseTEMO):
         equal weights, also in threads, with any number of threads of BLAS and torch, and for clips
         in another order. The global random state of torch does not change.
     verbose : int, default=0
-        1 prints skorch's table of epochs.
+        1 prints skorch's table of epochs. No effect with ``randomized=True``.
 
     Attributes
     ----------
@@ -713,8 +722,8 @@ class TEMORegressor(MultiOutputMixin, RegressorMixin, BaseTEMO):
         Coordinates of a landmark.
     randomized : bool, default=False
         Fit in closed form, as in randomized neural networks [2]_: many random units, which are not
-        trained, and a linear readout by ridge regression. Of the first frame of several frames
-        nothing is used. The parameters that say so below have no effect.
+        trained, and a linear readout by ridge regression. The first frame is not used if there are
+        several. The parameters that say so below have no effect.
     n_members : int, default=5
         Number of networks of the ensemble. They have different initial weights and dropout, but
         share the batches and the principal components, so that five take little more time than
@@ -743,7 +752,7 @@ class TEMORegressor(MultiOutputMixin, RegressorMixin, BaseTEMO):
         ``randomized=True``.
     weight_decay : float or "auto", default="auto"
         Decoupled weight decay of AdamW; "auto" is 0.3. With ``randomized=True``, the penalty of the
-        squared weights of the readout, beside the mean squared error; "auto" chooses it by
+        squared weights of the readout, relative to the mean squared error; "auto" chooses it by
         leave-one-out: each clip is predicted, together with its mirror image, from the other clips.
     max_epochs : int, default=60
         Passes over the training data. No effect with ``randomized=True``.
@@ -773,7 +782,7 @@ class TEMORegressor(MultiOutputMixin, RegressorMixin, BaseTEMO):
         equal weights, also in threads, with any number of threads of BLAS and torch, and for clips
         in another order. The global random state of torch does not change.
     verbose : int, default=0
-        1 prints skorch's table of epochs.
+        1 prints skorch's table of epochs. No effect with ``randomized=True``.
 
     Attributes
     ----------
@@ -929,7 +938,7 @@ class TEMORegressor(MultiOutputMixin, RegressorMixin, BaseTEMO):
         """Set the number of outputs, and return the numbers as a matrix."""
         self._is_single = y.ndim == 1
         self._n_outputs = 1 if self._is_single else y.shape[1]
-        check_targets(y.reshape(len(y), -1))
+        check_targets(y.reshape(len(y), -1), check_range=True)
         return self._encode(y)
 
     def _encode(self, y):
@@ -940,7 +949,9 @@ class TEMORegressor(MultiOutputMixin, RegressorMixin, BaseTEMO):
                 f"y has {n_outputs} outputs, but the first call of partial_fit had "
                 f"{self._n_outputs}."
             )
-        return y.reshape(len(y), -1).astype(np.float32)
+        y = y.reshape(len(y), -1)
+        check_targets(y)
+        return y.astype(np.float32)
 
     def _net_parameters(self, targets, weight):
         """Set the unit of the outputs, and return the parameters of skorch that depend on it."""
