@@ -1,4 +1,4 @@
-"""Validation of rows of landmarks for networks, which compute in single precision."""
+"""Validation of rows and targets of networks, which compute in single precision."""
 
 from __future__ import annotations
 
@@ -67,3 +67,29 @@ def check_rows(X: NDArray[Any], *, check_range: bool = False) -> NDArray[np.floa
                 "constant from X, or align the clips with LandmarkAligner."
             )
     return X.astype(np.float32, copy=False)
+
+
+def check_targets(y: NDArray[Any], *, check_range: bool = False) -> None:
+    """Raise ValueError if single precision cannot hold the numbers of a regression.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_clips, n_outputs)
+        Finite numbers.
+    check_range : bool, default=False
+        Whether to raise an error if the differences between clips are lost in single precision.
+    """
+    for i, output in enumerate(y.astype(np.float64).T):
+        size, difference = np.abs(output).max(), np.ptp(output)
+        if size > _FLOAT32.max or 0 < size < _SMALLEST:
+            raise ValueError(
+                f"output {i} of y contains values up to {size:.1e}, but single precision, "
+                f"dtype('float32'), holds numbers from {_SMALLEST:.0e} to {_FLOAT32.max:.0e}: pass "
+                "it in another unit."
+            )
+        if check_range and 0 < difference < _MIN_RELATIVE_RANGE * size:
+            raise ValueError(
+                f"the values of output {i} of y differ by at most {difference:.1e}, but are up to "
+                f"{size:.1e}: single precision cannot resolve the differences. Subtract a constant "
+                "from it."
+            )

@@ -143,6 +143,60 @@ def test_parts_of_clips_give_the_readout_of_all_clips(aligned, fitted):
     assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.9999
 
 
+def test_weights_of_several_parts_are_comparable(aligned):
+    X, y = aligned
+    weight = np.where(np.arange(len(X)) < 21, 0.5, 30)
+    temo = make_temo(class_weight=None, weight_decay=2.0, mirror=False, early_stopping=True)
+    for part in (slice(21), slice(21, None)):
+        temo.partial_fit(X[part], y[part], np.unique(y), sample_weight=weight[part])
+    module = temo.module_
+    with torch.no_grad():
+        features = module.features(module.reduced(torch.tensor(X))).double().numpy()
+    targets = np.eye(7)[np.searchsorted(temo.classes_, y)]
+    ridge = Ridge(2.0 * weight.sum()).fit(features, targets, sample_weight=weight)
+    expected = ridge.predict(features)
+    found = temo.decision_function(X)
+    scale = found.std() / expected.std()
+    np.testing.assert_allclose(found, expected * scale, atol=1e-4 * scale)
+
+
+def test_parts_without_a_penalty_give_the_readout_of_all_clips(aligned):
+    X, y = aligned
+    temo = make_temo(weight_decay=0, mirror=False)
+    for part in (slice(0, None, 2), slice(1, None, 2)):
+        temo.partial_fit(X[part], y[part], np.unique(y))
+    assert temo.score(X, y) == 1
+
+
+@pytest.mark.parametrize("randomized", [True, False])
+def test_partial_fit_does_not_mix_networks(aligned, randomized):
+    X, y = aligned
+    temo = make_temo(randomized=randomized).partial_fit(X, y, np.unique(y))
+    before = weights(temo)
+    with pytest.raises(ValueError, match=f"was fitted with randomized={randomized}"):
+        temo.set_params(randomized=not randomized).partial_fit(X, y)
+    for name, values in weights(temo).items():
+        np.testing.assert_array_equal(values, before[name])
+
+
+def test_symmetric_clips_have_no_antisymmetric_components(aligned):
+    X, y = aligned
+    symmetric = (X + Mirror.from_clips(X, LAYOUT).apply(X)) / 2
+    temo = make_temo().fit(symmetric, y)
+    assert temo.mirror_pairs_ is not None
+    assert (temo.module_.parity == 1).all()
+    assert temo.score(symmetric, y) == 1
+
+
+def test_clips_that_differ_in_a_fourth_coordinate_are_not_equal():
+    rng = np.random.default_rng(0)
+    clips = np.tile(rng.normal(size=(2, 10, 4)), (20, 1, 1, 1)).astype(np.float32)
+    clips[..., 3] += rng.normal(size=(20, 2, 10))
+    y = clips[:, 1, 0, 3] > 0
+    temo = make_temo(n_frames=2, n_coords=4).fit(clips.reshape(20, -1), y)
+    assert temo.score(clips.reshape(20, -1), y) > 0.9
+
+
 def test_partial_fit_after_fit_is_an_error(aligned):
     X, y = aligned
     temo = make_temo().fit(X, y)

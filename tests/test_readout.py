@@ -67,3 +67,13 @@ def test_normal_equations_of_parts_equal_a_fit_of_all(regression):
     coef, intercept = equations.solve(3.0)
     np.testing.assert_allclose(coef, readout.coef, atol=1e-9)
     np.testing.assert_allclose(intercept, readout.intercept, atol=1e-9)
+
+
+def test_normal_equations_without_a_penalty_have_the_smallest_coefficients(regression):
+    features, targets, weight = regression
+    equations = NormalEquations(features.shape[1], targets.shape[1])
+    equations.add(features, targets, weight)
+    readout = fit_readout(features, targets, weight, 0)
+    coef, intercept = equations.solve(0)
+    np.testing.assert_allclose(coef, readout.coef, atol=1e-9)
+    np.testing.assert_allclose(intercept, readout.intercept, atol=1e-9)

@@ -94,6 +94,33 @@ def test_constant_output(data, randomized):
     np.testing.assert_allclose(temo.predict(X), 4, atol=1)
 
 
+@pytest.mark.parametrize("factor", [1e-30, 1e30])
+def test_the_unit_of_the_numbers_does_not_matter(data, randomized, factor):
+    X, y = data
+    temo = make_temo(randomized=randomized, max_epochs=2)
+    expected = temo.fit(X, y).predict(X)
+    found = temo.fit(X, y * factor).predict(X) / factor
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * y.std())
+
+
+def test_numbers_that_single_precision_cannot_hold_are_an_error(data, randomized):
+    X, y = data
+    temo = make_temo(randomized=randomized)
+    with pytest.raises(ValueError, match="the values of output 1 of y differ by at most"):
+        temo.fit(X, y + np.array([0, 1e9]))
+    with pytest.raises(ValueError, match="output 0 of y contains values up to"):
+        temo.fit(X, y[:, 0].astype(np.float64) * 1e45)
+    temo = make_temo(randomized=randomized).partial_fit(X, y)
+    with pytest.raises(ValueError, match="output 0 of y contains values up to"):
+        temo.partial_fit(X, y.astype(np.float64) * 1e45)
+
+
+def test_first_call_of_partial_fit_with_one_clip_warns(data, randomized):
+    X, y = data
+    with pytest.warns(UserWarning, match="first call of partial_fit, which fixes"):
+        make_temo(randomized=randomized).partial_fit(X[:1], y[:1])
+
+
 def test_early_stopping_and_scorers_see_the_unit_of_y(data):
     X, y = data
     scorer = EpochScoring("neg_mean_absolute_error", name="mae", on_train=True)

@@ -16,6 +16,7 @@ from sklearn_temo import (
     LandmarkLayout,
     StabilityLandmarkSelector,
     TEMOClassifier,
+    TEMORegressor,
     selection_stability,
 )
 
@@ -251,6 +252,17 @@ def test_with_integrated_gradients(small):
     np.testing.assert_array_equal(kept, X[:, selector.get_support()])
     assert selector.get_feature_names_out()[:2].tolist() == ["f000_p002_x", "f000_p002_y"]
     assert sorted(np.argsort(selector.landmark_scores_)[-3:]) == [2, 5, 9]
+
+
+@pytest.mark.filterwarnings("error:The least populated class")
+def test_whole_numbers_of_a_regression_are_not_classes(small):
+    X, _ = small
+    y = np.round(1000 * X[:, 2])
+    assert len(np.unique(y)) > 80
+    network = TEMORegressor(randomized=True)
+    estimator = IGLandmarkSelector(network, n_frames=2, n_coords=2)
+    selector = stability_selector(estimator, n_pairs=2).fit(X, y)
+    assert selector.get_landmark_support().any()
 
 
 def test_results_do_not_depend_on_the_number_of_workers():

@@ -240,9 +240,11 @@ def warn_of_gaps(
     if n_unconverged:
         warn_user(
             f"{n_unconverged} of {n_pairs} pairs of sample and baseline have a relative "
-            f"completeness gap above tol={settings.tol:g} (largest: {largest_gap:.2g}) with "
-            f"n_steps={settings.n_steps} ({settings.step_range[1]} nodes): pass a larger n_steps "
-            "or tol. More nodes help little for a network with kinks (ReLU, max pooling) or jumps.",
+            f"completeness gap above tol={settings.tol:g} (largest: {largest_gap:.2g}) with at "
+            f"most {settings.step_range[1]} nodes (n_steps={settings.n_steps}): pass a larger "
+            "n_steps or tol. More nodes help little for a network with kinks (ReLU, max pooling) "
+            "or jumps. Where the integral has a closed form, the gap is a rounding error: pass a "
+            "larger tol.",
             ConvergenceWarning,
         )
 

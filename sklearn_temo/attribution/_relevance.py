@@ -38,7 +38,7 @@ class LandmarkRelevance:
     completeness_gap : float
         Largest relative completeness gap of all pairs of sample and baseline.
     n_gradient_evaluations : int
-        Number of gradients of the network that were computed.
+        Number of gradients of the network that were computed; one for each pair in closed form.
     n_pairs : int
         Number of pairs of sample and baseline, counted once for each output that is explained.
     n_unconverged : int
@@ -104,7 +104,7 @@ def landmark_relevance(
         Number of classes, or of outputs without a `target`, that the network must have. None for
         the largest target plus one, and a network of any number of classes or outputs.
     n_steps : int or "auto", default="auto"
-        Gauss-Legendre nodes of the integral, as in :func:`integrated_gradients`.
+        Gauss-Legendre nodes of the integral, or "auto", as in :func:`integrated_gradients`.
     tol : float, default=1e-3
         Largest relative completeness gap that is accepted.
     batch_size : int, default=1024

@@ -488,6 +488,9 @@ def _decomposed(
 ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """Squares of the largest singular values, and the right singular vectors as rows."""
     moves = np.any(frames != 0, axis=0)
+    if not moves.any():
+        # As the antisymmetric part of clips that are symmetric.
+        return np.zeros(0), np.zeros((0, len(moves)))
     columns = frames[:, moves]
     n_components = min(n_components, *columns.shape)
     if min(columns.shape) > _MAX_EXACT:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import lstsq
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
@@ -155,5 +156,8 @@ class NormalEquations:
         covariance = self.products[:-1, :-1] - total * np.outer(mean_features, mean_features)
         covariance[np.diag_indices_from(covariance)] += total * penalty
         joint = self.with_targets[:-1] - total * np.outer(mean_features, mean_targets)
-        coef = np.linalg.solve(covariance, joint).T
+        # Without a penalty, the covariance of few samples is singular: the smallest coefficients
+        # are taken, as in fit_readout.
+        solved = np.linalg.solve(covariance, joint) if penalty else lstsq(covariance, joint)[0]
+        coef = solved.T
         return coef, mean_targets - coef @ mean_features

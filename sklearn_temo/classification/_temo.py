@@ -19,7 +19,8 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classi
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from .._threads import one_thread
-from .._validation import check_rows
+from .._validation import check_rows, check_targets
+from .._warnings import warn_user
 from ..layout import LandmarkLayout
 from ..mirror import Mirror
 from ._network import RandomizedTEMONet, TEMONet, fit_reduction
@@ -164,7 +165,14 @@ class BaseTEMO(CallbackSupportMixin, BaseEstimator):
 
     def _partial_fit(self, X, y, sample_weight, encode, *, is_first):
         """Update the network, or fit the first one; `encode` makes targets of `y`."""
-        if not is_first and self.randomized and not hasattr(self, "_equations"):
+        was_randomized = not is_first and isinstance(self.net_.module_, RandomizedTEMONet)
+        if not is_first and self.randomized != was_randomized:
+            raise ValueError(
+                f"randomized={self.randomized}, but the network was fitted with "
+                f"randomized={was_randomized}: partial_fit continues a network as it is. Call fit, "
+                "or partial_fit on a new estimator."
+            )
+        if was_randomized and not hasattr(self, "_equations"):
             raise ValueError(
                 f"partial_fit continues a {type(self).__name__}(randomized=True) only if "
                 "partial_fit began it, since fit keeps no normal equations: call partial_fit on a "
@@ -180,13 +188,20 @@ class BaseTEMO(CallbackSupportMixin, BaseEstimator):
         else:
             net.set_params(lr=self.lr)
             self._train(net, rows, targets, weight, 1)
+        if is_first and len(X) == 1:
+            warn_user(
+                "the first call of partial_fit, which fixes the principal components, has a single "
+                "clip: the network cannot tell other clips apart, also after further calls. Begin "
+                "a new estimator with many clips."
+            )
         self.net_ = net
         return self
 
     def _training_data(self, X, y, sample_weight, *, reset):
         """Validated clips, sorted, their labels or numbers, and weights.
 
-        Weights have a mean of 1 where no clips are repeated. With ``reset=True``, the layout of the
+        Weights for training have a mean of 1. Those of a closed form are returned as they are, so
+        that several calls of partial_fit can be compared. With ``reset=True``, the layout of the
         clips and the seed are set too.
         """
         X_original = X
@@ -203,29 +218,30 @@ class BaseTEMO(CallbackSupportMixin, BaseEstimator):
         # clips nor on whether clips are weighted or repeated. The content is the end of a clip and,
         # where several clips have the same end, a hash. It leaves out the third coordinate if the
         # network ignores it. The weight and the index decide between equal clips.
-        used = self.layout_.unflatten(X)[..., : None if self.depth_weight else 2]
-        ends = used[:, -1, -_N_IN_END:].reshape(len(X), -1)
+        clips = self.layout_.unflatten(X)
+        used = [coord for coord in range(self.n_coords) if coord != 2 or self.depth_weight]
+        ends = clips[:, -1, -_N_IN_END:][..., used].reshape(len(X), -1)
         _, same_end, counts = np.unique(ends, axis=0, return_inverse=True, return_counts=True)
         labels = y.tolist() if y.ndim > 1 else y
         keys = []
         for i, end in enumerate(same_end):
             is_shared = counts[end] > 1
-            content = end, sha256(used[i].tobytes()).digest() if is_shared else b""
+            content = end, sha256(clips[i][..., used].tobytes()).digest() if is_shared else b""
             keys.append((labels[i], content, weight[i], i))
         keys = sorted(key for key in keys if key[2])
         order = np.array([i for *_, i in keys])
         weight = weight[order]
         is_repeated = np.all(weight % 1 == 0) and weight.sum() <= _MAX_REPETITIONS * len(weight)
-        if not is_repeated:
-            weight = weight / weight.mean()
         if self.randomized:
             # Equal clips are one clip, which is left out as a whole to choose the penalty.
             is_new = np.array([True, *(a[:2] != b[:2] for a, b in pairwise(keys))])
-            weight = np.bincount(is_new.cumsum() - 1, weight)
             order = order[is_new]
-        elif is_repeated:
+            return X[order], y[order], np.bincount(is_new.cumsum() - 1, weight)
+        if is_repeated:
             order = np.repeat(order, weight.astype(int))
             weight = np.ones(len(order))
+        else:
+            weight = weight / weight.mean()
         return X[order], y[order], weight.astype(np.float32)
 
     def _new_net(self, rows, targets, weight, callbacks=(), split=None):
@@ -286,7 +302,8 @@ class BaseTEMO(CallbackSupportMixin, BaseEstimator):
         module = net.module_.eval()
         clips = torch.from_numpy(rows).to(net.device)
         if is_first:
-            of_clips = torch.from_numpy(weight / weight.mean()).to(net.device)
+            of_clips = (weight / weight.mean()).astype(np.float32)
+            of_clips = torch.from_numpy(of_clips).to(net.device)
             fit_reduction(module, clips, of_clips, self._mirror, self._seed)
         reduced = module.reduced(clips)
         features = module.features(reduced)
@@ -355,8 +372,8 @@ class TEMOClassifier(ClassifierMixin, BaseTEMO):
         Coordinates of a landmark.
     randomized : bool, default=False
         Fit in closed form, as in randomized neural networks [2]_: many random units, which are not
-        trained, and a linear readout by ridge regression. Of the first frame of several frames
-        nothing is used. The parameters that say so below have no effect.
+        trained, and a linear readout by ridge regression. The first frame is not used if there are
+        several. The parameters that say so below have no effect.
     n_members : int, default=5
         Number of networks of the ensemble. They have different initial weights and dropout, but
         share the batches and the principal components, so that five take little more time than
@@ -381,20 +398,22 @@ class TEMOClassifier(ClassifierMixin, BaseTEMO):
         Standard deviation of the noise that is added to the components in training. Their mean
         square is 1. No effect with ``randomized=True``.
     label_smoothing : float, default=0.1
-        Share of the target that is spread evenly over the classes.
+        Share of the target that is spread evenly over the classes. With ``randomized=True``, it
+        applies only to the choice of the scale of the logits.
     lr : float, default=0.005
         Highest learning rate of AdamW; it follows one cycle over the training. No effect with
         ``randomized=True``.
     weight_decay : float or "auto", default="auto"
         Decoupled weight decay of AdamW; "auto" is 0.3. With ``randomized=True``, the penalty of the
-        squared weights of the readout, beside the mean squared error; "auto" chooses it by
+        squared weights of the readout, relative to the mean squared error; "auto" chooses it by
         leave-one-out: each clip is predicted, together with its mirror image, from the other clips.
     max_epochs : int, default=60
         Passes over the training data. No effect with ``randomized=True``.
     batch_size : int, default=32
         Clips of a training batch. No effect with ``randomized=True``.
     class_weight : "balanced", dict or None, default="balanced"
-        Weights of the classes in the loss. A dict maps labels to weights of 0 or more.
+        Weights of the classes in the loss, or in the readout. A dict maps labels to weights of 0 or
+        more.
     mirror : "auto" or bool, default="auto"
         Learn from mirror images too, and predict the mean over a clip and its mirror image. The
         mirror pairs are found in the mean face of the training data, before or after landmark
@@ -419,7 +438,7 @@ class TEMOClassifier(ClassifierMixin, BaseTEMO):
         equal weights, also in threads, with any number of threads of BLAS and torch, and for clips
         in another order. The global random state of torch does not change.
     verbose : int, default=0
-        1 prints skorch's table of epochs.
+        1 prints skorch's table of epochs. No effect with ``randomized=True``.
 
     Attributes
     ----------
@@ -557,7 +576,8 @@ class TEMOClassifier(ClassifierMixin, BaseTEMO):
         classes : array-like of shape (n_classes,), default=None
             All labels of this and later calls; required in the first call.
         sample_weight : array-like of shape (n_clips,), default=None
-            Weights of the clips, as in :meth:`fit`.
+            Weights of the clips, as in :meth:`fit`. With ``randomized=True``, they are not divided
+            by their mean, so that the clips of all calls count by their weights.
 
         Returns
         -------
@@ -567,11 +587,12 @@ class TEMOClassifier(ClassifierMixin, BaseTEMO):
         Raises
         ------
         ValueError
-            If ``early_stopping=True``, `classes` is missing or differs from the first call, `y` has
-            other labels, or `fit` was called before with ``randomized=True``.
+            If ``early_stopping=True`` in training, `classes` is missing or differs from the first
+            call, `y` has other labels, `fit` was called before with ``randomized=True``, or
+            `randomized` has changed.
         """
         self._validate_params()
-        if self.early_stopping:
+        if self.early_stopping and not self.randomized:
             raise ValueError("partial_fit does not support early_stopping=True; use fit.")
         if not hasattr(self, "net_"):
             # An interrupted fit may have left other classes.
@@ -657,11 +678,13 @@ class TEMOClassifier(ClassifierMixin, BaseTEMO):
         if len(self.classes_) < 2:
             raise ValueError(
                 f"TEMOClassifier needs samples of at least 2 classes, got one class: "
-                f"{self.classes_[0]!r}."
+                f"{self.classes_.tolist()[0]!r}."
             )
         unknown = np.setdiff1d(labels, self.classes_)
         if unknown.size:
-            raise ValueError(f"y has labels {unknown!r} that are not in classes {self.classes_!r}.")
+            raise ValueError(
+                f"y has labels {unknown.tolist()} that are not in classes {self.classes_.tolist()}."
+            )
         return np.searchsorted(self.classes_, labels)
 
     def _net_parameters(self, targets, weight):
@@ -699,8 +722,8 @@ class TEMORegressor(MultiOutputMixin, RegressorMixin, BaseTEMO):
         Coordinates of a landmark.
     randomized : bool, default=False
         Fit in closed form, as in randomized neural networks [2]_: many random units, which are not
-        trained, and a linear readout by ridge regression. Of the first frame of several frames
-        nothing is used. The parameters that say so below have no effect.
+        trained, and a linear readout by ridge regression. The first frame is not used if there are
+        several. The parameters that say so below have no effect.
     n_members : int, default=5
         Number of networks of the ensemble. They have different initial weights and dropout, but
         share the batches and the principal components, so that five take little more time than
@@ -729,7 +752,7 @@ class TEMORegressor(MultiOutputMixin, RegressorMixin, BaseTEMO):
         ``randomized=True``.
     weight_decay : float or "auto", default="auto"
         Decoupled weight decay of AdamW; "auto" is 0.3. With ``randomized=True``, the penalty of the
-        squared weights of the readout, beside the mean squared error; "auto" chooses it by
+        squared weights of the readout, relative to the mean squared error; "auto" chooses it by
         leave-one-out: each clip is predicted, together with its mirror image, from the other clips.
     max_epochs : int, default=60
         Passes over the training data. No effect with ``randomized=True``.
@@ -759,7 +782,7 @@ class TEMORegressor(MultiOutputMixin, RegressorMixin, BaseTEMO):
         equal weights, also in threads, with any number of threads of BLAS and torch, and for clips
         in another order. The global random state of torch does not change.
     verbose : int, default=0
-        1 prints skorch's table of epochs.
+        1 prints skorch's table of epochs. No effect with ``randomized=True``.
 
     Attributes
     ----------
@@ -873,7 +896,8 @@ class TEMORegressor(MultiOutputMixin, RegressorMixin, BaseTEMO):
         y : array-like of shape (n_clips,) or (n_clips, n_outputs)
             Numbers.
         sample_weight : array-like of shape (n_clips,), default=None
-            Weights of the clips, as in :meth:`fit`.
+            Weights of the clips, as in :meth:`fit`. With ``randomized=True``, they are not divided
+            by their mean, so that the clips of all calls count by their weights.
 
         Returns
         -------
@@ -883,11 +907,12 @@ class TEMORegressor(MultiOutputMixin, RegressorMixin, BaseTEMO):
         Raises
         ------
         ValueError
-            If ``early_stopping=True``, `y` has another number of outputs than in the first call, or
-            `fit` was called before with ``randomized=True``.
+            If ``early_stopping=True`` in training, `y` has another number of outputs than in the
+            first call, `fit` was called before with ``randomized=True``, or `randomized` has
+            changed.
         """
         self._validate_params()
-        if self.early_stopping:
+        if self.early_stopping and not self.randomized:
             raise ValueError("partial_fit does not support early_stopping=True; use fit.")
         is_first = not hasattr(self, "net_")
         encode = self._encode_first if is_first else self._encode
@@ -913,6 +938,7 @@ class TEMORegressor(MultiOutputMixin, RegressorMixin, BaseTEMO):
         """Set the number of outputs, and return the numbers as a matrix."""
         self._is_single = y.ndim == 1
         self._n_outputs = 1 if self._is_single else y.shape[1]
+        check_targets(y.reshape(len(y), -1), check_range=True)
         return self._encode(y)
 
     def _encode(self, y):
@@ -923,10 +949,14 @@ class TEMORegressor(MultiOutputMixin, RegressorMixin, BaseTEMO):
                 f"y has {n_outputs} outputs, but the first call of partial_fit had "
                 f"{self._n_outputs}."
             )
-        return y.reshape(len(y), -1).astype(np.float32)
+        y = y.reshape(len(y), -1)
+        check_targets(y)
+        return y.astype(np.float32)
 
     def _net_parameters(self, targets, weight):
         """Set the unit of the outputs, and return the parameters of skorch that depend on it."""
+        # Squares of single precision would overflow or underflow.
+        targets = targets.astype(np.float64)
         mean = np.average(targets, axis=0, weights=weight)
         spread = np.sqrt(np.average((targets - mean) ** 2, axis=0, weights=weight))
         self._unit = np.where(spread > 0, spread, 1), mean

@@ -67,7 +67,8 @@ class IGLandmarkSelector(
         Kind of baselines, see :func:`~sklearn_temo.attribution.make_baselines`, or an array of
         baselines of shape (n_baselines, n_features). "per_class" is for classifiers only.
     n_steps : int or "auto", default="auto"
-        Nodes of the integral; "auto" takes as many as `tol` needs.
+        Nodes of the integral. "auto" needs none where the integral has a closed form, as for the
+        networks of T-EMO, and otherwise takes as many as `tol` needs.
     tol : float, default=1e-3
         Largest relative completeness gap of a pair of sample and baseline that is accepted.
     redundancy : "avoid" or None, default="avoid"
@@ -149,7 +150,8 @@ class IGLandmarkSelector(
     completeness_gap_ : float
         Largest relative completeness gap of all pairs of sample and baseline in all rounds.
     n_gradient_evaluations_ : int
-        Number of gradients of the network that were computed for the integrals.
+        Number of gradients of the network that were computed for the integrals; one for each pair
+        of sample and baseline in closed form.
     layout_ : LandmarkLayout
         Layout of the columns of `X`.
     n_features_in_ : int
@@ -280,7 +282,7 @@ class IGLandmarkSelector(
         y : array-like of shape (n_clips,) or (n_clips, n_outputs)
             Labels, or numbers for a regressor, with one column for each output.
         sample_weight : array-like of shape (n_clips,), default=None
-            Weights of the clips, in the training of the network, which must accept them, in the
+            Weights of the clips, in the fit of the network, which must accept them, in the
             baselines, the scores and the redundancy. An integer weight is equivalent to repeating
             the clip if the network treats it so (see :meth:`TEMOClassifier.fit`), and a weight of
             0 to leaving it out. None for equal weights.

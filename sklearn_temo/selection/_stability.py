@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_regressor
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval
@@ -214,7 +214,12 @@ class StabilityLandmarkSelector(MetaEstimatorMixin, LandmarkSelectorMixin, BaseE
             k=1, redundancy=None, step=None, n_frames=layout.n_frames, n_coords=layout.n_coords
         )
         random = check_random_state(self.random_state)
-        halves = [half for _ in range(self.n_pairs) for half in _split(y, groups, random)]
+        network = selector.get_params().get("estimator")
+        is_regression = network is not None and is_regressor(network)
+        # Numbers of a regression may look like labels.
+        is_stratified = not is_regression and type_of_target(y) in ("binary", "multiclass")
+        splitter = _splitter(groups, random, is_stratified)
+        halves = [half for _ in range(self.n_pairs) for _, half in splitter.split(y, y, groups)]
         seeds = random.randint(2**31, size=len(halves))
         scores = np.array(
             Parallel(n_jobs=self.n_jobs)(
@@ -281,15 +286,10 @@ def _check_groups(y: NDArray[Any], groups: Any) -> None:
         )
 
 
-def _split(y: NDArray[Any], groups: Any, random: np.random.RandomState) -> list[NDArray[np.intp]]:
-    """Split clips at random into two halves, which have no group in common."""
-    if groups is not None:
-        splitter = GroupKFold(2, shuffle=True, random_state=random)
-    elif type_of_target(y) in ("binary", "multiclass"):
-        splitter = StratifiedKFold(2, shuffle=True, random_state=random)
-    else:
-        splitter = KFold(2, shuffle=True, random_state=random)
-    return [half for _, half in splitter.split(y, y, groups)]
+def _splitter(groups: Any, random: np.random.RandomState, is_stratified: bool) -> Any:
+    """Splitter of clips into two random halves, which have no group in common."""
+    splitter = GroupKFold if groups is not None else StratifiedKFold if is_stratified else KFold
+    return splitter(2, shuffle=True, random_state=random)
 
 
 def _fit_half(
