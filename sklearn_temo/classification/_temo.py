@@ -340,8 +340,8 @@ class BaseTEMO(CallbackSupportMixin, BaseEstimator):
         found = []
         with torch.inference_mode():
             for batch in gen_batches(len(rows), _PREDICTION_BATCH):
-                # A copy, since torch rejects negative strides and warns about read-only arrays.
-                clips = torch.from_numpy(np.array(rows[batch], order="C"))
+                # torch rejects negative strides and warns about read-only arrays.
+                clips = torch.from_numpy(np.require(rows[batch], requirements=["C", "W"]))
                 reduced = module.reduced(clips.to(self.net_.device))
                 outputs = module.from_reduced(reduced)
                 if self._mirror is not None:
