@@ -69,6 +69,7 @@ MAY_BE_HEAVY = {
     "attribution._split_network": {"torch"},
     "attribution._relevance": {"torch"},
     "classification._network": {"torch"},
+    "classification._regressor": {"torch"},
     "classification._temo": {"torch"},
     "classification._training": {"skorch", "torch"},
     "selection._round": {"skorch", "torch"},

@@ -3,5 +3,6 @@
 import lazy_loader as lazy
 
 __getattr__, __dir__, __all__ = lazy.attach(
-    __name__, submod_attrs={"_temo": ["TEMOClassifier", "TEMORegressor"]}
+    __name__,
+    submod_attrs={"_classifier": ["TEMOClassifier"], "_regressor": ["TEMORegressor"]},
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ _NEGLIGIBLE = 1e-12
 _RANDOM_SCALE = 0.5
 
 
-class ReducedNet(nn.Module):
+class ReducedNet(nn.Module, ABC):
     """A network on temporal filters and principal components of clips.
 
     The first frame, which holds positions after :class:`~sklearn_temo.LandmarkAligner`, is used
@@ -117,9 +118,9 @@ class ReducedNet(nn.Module):
         """
         return self.from_reduced(self.reduced(x) if reduced is None else reduced)
 
+    @abstractmethod
     def from_reduced(self, reduced: Tensor) -> Tensor:
         """Compute the outputs from the output of :meth:`reduced`."""
-        raise NotImplementedError
 
     def filtered(self, x: Tensor) -> Tensor:
         """Apply the temporal filters to the frames after the first.

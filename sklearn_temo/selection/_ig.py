@@ -28,7 +28,7 @@ from .._warnings import warn_user
 from ..attribution._baselines import KINDS
 from ..attribution._integrated_gradients import IntegrationSettings, warn_of_gaps
 from ..attribution._relevance import LandmarkRelevance
-from ..classification._temo import TEMOClassifier
+from ..classification._classifier import TEMOClassifier
 from ..layout import LandmarkLayout
 from ._landmark_support import LandmarkSelectorMixin
 from ._ranking import count_kept, rank_landmarks, round_sizes
