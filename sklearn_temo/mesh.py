@@ -158,11 +158,7 @@ def mirror_pairs(n_landmarks: int = N_LANDMARKS) -> NDArray[np.intp]:
     ValueError
         If `n_landmarks` is not that of a full mesh.
     """
-    if not is_full_mesh(n_landmarks):
-        raise ValueError(
-            f"a full mesh has {N_LANDMARKS} landmarks, or {N_LANDMARKS_WITH_IRISES} with the "
-            f"irises, got {n_landmarks}."
-        )
+    _check_full_mesh(n_landmarks)
     pairs = np.arange(n_landmarks)
     face = canonical_face()
     pairs[:N_LANDMARKS] = cdist(face, face * [-1, 1, 1]).argmin(axis=1)
@@ -173,16 +169,30 @@ def mirror_pairs(n_landmarks: int = N_LANDMARKS) -> NDArray[np.intp]:
 
 
 @cache
-def regions() -> NDArray[np.str_]:
+def regions(n_landmarks: int = N_LANDMARKS) -> NDArray[np.str_]:
     """Region of the face that each landmark belongs to.
+
+    Parameters
+    ----------
+    n_landmarks : {468, 478}, default=468
 
     Returns
     -------
-    ndarray of str of shape (468,)
+    ndarray of str of shape (n_landmarks,)
         One of lips, nose, left/right eye, left/right brow, left/right cheek, forehead, chin. A
         landmark within 1 cm of a contour belongs to the nearest one. The others are forehead above
-        the brows, chin below the lips and between their corners, and cheek elsewhere.
+        the brows, chin below the lips and between their corners, and cheek elsewhere. The landmarks
+        of the irises belong to the eyes.
+
+    Raises
+    ------
+    ValueError
+        If `n_landmarks` is not that of a full mesh.
     """
+    if n_landmarks != N_LANDMARKS:
+        _check_full_mesh(n_landmarks)
+        irises = np.repeat(["right eye", "left eye"], 5)
+        return _read_only(np.concatenate([regions(), irises]))
     face = canonical_face()
     members = {
         name.replace("_", " ").replace("eyebrow", "brow"): face[np.unique(table)]
@@ -205,6 +215,14 @@ def regions() -> NDArray[np.str_]:
 def _geometry() -> dict[str, Any]:
     text = resources.files("sklearn_temo") / "models" / "face_geometry.json"
     return json.loads(text.read_text(encoding="utf-8"))
+
+
+def _check_full_mesh(n_landmarks: int) -> None:
+    if not is_full_mesh(n_landmarks):
+        raise ValueError(
+            f"a full mesh has {N_LANDMARKS} landmarks, or {N_LANDMARKS_WITH_IRISES} with the "
+            f"irises, got {n_landmarks}."
+        )
 
 
 def _read_only(values: Any) -> NDArray[Any]:

@@ -45,11 +45,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "selection": BASE | {"attribution", "classification"},
 }
 MAY_IMPORT["pipeline"] = BASE | STEPS | {"selection"}
+MAY_IMPORT["explanation"] = BASE | STEPS | {"selection"}
+MAY_IMPORT["evaluation"] = MAY_IMPORT["explanation"] | {"explanation"}
+MAY_IMPORT["report"] = MAY_IMPORT["evaluation"] | {"evaluation"}
 MAY_IMPORT["demo"] = MAY_IMPORT["pipeline"] | {"pipeline", "__init__"}
-MAY_IMPORT["cli"] = MAY_IMPORT["demo"] | {"demo"}
+MAY_IMPORT["cli"] = MAY_IMPORT["demo"] | {"demo", "report"}
 MAY_IMPORT["__main__"] = {"cli"}
 # The root imports public names at their first use.
-MAY_IMPORT["__init__"] = MAY_IMPORT["pipeline"] | {"pipeline"}
+MAY_IMPORT["__init__"] = MAY_IMPORT["report"] | {"pipeline", "report"}
 
 HEAVY = {
     "av",
