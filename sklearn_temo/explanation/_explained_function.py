@@ -285,8 +285,9 @@ def _network(final: Any) -> nn.Module:
     module = getattr(final, "module_", None)
     if isinstance(module, nn.Module):
         return module
-    by_pairs = isinstance(final, SVC | NuSVC) and len(final.classes_) > 2
-    if hasattr(final, "coef_") and hasattr(final, "intercept_") and not by_pairs:
+    is_linear = hasattr(final, "coef_") and hasattr(final, "intercept_")
+    by_pairs = is_linear and isinstance(final, SVC | NuSVC) and len(final.classes_) > 2
+    if is_linear and not by_pairs:
         coef = final.coef_
         coef = coef.toarray() if hasattr(coef, "toarray") else np.atleast_2d(coef)
         return _linear(coef, final.intercept_)
@@ -304,6 +305,6 @@ def _network(final: Any) -> nn.Module:
 def _linear(coef: NDArray[Any], intercept: Any) -> nn.Linear:
     layer = nn.Linear(coef.shape[1], len(coef), dtype=torch.float64)
     with torch.no_grad():
-        layer.weight.copy_(torch.from_numpy(np.ascontiguousarray(coef, dtype=np.float64)))
+        layer.weight.copy_(torch.from_numpy(np.array(coef, dtype=np.float64)))
         layer.bias.copy_(torch.from_numpy(np.zeros(len(coef)) + intercept))
     return layer
