@@ -289,27 +289,8 @@ def _explain(
     _check_linear(chain, function, rows)
     rows = np.asarray(rows)
     positions, has_reference_frame = _positions(chain, layout, rows, np.asarray(original))
-    if not isinstance(baselines, str):
-        names = [f"baseline {i}" for i in range(len(baselines))]
-        baselines = np.asarray(_prepare(chain, baselines, names))
-    elif baselines == "still":
-        if not has_reference_frame:
-            raise ValueError(
-                'baselines="still" needs clips of two frames or more that are displacements from '
-                'frame 0, as after LandmarkAligner(reference="first"): pass baselines="typical".'
-            )
-        clips = layout.unflatten(chain.baselines()).copy()
-        clips[:, 1:] = 0
-        baselines = layout.flatten(clips)
-    else:
-        baselines = chain.baselines()
-    if baselines.ndim != 2 or baselines.shape[1] != rows.shape[1]:
-        raise ValueError(
-            f"baselines must be clips with the {rows.shape[1]} columns of the others, got shape "
-            f"{baselines.shape}."
-        )
-    at_baselines = function.outputs(baselines)
-    n_outputs = at_baselines.shape[1]
+    baselines = _find_baselines(chain, baselines, layout, has_reference_frame)
+    n_outputs = function.outputs(baselines[:1]).shape[1]
     if chain.classes is None and not 0 <= outputs.min() <= outputs.max() < n_outputs:
         raise ValueError(
             f"target must be from 0 to {n_outputs - 1}, the outputs of the regressor, got "
@@ -318,28 +299,24 @@ def _explain(
     # Of two classes, the first one has the opposite logit.
     targets = outputs if function.is_binary or n_outputs > 1 else None
     shares = np.empty((len(rows), layout.n_frames, layout.n_landmarks), dtype=np.float32)
-    logit, base_logit, total = np.empty((3, len(rows)))
+    total = np.empty(len(rows))
     for batch in gen_batches(len(rows), _BATCH_SIZE):
+        of_batch = None if targets is None else targets[batch]
         with warnings.catch_warnings():
-            # Of single baselines; the mean is checked below.
+            # Of single baselines; the caller warns of the mean.
             warnings.simplefilter("ignore", ConvergenceWarning)
             found, _ = integrated_gradients(
-                function,
-                rows[batch],
-                baselines,
-                None if targets is None else targets[batch],
-                average=True,
+                function, rows[batch], baselines, of_batch, average=True
             )
         found = layout.unflatten(found).sum(axis=-1)
         shares[batch], total[batch] = found, found.sum(axis=(1, 2), dtype=np.float64)
-        logit[batch] = function.logits(rows[batch], outputs[batch])
-    at_baselines = np.stack([function.logits(baselines, k) for k in range(max(outputs) + 1)])
-    base_logit = at_baselines.mean(axis=1)[outputs]
+    logit = function.logits(rows, outputs)
+    base_logit = np.array([function.logits(baselines, k).mean() for k in range(max(outputs) + 1)])
+    base_logit = base_logit[outputs]
     difference = logit - base_logit
     size = np.maximum(np.abs(difference), _SMALL_DIFFERENCE * (np.abs(logit) + np.abs(base_logit)))
     size = np.maximum(size, np.finfo(np.float32).eps)
-    support = np.zeros(layout.n_landmarks, dtype=bool)
-    support[chain.used_columns(rows.shape[1]) // layout.n_coords % layout.n_landmarks] = True
+    support = layout.unflatten(chain.uses(rows.shape[1])).any(axis=(0, 2))
     return _Part(
         shares=shares,
         logit=logit,
@@ -349,6 +326,32 @@ def _explain(
         support=np.broadcast_to(support, (len(rows), layout.n_landmarks)),
         has_reference_frame=has_reference_frame,
     )
+
+
+def _find_baselines(
+    chain: FittedChain, baselines: Any, layout: LandmarkLayout, has_reference_frame: bool
+) -> NDArray[Any]:
+    """Prepared baselines of shape (n_baselines, n_features)."""
+    if not isinstance(baselines, str):
+        names = [f"baseline {i}" for i in range(len(baselines))]
+        rows = np.asarray(_prepare(chain, baselines, names))
+        if rows.shape[1] != layout.n_features:
+            raise ValueError(
+                f"baselines must have the {layout.n_features} columns of the clips, got "
+                f"{rows.shape[1]}."
+            )
+        return rows
+    rows = chain.baselines()
+    if baselines == "typical":
+        return rows
+    if not has_reference_frame:
+        raise ValueError(
+            'baselines="still" needs clips of two frames or more that are displacements from '
+            'frame 0, as after LandmarkAligner(reference="first"): pass baselines="typical".'
+        )
+    clips = layout.unflatten(rows).copy()
+    clips[:, 1:] = 0
+    return layout.flatten(clips)
 
 
 def _prepare(chain: FittedChain, rows: Any, names: list[str]) -> Any:
