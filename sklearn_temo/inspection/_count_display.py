@@ -145,15 +145,15 @@ class LandmarkCountDisplay:
         --------
         >>> from sklearn.model_selection import GridSearchCV
         >>> from sklearn.svm import SVC
-        >>> from sklearn_temo import LandmarkCountDisplay, TEMOClassifier, make_temo_pipeline
+        >>> from sklearn_temo import LandmarkCountDisplay, make_temo_pipeline
         >>> from sklearn_temo.datasets import make_expression_clips
         >>> clips = make_expression_clips(n_clips=42, n_frames=4, random_state=0)
         >>> pipe = make_temo_pipeline(landmarks="passthrough", random_state=0)
-        >>> grid = {"classify": [TEMOClassifier(randomized=True), SVC()], "select__k": [16, 64]}
-        >>> search = GridSearchCV(pipe, grid, cv=3, refit=False).fit(clips.data, clips.target)
+        >>> grid = {"classify": [SVC(), SVC(kernel="linear")], "select__k": [64]}
+        >>> search = GridSearchCV(pipe, grid, cv=2, refit=False).fit(clips.data, clips.target)
         >>> display = LandmarkCountDisplay.from_cv_results(search)
         >>> display.names
-        ['TEMOClassifier', 'TEMOClassifier', 'SVC', 'SVC']
+        ["SVC(kernel='rbf')", "SVC(kernel='linear')"]
         """
         if hasattr(cv_results, "fit"):
             check_is_fitted(cv_results, "cv_results_")

@@ -55,7 +55,8 @@ class SelectionStabilityDisplay:
     probability :math:`k / d`, so the number of :math:`M` such selections that keep a landmark has
     the binomial distribution :math:`B(M, k / d)`, or the Poisson binomial distribution where the
     selections have different sizes. The expected number of landmarks that at least :math:`m`
-    selections keep is :math:`d` times the probability of :math:`m` or more.
+    selections keep is :math:`d` times the probability of :math:`m` or more. It is drawn from half a
+    landmark on.
 
     Folds of a cross-validation share most of their training data, so their selections are more
     alike than those from new data would be.
@@ -236,8 +237,11 @@ class SelectionStabilityDisplay:
         )
         style = {"width": np.diff(edges), "align": "edge", "color": colours.to_rgba(heights)}
         axes.bar(edges[:-1], heights, **style)
-        axes.stairs(
-            *(heights, random_edges),
+        # Steps of less than half a landmark would hide the first bar.
+        first = int(np.searchsorted(random_edges[1:], 0.5))
+        axes.step(
+            *([0.0, *random_edges[first + 1 :]], [*heights[first:], 0.0]),
+            where="post",
             label="expected if the selections were random",
             color=axes.xaxis.label.get_color(),
             linewidth=1.4,
