@@ -1,10 +1,12 @@
 """Display of the score of a search against the number of landmarks."""
 
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import matplotlib as mpl
 import numpy as np
 import pytest
+from colorspacious import cspace_convert, deltaE
+from matplotlib.colors import to_rgb
 from sklearn.base import BaseEstimator
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import NotFittedError
@@ -173,8 +175,8 @@ def test_by_draws_the_best_of_the_other_parameters():
     for (_, drawn, _), expected in zip(lines(display).values(), means, strict=True):
         np.testing.assert_allclose(drawn, expected)
     assert list(lines(display)) == ["SVC", "LogisticRegression"]
-    with pytest.raises(ValueError, match=r"by has \['clasify'\].*'classify', 'classify__C'"):
-        LandmarkCountDisplay.from_cv_results(cv_results(params, scores), by=["clasify"])
+    with pytest.raises(ValueError, match=r"by has \['classifier'\].*'classify', 'classify__C'"):
+        LandmarkCountDisplay.from_cv_results(cv_results(params, scores), by=["classifier"])
 
 
 def test_failed_candidates_leave_a_gap_and_are_named():
@@ -208,6 +210,18 @@ def test_labels_of_many_ticks_do_not_overlap():
     assert (labels[0].get_text(), labels[-1].get_text()) == ("10", "all")
     assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
     assert len(display.ax_.get_xticks()) + len(display.ax_.get_xticks(minor=True)) == len(ks)
+
+
+@pytest.mark.parametrize("kind", ["deuteranomaly", "protanomaly", "tritanomaly"])
+def test_colours_of_six_lines_are_told_apart_with_deficient_colour_vision(kind):
+    names = list("abcdef")
+    display = LandmarkCountDisplay([8] * 6, np.eye(6)[:, :2], names=names).plot()
+    colours = [to_rgb(container.lines[0].get_color()) for container in display.errorbars_]
+    assert len({container.lines[0].get_marker() for container in display.errorbars_}) == 6
+    vision = {"name": "sRGB1+CVD", "cvd_type": kind, "severity": 100}
+    seen = np.clip([cspace_convert(colour, vision, "sRGB1") for colour in colours], 0, 1)
+    # In CAM02-UCS, a difference of 1 is about the smallest that is visible.
+    assert min(deltaE(*pair, input_space="sRGB1") for pair in combinations(seen, 2)) > 10
 
 
 def test_one_fold_has_no_error_bars():

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_array
 
 from .. import mesh
-from ._face_drawing import draw_face, face_positions, ink, is_dark, relative_width
+from ._face_drawing import draw_face, face_positions
+from ._landmark_drawing import draw_landmarks, relevance_cmap
 from ._stability import selection_stability
 
 
@@ -40,7 +41,8 @@ class SelectionStabilityDisplay:
     figure_ : matplotlib Figure
     axes_ : ndarray of matplotlib Axes of shape (n_panels,)
     scatter_ : matplotlib PathCollection or None
-        Landmarks of the left panel that any selection keeps, in increasing order of their share.
+        Landmarks of the left panel in increasing order of their share. Those that no selection
+        keeps are hollow, and their values are masked.
     result_ : Bunch
         Result of :func:`~sklearn_temo.selection_stability`.
 
@@ -175,8 +177,8 @@ class SelectionStabilityDisplay:
             Two Axes, for the face and for the shares; a single one if the face is omitted. None
             creates a figure.
         cmap : str or matplotlib Colormap, default=None
-            Colours of the shares in both panels. None for "viridis_r", or "viridis" on a dark
-            background.
+            Colours of the shares in both panels. None uses those of
+            :class:`~sklearn_temo.LandmarkRelevanceDisplay`, which follow the background.
 
         Returns
         -------
@@ -194,14 +196,16 @@ class SelectionStabilityDisplay:
         points = self._points(len(self.result_.frequencies))
         self.axes_ = _axes(ax, points)
         self.figure_ = self.axes_[-1].figure
-        if cmap is None:
-            cmap = "viridis" if is_dark(self.axes_[-1]) else "viridis_r"
-        colours = ScalarMappable(Normalize(0, 1), cmap)
+        colours = ScalarMappable(Normalize(0, 1), cmap or relevance_cmap(self.axes_[-1]))
         self.scatter_ = None
         if points is not None:
-            self.scatter_ = _draw_landmarks(
-                self.axes_[0], points, self.result_.frequencies, colours
-            )
+            face, shares = self.axes_[0], self.result_.frequencies
+            if mesh.is_full_mesh(len(points)):
+                draw_face(face, points)
+            style = {"cmap": colours.cmap, "norm": colours.norm}
+            self.scatter_ = draw_landmarks(face, points, shares, shares > 0, 1.0, **style)
+            face.set_aspect("equal")
+            face.set_axis_off()
         self._draw_shares(self.axes_[-1], colours)
         if ax is None:
             self.figure_.suptitle(self._title(), fontsize="large")
@@ -251,7 +255,7 @@ class SelectionStabilityDisplay:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         axes.set_ylim(0, 1.15)  # with space for the legend
         axes.set_yticks(np.linspace(0, 1, 6))
-        axes.spines["left"].set_bounds(0, 1)
+        axes.spines["left"].set(bounds=(0, 1), position=("outward", 4))
         axes.set_xlabel(f"landmarks (of {n_landmarks}) in decreasing order")
         axes.set_ylabel(f"share of the {n_selections} selections that keep it")
         axes.spines[["top", "right"]].set_visible(False)
@@ -263,30 +267,6 @@ class SelectionStabilityDisplay:
         low, high = self.result_.confidence_interval
         level = f"{100 * self.confidence_level:g} % interval"
         return f"stability {self.result_.stability:.2f} ({level}: {low:.2f} to {high:.2f})"
-
-
-def _draw_landmarks(
-    axes: Any, points: NDArray[np.float64], shares: NDArray[np.float64], colours: Any
-) -> Any:
-    """Draw landmarks with colour and size by share, the largest on top; others are small dots."""
-    if mesh.is_full_mesh(len(points)):
-        draw_face(axes, points)
-    unit = relative_width(axes) ** 2
-    never = shares == 0
-    axes.scatter(*points[never].T, s=1.5 * unit, color=[ink(axes, 0.35)], linewidths=0)
-    order = np.argsort(shares, kind="stable")[never.sum() :]
-    scatter = axes.scatter(
-        *points[order].T,
-        s=(4 + 20 * shares[order]) * unit,
-        c=shares[order],
-        cmap=colours.cmap,
-        norm=colours.norm,
-        linewidths=0,
-        zorder=2,
-    )
-    axes.set_aspect("equal")
-    axes.set_axis_off()
-    return scatter
 
 
 def _axes(ax: Any, points: NDArray[np.float64] | None) -> NDArray[np.object_]:
