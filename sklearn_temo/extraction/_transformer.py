@@ -402,8 +402,8 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         -------
         ndarray of uint8 of shape (n_frames, height, width, 3)
             RGB, upright and with square pixels: the landmarks of :meth:`extract` are positions in
-            these images. Frames that the sample repeats are repeated. With ``sampling="all"``, whose
-            landmarks are interpolated, the frame nearest to each time.
+            these images. Frames that the sample repeats are repeated. With ``sampling="all"``,
+            whose landmarks are interpolated, the frame nearest to each time.
 
         Raises
         ------
