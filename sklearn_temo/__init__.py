@@ -16,7 +16,12 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "selection": ["IGLandmarkSelector", "StabilityLandmarkSelector", "smallest_k"],
         "classification": ["TEMOClassifier", "TEMORegressor"],
         "pipeline": ["make_temo_pipeline"],
-        "inspection": ["LandmarkRelevanceDisplay", "selection_stability"],
+        "explanation": ["ClipExplanation"],
+        "inspection": [
+            "LandmarkRelevanceDisplay",
+            "RelevanceTimelineDisplay",
+            "selection_stability",
+        ],
         "layout": ["LandmarkLayout"],
     },
 )

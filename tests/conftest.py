@@ -77,7 +77,7 @@ def explanation():
     clips = make_expression_clips(n_clips=70, n_frames=8, noise=0.2, random_state=0)
     X = LandmarkAligner().fit_transform(clips.data).astype(np.float64)
     is_target = clips.target == "happiness"
-    weights = 0.02 * (X[is_target].mean(axis=0) - X[~is_target].mean(axis=0)) / X.var(axis=0)
+    weights = 0.002 * (X[is_target].mean(axis=0) - X[~is_target].mean(axis=0)) / X.var(axis=0)
     emotions = ["anger", "disgust", "fear", "happiness", "sadness"]
     chosen = [np.flatnonzero(clips.target == emotion)[0] for emotion in emotions]
     shares = ((X[chosen] - X.mean(axis=0)) * weights).reshape(5, 8, 468, 3).sum(axis=-1)

@@ -1,6 +1,7 @@
-"""Displays of landmark relevance, and stability of the selection."""
+"""Displays of landmark relevance and of explanations, and stability of the selection."""
 
 from ._relevance_display import LandmarkRelevanceDisplay
 from ._stability import selection_stability
+from ._timeline_display import RelevanceTimelineDisplay
 
-__all__ = ["LandmarkRelevanceDisplay", "selection_stability"]
+__all__ = ["LandmarkRelevanceDisplay", "RelevanceTimelineDisplay", "selection_stability"]
