@@ -16,8 +16,9 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "selection": ["IGLandmarkSelector", "StabilityLandmarkSelector", "smallest_k"],
         "classification": ["TEMOClassifier", "TEMORegressor"],
         "pipeline": ["make_temo_pipeline"],
-        "explanation": ["ClipExplanation"],
+        "explanation": ["ClipExplanation", "explain_clips"],
         "inspection": [
+            "ClipExplanationDisplay",
             "LandmarkRelevanceDisplay",
             "RelevanceTimelineDisplay",
             "selection_stability",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ _FIGURE_INCHES = (7.2, 4.4)
 # Relative sizes of the Axes.
 _ROWS = {"faces": 1.0, "shares": 2.6, "logit": 1.1}
 _COLUMNS = {"reference ": 1.3, "": 7.0}
+# Height of the lines between the faces and their frames, as a share of their Axes.
+_LEADER = 0.14
 
 
 class RelevanceTimelineDisplay:
@@ -145,7 +148,9 @@ class RelevanceTimelineDisplay:
             faces = None if images is None else _mean_faces(explanation.landmarks[chosen])
         targets = np.unique(explanation.target[chosen])
         subject = (
-            explanation.names[chosen[0]] if len(chosen) == 1 else f"mean of {len(chosen)} clips"
+            Path(explanation.names[chosen[0]]).name
+            if len(chosen) == 1
+            else f"mean of {len(chosen)} clips"
         )
         times = explanation.times[chosen]
         display = cls(
@@ -294,7 +299,8 @@ class RelevanceTimelineDisplay:
             self.base_logit, color=axes.xaxis.label.get_color(), linewidth=0.6, linestyle=":"
         )
         axes.spines[["top", "right"]].set_visible(False)
-        axes.margins(y=0.12)
+        axes.use_sticky_edges = False
+        axes.margins(y=0.15)
         return float(levels[-1])
 
     def _label_axes(self, logit: float) -> None:
@@ -341,7 +347,7 @@ class RelevanceTimelineDisplay:
         strip.set(xlim=(0, 1), ylim=(0, 1))
         faces = np.asarray(self.faces)
         for frame, place in zip(frames, places, strict=True):
-            face = strip.inset_axes((place - width / 2, 0.1, width, 0.9))
+            face = strip.inset_axes((place - width / 2, _LEADER, width, 1 - _LEADER))
             if faces.ndim == 4:
                 face.imshow(faces[frame])
                 face.set_axis_off()
@@ -354,7 +360,7 @@ class RelevanceTimelineDisplay:
         strip = self.axes_["faces"]
         for column, place in zip(columns, places, strict=True):
             strip.plot(
-                [column, place], [0, 0.1], color=strip.xaxis.label.get_color(), linewidth=0.6
+                [column, place], [0, _LEADER], color=strip.xaxis.label.get_color(), linewidth=0.6
             )
 
 
