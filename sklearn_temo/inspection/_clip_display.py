@@ -11,7 +11,14 @@ from sklearn.utils.validation import check_array
 
 from .. import mesh
 from ._face_drawing import ink, relative_width
-from ._share_drawing import draw_frame, find_images, share_colormap, share_colours, sum_regions
+from ._share_drawing import (
+    as_text,
+    draw_frame,
+    find_images,
+    share_colormap,
+    share_colours,
+    sum_regions,
+)
 
 # Area of the landmark with the largest share, in points squared.
 _LARGEST_DOT = 90
@@ -165,9 +172,14 @@ class ClipExplanationDisplay:
         frames = find_images(explanation, clip, images)
         target = str(explanation.target[clip])
         time = explanation.times[clip, frame]
-        place = f"frame {frame}" + ("" if np.isnan(time) else f", {time:.2f} s")
-        logit, base_logit = explanation.logit[clip], explanation.base_logit[clip]
-        which = f"shares of {parts[part]}, " if has_reference else ""
+        title = (
+            f"{Path(explanation.names[clip]).name}, frame {frame}"
+            f"{'' if np.isnan(time) else f' ({time:.2f} s)'}\n"
+            f"{target}: logit {as_text(explanation.logit[clip], '.2f')}, "
+            f"baselines {as_text(explanation.base_logit[clip], '.2f')}"
+        )
+        if has_reference:
+            title += f"\nshares of {parts[part]}"
         display = cls(
             shares,
             explanation.landmarks[clip, frame],
@@ -175,10 +187,7 @@ class ClipExplanationDisplay:
             support=explanation.support[clip],
             regions=regions,
             target=target,
-            title=(
-                f"{Path(explanation.names[clip]).name}: logit of {target} {logit:.2f}, "
-                f"at the baselines {base_logit:.2f}\n{which}face at {place}"
-            ),
+            title=title,
         )
         return display.plot(**kwargs)
 
@@ -266,8 +275,8 @@ class ClipExplanationDisplay:
         self.ax_.legend(
             dots,
             [
-                f"for {self.target} ({_signed(shares[shares > 0].sum())})",
-                f"against ({_signed(shares[shares < 0].sum())})",
+                f"for {self.target} ({as_text(shares[shares > 0].sum(), '+.2g')})",
+                f"against ({as_text(shares[shares < 0].sum(), '+.2g')})",
             ],
             loc="upper center",
             bbox_to_anchor=(0.5, 0.0),
@@ -342,7 +351,3 @@ def _annotate(axes: Any, points: NDArray[np.float64], chosen: NDArray[np.intp]) 
                 arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": colour},
                 zorder=3,
             )
-
-
-def _signed(share: float) -> str:
-    return f"{share:+.2g}".replace("-", "\N{MINUS SIGN}")

@@ -30,6 +30,11 @@ _DARK_ENDS = ("#6fb1ff", "#ff9240")
 _MARGIN = 1.15
 
 
+def as_text(value: float, form: str) -> str:
+    """Format a number with the minus sign that matplotlib uses on axes."""
+    return format(value, form).replace("-", "\N{MINUS SIGN}")
+
+
 def share_colours(axes: Any) -> tuple[str, str]:
     """Colours of shares against and for the target on the background of an Axes."""
     return _DARK_ENDS if is_dark(axes) else _LIGHT_ENDS

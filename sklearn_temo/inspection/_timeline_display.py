@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .. import mesh
 from ._share_drawing import (
+    as_text,
     draw_frame,
     face_pictures,
     find_images,
@@ -212,6 +213,11 @@ class RelevanceTimelineDisplay:
                 width = _COLUMNS[""] / _COLUMNS["reference "] / len(places)
                 self._draw_faces("reference faces", [0], [0.5], min(width, 1))
             self._draw_leaders((np.array(peaks) + 0.5) / n_frames, places)
+        if self.title is not None:
+            # Names of clips may contain "$", "_" or "\\", which are not meant as TeX.
+            style = {"parse_math": False, "usetex": False, "fontsize": "medium"}
+            write = self.figure_.suptitle if ax is None else ax.set_title
+            write(self.title, **style)
         return self
 
     def _make_axes(self, ax: Any) -> None:
@@ -273,7 +279,7 @@ class RelevanceTimelineDisplay:
         limit = 1.1 * abs(largest) or 1.0
         axes.set_xlim(-limit, limit)
         axes.axvline(0, color=axes.spines["left"].get_edgecolor(), linewidth=0.8)
-        axes.set_xticks([0, largest], ["0", f"{largest:+.2g}"])
+        axes.set_xticks([largest], [as_text(largest, "+.2g")])
         axes.spines[["top", "left", "right"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
 
@@ -309,8 +315,12 @@ class RelevanceTimelineDisplay:
         first.set_ylabel("logit")
         rises = logit > self.base_logit
         for text, level, place in (
-            (f"clip {logit:.2f}", logit, "bottom" if rises else "top"),
-            (f"baselines {self.base_logit:.2f}", self.base_logit, "top" if rises else "bottom"),
+            (f"clip {as_text(logit, '.2f')}", logit, "bottom" if rises else "top"),
+            (
+                f"baselines {as_text(self.base_logit, '.2f')}",
+                self.base_logit,
+                "top" if rises else "bottom",
+            ),
         ):
             axes.annotate(
                 text,
@@ -336,9 +346,6 @@ class RelevanceTimelineDisplay:
             first.set_xlim(0, 1)
             first.set_xticks([])
             first.set_xlabel("identity")
-        if self.title is not None:
-            # Names of clips may contain "$", "_" or "\\", which are not meant as TeX.
-            self.figure_.suptitle(self.title, parse_math=False, usetex=False, fontsize="medium")
 
     def _draw_faces(self, name: str, frames: Any, places: Any, width: float) -> None:
         """Draw the faces of some frames; places and widths are between 0 and 1 along an Axes."""
