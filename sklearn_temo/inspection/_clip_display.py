@@ -11,21 +11,20 @@ from sklearn.utils.validation import check_array
 
 from .. import mesh
 from ._face_drawing import ink, relative_width
+from ._landmark_drawing import draw_labels, signed_cmap
 from ._share_drawing import (
     as_text,
     draw_frame,
     find_images,
-    share_colormap,
     share_colours,
     sum_regions,
 )
 
 # Area of the landmark with the largest share, in points squared.
 _LARGEST_DOT = 90
-# Smallest distance between two numbers, as a share of the height of the face.
-_LABEL_DISTANCE = 0.06
-# Share of the colour that the smallest shares have: their sign must stay visible.
-_LEAST_COLOUR = 0.45
+# Colours of the smallest and the largest shares, of 1: the sign of small shares must stay visible,
+# and the darkest colours have too little hue for dots on an image.
+_COLOURS = (0.35, 0.7)
 
 
 class ClipExplanationDisplay:
@@ -234,8 +233,10 @@ class ClipExplanationDisplay:
         self.figure_ = self.ax_.figure
         draw_frame(self.ax_, points, self.image)
         self._draw_landmarks(shares[support], points[support] * [1, -1])
-        order = np.argsort(-np.abs(np.where(support, shares, 0)), kind="stable")[:annotate]
-        _annotate(self.ax_, points * [1, -1], order)
+        if annotate:
+            top = np.argsort(-np.abs(shares) * support, kind="stable")[:annotate]
+            corners = np.transpose([self.ax_.get_xlim(), self.ax_.get_ylim()])
+            draw_labels(self.ax_, corners, points[top] * [1, -1], [str(i) for i in top])
         if bars:
             self._draw_bars(shares)
         if self.title is not None:
@@ -255,12 +256,12 @@ class ClipExplanationDisplay:
         limit = np.abs(shares).max(initial=0) or 1.0
         strength = np.abs(shares) / limit
         unit = relative_width(self.ax_)
-        colour = np.sign(shares) * (_LEAST_COLOUR + (1 - _LEAST_COLOUR) * strength)
+        colour = np.sign(shares) * np.interp(strength, [0, 1], _COLOURS)
         self.scatter_ = self.ax_.scatter(
             *points.T,
             c=colour,
             s=unit * (2 + _LARGEST_DOT * strength),
-            cmap=share_colormap(self.ax_),
+            cmap=signed_cmap(self.ax_),
             vmin=-1,
             vmax=1,
             edgecolors=[ink(self.ax_, 0.0)],
@@ -321,33 +322,3 @@ def _new_axes(bars: bool) -> list[Any]:
         return [axes]
     _, grid = plt.subplots(1, 2, figsize=(6.4, 4.0), width_ratios=[1.5, 1.0], layout="constrained")
     return list(grid)
-
-
-def _annotate(axes: Any, points: NDArray[np.float64], chosen: NDArray[np.intp]) -> None:
-    """Write the numbers of landmarks beside the face, with lines to the landmarks."""
-    left, right = axes.get_xlim()
-    bottom, top = axes.get_ylim()
-    colour = axes.xaxis.label.get_color()
-    is_left = points[chosen, 0] < np.median(points[:, 0])
-    for numbers, x, side in ((chosen[is_left], left, "right"), (chosen[~is_left], right, "left")):
-        numbers = numbers[np.argsort(points[numbers, 1])]
-        # Labels at the height of their landmarks, pushed apart; sorted ones have lines that do not
-        # cross.
-        steps = np.arange(len(numbers)) * min(_LABEL_DISTANCE, 1 / max(len(numbers), 1))
-        heights = (points[numbers, 1] - bottom) / (top - bottom)
-        pushed = np.maximum.accumulate(heights - steps) + steps
-        pushed += (heights - pushed).mean() if len(numbers) else 0
-        pushed += min(0, 1 - pushed.max(initial=0)) - min(0, pushed.min(initial=0))
-        heights = bottom + pushed * (top - bottom)
-        for number, height in zip(numbers, heights, strict=True):
-            axes.annotate(
-                str(number),
-                points[number],
-                (x, height),
-                ha=side,
-                va="center",
-                fontsize="x-small",
-                color=colour,
-                arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": colour},
-                zorder=3,
-            )

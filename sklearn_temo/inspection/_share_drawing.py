@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import mesh
-from ._face_drawing import draw_face, ink, is_dark
+from ._face_drawing import draw_face, ink
+from ._landmark_drawing import signed_cmap
 
 # From the forehead down, mirror pairs side by side.
 _REGIONS = (
@@ -23,9 +24,6 @@ _REGIONS = (
     "lips",
     "chin",
 )
-# Against and for the target: blue and orange differ for all kinds of colour blindness.
-_LIGHT_ENDS = ("#1c62b0", "#bf4d00")
-_DARK_ENDS = ("#6fb1ff", "#ff9240")
 # Side of the square around a face, relative to the larger side of its landmarks.
 _MARGIN = 1.15
 
@@ -35,17 +33,10 @@ def as_text(value: float, form: str) -> str:
     return format(value, form).replace("-", "\N{MINUS SIGN}")
 
 
-def share_colours(axes: Any) -> tuple[str, str]:
-    """Colours of shares against and for the target on the background of an Axes."""
-    return _DARK_ENDS if is_dark(axes) else _LIGHT_ENDS
-
-
-def share_colormap(axes: Any) -> Any:
-    """Diverging colour map of shares, whose centre is the background of an Axes."""
-    from matplotlib.colors import LinearSegmentedColormap, to_rgb
-
-    against, supporting = map(to_rgb, share_colours(axes))
-    return LinearSegmentedColormap.from_list("shares", [against, ink(axes, 0.03), supporting])
+def share_colours(axes: Any) -> tuple[Any, Any]:
+    """Colours of shares against and for the target, on the background of an Axes."""
+    against, supporting = signed_cmap(axes)([0.2, 0.8])
+    return against, supporting
 
 
 def sum_regions(shares: NDArray[Any], regions: Any = None) -> tuple[NDArray[np.float64], list[str]]:

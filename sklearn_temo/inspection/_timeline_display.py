@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import mesh
+from ._landmark_drawing import signed_cmap
 from ._share_drawing import (
     as_text,
     draw_frame,
     face_pictures,
     find_images,
-    share_colormap,
     share_colours,
     sum_regions,
 )
@@ -256,7 +256,7 @@ class RelevanceTimelineDisplay:
         axes = self.axes_["shares"]
         limit = np.abs(movement).max() or 1.0
         self.heatmap_ = axes.pcolormesh(
-            movement, cmap=share_colormap(axes), vmin=-limit, vmax=limit, rasterized=True
+            movement, cmap=signed_cmap(axes), vmin=-limit, vmax=limit, rasterized=True
         )
         axes.invert_yaxis()
         axes.spines[:].set_visible(False)
@@ -371,7 +371,7 @@ class RelevanceTimelineDisplay:
             )
 
 
-def _signed_colours(axes: Any, shares: NDArray[np.float64]) -> list[str]:
+def _signed_colours(axes: Any, shares: NDArray[np.float64]) -> list[Any]:
     colours = share_colours(axes)
     return [colours[int(share > 0)] for share in shares]
 
