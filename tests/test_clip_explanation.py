@@ -106,9 +106,12 @@ def test_text_names_the_target_the_regions_and_the_frame(explanation):
     shares[:, 0, np.flatnonzero(regions == "nose")[0]] = -0.25
     shares[:, 6, np.flatnonzero(regions == "lips")[0]] = 2
     shares[:, 7, np.flatnonzero(regions == "chin")[0]] = 0.5
-    made = replace(explanation, attributions=shares, logit=np.full(5, 1.75))
+    made = replace(
+        explanation, attributions=shares, logit=np.full(5, 1.75), names=list(explanation.names)
+    )
+    made.names[1] = "~/videos/anger/07.mp4"
     assert str(made[1]).splitlines() == [
-        "clip 1: target happiness",
+        "anger/07.mp4: target happiness",
         "    logit 1.75, at the baselines -0.5: +2.25",
         "    identity -0.25, movement +2.5",
         "    for: lips +2, chin +0.5",

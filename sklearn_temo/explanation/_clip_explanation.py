@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,6 +62,25 @@ class ClipExplanation:
     explain_clips : Computes the shares.
     ClipExplanationDisplay : Draws them on the face of the clip.
     RelevanceTimelineDisplay : Draws them over time.
+
+    Examples
+    --------
+    >>> from sklearn_temo import explain_clips, make_temo_pipeline
+    >>> from sklearn_temo.datasets import make_expression_clips
+    >>> clips = make_expression_clips(n_clips=70, n_frames=4, random_state=0)
+    >>> pipe = make_temo_pipeline(landmarks="passthrough", k=64, random_state=0)
+    >>> explanation = explain_clips(pipe.fit(clips.data, clips.target), clips.data[:3])
+    >>> print(explanation[0])
+    clip 0: target ...
+        logit ..., at the baselines ...
+        identity ..., movement ...
+        for: ...
+        against: ...
+        most telling frame: ... of 4, movement ...
+    >>> explanation.by_region()["lips"].shape
+    (3, 4)
+    >>> explanation.to_frame().shape
+    (768, 8)
     """
 
     attributions: NDArray[np.float32]
@@ -102,7 +122,7 @@ class ClipExplanation:
         """Text of the explanation of a single clip."""
         (logit,), (base_logit,), (frame,) = self.logit, self.base_logit, self.peak_frame()
         lines = [
-            f"{self.names[0]}: target {self.target[0]!s}",
+            f"{Path(*Path(self.names[0]).parts[-2:])}: target {self.target[0]!s}",
             f"logit {logit:.3g}, at the baselines {base_logit:.3g}: {logit - base_logit:+.3g}",
         ]
         movement = self.movement[0].sum(axis=1)

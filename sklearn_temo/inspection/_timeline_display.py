@@ -204,7 +204,9 @@ class RelevanceTimelineDisplay:
         self._label_axes(total)
         if self.faces is not None:
             n_frames = movement.shape[1]
-            parts = np.array_split(np.arange(n_frames), min(max_faces, n_frames))
+            # Parts of equal length, so that each face is near its frame.
+            n_parts = -(-n_frames // -(-n_frames // max_faces))
+            parts = np.array_split(np.arange(n_frames), n_parts)
             strength = np.abs(movement.sum(axis=0))
             peaks = [part[strength[part].argmax()] for part in parts]
             places = (np.arange(len(parts)) + 0.5) / len(parts)
