@@ -19,7 +19,7 @@ _LABEL_POINTS = 7
 # Small points in the darkest eighth of magma cannot be told apart from black.
 _MAGMA_START = 0.12
 _DIVERGING = {
-    False: ["#08306b", "#3787c0", "#e8e8e8", "#e6711b", "#7f2704"],
+    False: ["#10437f", "#3787c0", "#e8e8e8", "#e6711b", "#7f2704"],
     True: ["#9fd4ff", "#2f7fc1", "#303030", "#c9620e", "#ffd29b"],
 }
 # Between the hues of the relevance, and as light as its middle.
