@@ -67,7 +67,7 @@ class ClipExplanation:
     --------
     >>> from sklearn_temo import explain_clips, make_temo_pipeline
     >>> from sklearn_temo.datasets import make_expression_clips
-    >>> clips = make_expression_clips(n_clips=70, n_frames=4, random_state=0)
+    >>> clips = make_expression_clips(n_clips=35, n_frames=2, random_state=0)
     >>> pipe = make_temo_pipeline(landmarks="passthrough", k=64, random_state=0)
     >>> explanation = explain_clips(pipe.fit(clips.data, clips.target), clips.data[:3])
     >>> print(explanation[0])
@@ -76,11 +76,11 @@ class ClipExplanation:
         identity ..., movement ...
         for: ...
         against: ...
-        most telling frame: ... of 4, movement ...
+        most telling frame: ..., movement ...
     >>> explanation.by_region()["lips"].shape
-    (3, 4)
+    (3, 2)
     >>> explanation.to_frame().shape
-    (768, 8)
+    (384, 8)
     """
 
     attributions: NDArray[np.float32]
@@ -128,7 +128,7 @@ class ClipExplanation:
         movement = self.movement[0].sum(axis=1)
         if self.has_reference_frame:
             lines.append(f"identity {self.identity.sum():+.3g}, movement {movement.sum():+.3g}")
-        n_frames, n_landmarks = self.attributions.shape[1:]
+        n_landmarks = self.attributions.shape[2]
         if mesh.is_full_mesh(n_landmarks):
             shares = {name: share.sum() for name, share in self.by_region().items()}
             for title, sign in (("for", 1), ("against", -1)):
@@ -138,9 +138,7 @@ class ClipExplanation:
                 lines.append(f"{title}: {listed or 'no region'}")
         time = self.times[0, frame]
         seconds = "" if np.isnan(time) else f" ({time:.2f} s)"
-        lines.append(
-            f"most telling frame: {frame} of {n_frames}{seconds}, movement {movement[frame]:+.3g}"
-        )
+        lines.append(f"most telling frame: {frame}{seconds}, movement {movement[frame]:+.3g}")
         return "\n    ".join(lines)
 
     @property
