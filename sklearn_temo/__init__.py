@@ -18,8 +18,10 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "pipeline": ["make_temo_pipeline"],
         "explanation": ["ClipExplanation", "explain_clips"],
         "inspection": [
+            "ClipExplanationDisplay",
             "LandmarkCountDisplay",
             "LandmarkRelevanceDisplay",
+            "RelevanceTimelineDisplay",
             "SelectionStabilityDisplay",
             "selection_stability",
         ],
