@@ -156,8 +156,8 @@ class LandmarkRelevanceDisplay:
         >>> display = LandmarkRelevanceDisplay.from_scores(
         ...     clips.moving, class_names=clips.target_names, normalize=False, score_name="moves"
         ... )
-        >>> display.colorbar_.vmax
-        1.0
+        >>> len(display.axes_)
+        7
         """
         display = cls(
             scores,
@@ -400,7 +400,7 @@ class LandmarkRelevanceDisplay:
         labels = panels.labels(annotate, n_annotated)
         self.axes_ = panel_axes(ax, panels.points, ncols, labels)
         self.figure_ = self.axes_[0].figure
-        largest = np.abs(panels.values).max() or 1.0
+        largest = float(np.abs(panels.values).max()) or 1.0
         if cmap is None:
             cmap = (signed_cmap if contrast else relevance_cmap)(self.axes_[0])
         norm = CenteredNorm(0, largest) if contrast else PowerNorm(0.5, 0, largest)
