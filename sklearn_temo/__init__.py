@@ -9,13 +9,14 @@ __version__ = version("sklearn-temo")
 # Imported at first use: torch, mediapipe and matplotlib take seconds to import.
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
-    submodules=["attribution", "datasets", "extraction", "mesh"],
+    submodules=["attribution", "datasets", "evaluation", "extraction", "mesh"],
     submod_attrs={
         "extraction": ["FaceLandmarkTransformer"],
         "alignment": ["LandmarkAligner", "FaceMirror"],
         "selection": ["IGLandmarkSelector", "StabilityLandmarkSelector", "smallest_k"],
         "classification": ["TEMOClassifier", "TEMORegressor"],
         "pipeline": ["make_temo_pipeline"],
+        "evaluation": ["evaluate"],
         "inspection": ["LandmarkRelevanceDisplay", "selection_stability"],
         "layout": ["LandmarkLayout"],
     },
