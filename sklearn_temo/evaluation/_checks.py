@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -56,7 +56,7 @@ _MIN_P_VALUE = 0.01
 # "Poor agreement" below it, by the benchmark that Nogueira et al. (2018) recommend.
 _MIN_STABILITY = 0.4
 
-Finding = tuple[str, str, dict[str, float]]
+Finding = tuple[str, str, Mapping[str, float]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +94,12 @@ class Run:
     hits: NDArray[np.bool_]
     majority_hits: NDArray[np.bool_]
     random_state: np.random.RandomState
+
+    @property
+    def used(self) -> NDArray[np.bool_]:
+        """Clips that are trained on or tested: not those that were skipped."""
+        indices = np.concatenate([indices for split in self.splits for indices in split])
+        return np.isin(np.arange(len(self.y)), indices)
 
 
 def run_checks(run: Run, ignore: Collection[str]) -> tuple[Check, ...]:
@@ -140,8 +146,8 @@ def _shared_people(run: Run) -> Finding:
         return (
             "warning",
             f"up to {n_outer} people have clips in the training and the test data of a fold, so "
-            "that the classifier can recognise them: the scores are too high. Use a splitter that "
-            "keeps groups together, such as StratifiedGroupKFold, or cv=None.",
+            "that the classifier can recognise them, and the scores may be too high. Use a splitter "
+            "that keeps groups together, such as StratifiedGroupKFold, or cv=None.",
             numbers,
         )
     if n_inner:
@@ -166,7 +172,7 @@ def _near_duplicates(run: Run) -> Finding:
     if run.layout.n_landmarks < _MIN_LANDMARKS:
         return "not run", f"needs {_MIN_LANDMARKS} landmarks or more.", {}
     frames = _normalised_frames(run.X, run.layout)
-    if not np.isfinite(frames).all():
+    if not np.isfinite(frames[run.used]).all():
         return "not run", "X contains NaN.", {}
     n_frames, distances, pairs = frames.shape[1], [], []
     for train, test in run.splits:
@@ -243,7 +249,7 @@ def _outside_selection(run: Run) -> Finding:
             "warning",
             f"X has {n_landmarks} landmarks, which are only a part of a face mesh or another known "
             "set. If they were selected with these labels, the selection has seen the test clips, "
-            "and the scores are too high: pass all landmarks, and put the selector into the "
+            "and the scores may be too high: pass all landmarks, and put the selector into the "
             "estimator. If the choice did not use the labels, ignore this check.",
             {"n_landmarks": n_landmarks},
         )
@@ -257,7 +263,10 @@ def _outside_selection(run: Run) -> Finding:
 def _rare_class(run: Run) -> Finding:
     units = np.arange(len(run.y)) if run.groups is None else run.groups
     unit = "clips" if run.groups is None else "people"
-    counts = {label: len(np.unique(units[run.y == label])) for label in np.unique(run.y).tolist()}
+    counts = {
+        label: len(np.unique(units[run.used & (run.y == label)]))
+        for label in np.unique(run.y).tolist()
+    }
     # Labels that are missing in the training data of a fold.
     untrained = {label for train, _ in run.splits for label in counts.keys() - {*run.y[train]}}
     rare = [label for label, n in counts.items() if n < _MIN_PEOPLE or label in untrained]
@@ -425,7 +434,7 @@ def _identity(run: Run) -> Finding:
     n_classes = {
         person: len(np.unique(run.y[run.groups == person])) for person in np.unique(run.groups)
     }
-    used = np.array([n_classes[person] > 1 for person in run.groups])
+    used = run.used & [n_classes[person] > 1 for person in run.groups]
     y, people = run.y[used], run.groups[used]
     n_people = len(np.unique(people))
     if n_people < _MIN_PEOPLE:

@@ -158,16 +158,17 @@ def evaluate(
 
     Examples
     --------
-    >>> from sklearn_temo import evaluate, make_temo_pipeline
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.svm import SVC
+    >>> from sklearn_temo import LandmarkAligner, evaluate
     >>> from sklearn_temo.datasets import load_london_smiles
     >>> smiles = load_london_smiles()
-    >>> pipe = make_temo_pipeline(landmarks="passthrough", k=20, random_state=0)
-    >>> _ = pipe.set_params(classify__n_components=16)
+    >>> pipe = make_pipeline(LandmarkAligner(), SVC(C=100))
     >>> result = evaluate(
-    ...     pipe, smiles.data, smiles.target, groups=smiles.groups, cv=2, random_state=0
+    ...     pipe, smiles.data, smiles.target, groups=smiles.groups, cv=3, random_state=0
     ... )
     >>> list(result.scores)
-    ['estimator', 'majority class', 'random landmarks', 'best SVM']
+    ['estimator', 'majority class', 'best SVM']
     >>> result.scores["estimator"]["accuracy"].low > 0.7
     True
     >>> [check.name for check in result.checks if check.verdict == "warning"]
@@ -180,8 +181,8 @@ def evaluate(
     classes = np.unique(y)
     if len(classes) < 2:
         raise ValueError(f"y must have two classes or more, got only {classes[0]!r}.")
-    random_state = check_random_state(random_state)
-    splits = _make_splits(cv, X, y, groups, random_state)
+    random: np.random.RandomState = check_random_state(random_state)
+    splits = _make_splits(cv, X, y, groups, random)
     rows_estimator, extractor = without_extraction(estimator)
     if extractor is not None:
         X = extractor.fit_transform(X)
@@ -191,7 +192,7 @@ def evaluate(
             for train, test in splits
         ]
     layout = _find_layout(X, rows_estimator)
-    seed = int(random_state.randint(2**31 - 1))
+    seed = int(random.randint(2**31 - 1))
     progress = Progress("evaluate", len(splits), "folds", verbose)
     results: list[FoldResult] = []
     for result in Parallel(n_jobs=n_jobs, return_as="generator")(
@@ -214,13 +215,9 @@ def evaluate(
     tested = folds >= 0
     people, index = None, np.arange(tested.sum())
     if groups is not None:
-        names, index, n_clips = np.unique(groups[tested], return_inverse=True, return_counts=True)
-        accuracy = np.bincount(index, weights=hits["estimator"][tested]) / n_clips
-        people = {
-            name: (int(n), float(score))
-            for name, n, score in zip(names.tolist(), n_clips, accuracy, strict=True)
-        }
-    bootstrap = PeopleBootstrap(y[tested], index, n_bootstraps, confidence_level, random_state)
+        names, index = np.unique(groups[tested], return_inverse=True)
+        people = _scores_of_people(names, index, hits["estimator"][tested])
+    bootstrap = PeopleBootstrap(y[tested], index, n_bootstraps, confidence_level, random)
     scores = {model: bootstrap.intervals(each[tested]) for model, each in hits.items()}
     differences = {
         model: bootstrap.intervals(hits["estimator"][tested] - each[tested])
@@ -238,7 +235,7 @@ def evaluate(
         folds,
         hits["estimator"] == 1,
         hits["majority class"] == 1,
-        random_state,
+        random,
     )
     checks = run_checks(run, ignore)
     if extractor is not None:
@@ -328,6 +325,15 @@ def _find_layout(X: Any, estimator: Any) -> LandmarkLayout | None:
             )
         except ValueError:
             return None
+
+
+def _scores_of_people(
+    names: NDArray[Any], index: NDArray[np.intp], hits: NDArray[np.float64]
+) -> dict[Any, tuple[int, float]]:
+    n_clips = np.bincount(index)
+    accuracy = np.bincount(index, weights=hits) / n_clips
+    each = zip(names.tolist(), n_clips.tolist(), accuracy.tolist(), strict=True)
+    return {name: (n, score) for name, n, score in each}
 
 
 def _probabilities(

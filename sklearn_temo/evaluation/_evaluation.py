@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -59,8 +60,8 @@ class Check:
 class Evaluation:
     """Scores of an estimator on clips that it was not fitted on, and of simpler models.
 
-    Made by :func:`evaluate`. Printing it gives a table of the scores, the confusion matrix and the
-    checks.
+    Made by :func:`~sklearn_temo.evaluate`. Printing it gives a table of the scores, the confusion
+    matrix and the checks.
 
     Attributes
     ----------
@@ -94,7 +95,7 @@ class Evaluation:
 
     See Also
     --------
-    evaluate : Computes the scores and the checks.
+    sklearn_temo.evaluate : Computes the scores and the checks.
     """
 
     classes: NDArray[Any]
@@ -115,7 +116,7 @@ class Evaluation:
     def _summary(self) -> str:
         n_tested = int(self.confusion.sum())
         of_people = "" if self.people is None else f" of {len(self.people)} people"
-        rows = [("", "accuracy", "balanced accuracy", "estimator better by")]
+        rows: list[tuple[str, ...]] = [("", "accuracy", "balanced accuracy", "estimator better by")]
         for model, scores in self.scores.items():
             difference = self.differences.get(model, {}).get("balanced_accuracy")
             better_by = "" if difference is None else _signed(difference)
@@ -162,7 +163,7 @@ def _signed(difference: ScoreInterval) -> str:
     return f"{value:+.3f} ({low:+.3f} to {high:+.3f})"
 
 
-def _table(rows: list[tuple[str, ...]]) -> list[str]:
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
     """Lines of a table with left-aligned columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [

@@ -54,7 +54,8 @@ class PeopleBootstrap:
         """
         result = {}
         for metric in METRICS:
-            scores = self._weights[metric] @ hits
+            # Rounding errors would put a constant score outside its own interval.
+            scores = np.round(self._weights[metric] @ hits, 12)
             low, high = np.quantile(scores[1:], self._quantiles)
             if self._is_degenerate:
                 low = high = np.nan
