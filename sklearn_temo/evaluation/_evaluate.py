@@ -19,9 +19,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from .._progress import Progress
 from .._warnings import warn_user
 from ..layout import LandmarkLayout
-from ._checks import EVALUATION_CHECKS, Run, run_checks
+from ._checks import EVALUATION_CHECKS, run_checks
 from ._evaluation import Evaluation
 from ._models import FoldResult, add_extraction, evaluate_fold, without_extraction
+from ._run import Run
 from ._scores import PeopleBootstrap
 
 _N_FOLDS = 5

@@ -98,6 +98,13 @@ def is_search(estimator: Any) -> bool:
     return all(hasattr(estimator, name) for name in ("estimator", "cv", "refit"))
 
 
+def find_search(estimator: Any) -> Any:
+    """The search that an estimator is, or that is the last step of a pipeline; or None."""
+    if isinstance(estimator, Pipeline):
+        estimator = estimator[-1]
+    return estimator if is_search(estimator) else None
+
+
 def inner_pipeline(estimator: Any) -> Pipeline | None:
     """The pipeline that is the estimator, or that a search or another meta-estimator contains."""
     while not isinstance(estimator, Pipeline):
