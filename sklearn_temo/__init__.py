@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "selection": ["IGLandmarkSelector", "StabilityLandmarkSelector", "smallest_k"],
         "classification": ["TEMOClassifier", "TEMORegressor"],
         "pipeline": ["make_temo_pipeline"],
+        "explanation": ["ClipExplanation", "explain_clips"],
         "inspection": ["LandmarkRelevanceDisplay", "selection_stability"],
         "layout": ["LandmarkLayout"],
     },

@@ -122,6 +122,35 @@ class ReducedNet(nn.Module, ABC):
     def from_reduced(self, reduced: Tensor) -> Tensor:
         """Compute the outputs from the output of :meth:`reduced`."""
 
+    @abstractmethod
+    def hidden(self, reduced: Tensor) -> Tensor:
+        """Compute the inputs of :meth:`activation` from the output of :meth:`reduced`; affine."""
+
+    @abstractmethod
+    def activation(self, hidden: Tensor) -> Tensor:
+        """Map each hidden unit on its own."""
+
+    @abstractmethod
+    def output(self, active: Tensor) -> Tensor:
+        """Compute the outputs in evaluation mode from those of :meth:`activation`; affine."""
+
+    def affine_front(self):
+        """Split the network into an affine front, an activation and an affine output.
+
+        Returns
+        -------
+        columnwise, front, activation, output : callable
+            ``output(activation(front(columnwise(x))))`` equals ``self(x)`` in evaluation mode. All
+            but `activation` are affine; `columnwise` mixes frames, but no landmarks and no
+            coordinates.
+        """
+        return (
+            self.centred,
+            lambda z: self.hidden(self.project(z)),
+            self.activation,
+            self.output,
+        )
+
     def filtered(self, x: Tensor) -> Tensor:
         """Apply the temporal filters to the frames after the first.
 
@@ -155,10 +184,10 @@ class ReducedNet(nn.Module, ABC):
         Tensor of shape (n_clips, n_reduced)
             Multiplied by the buffer `parity`, these are the components of the mirror images.
         """
-        return self._project(self.centred(x))
+        return self.project(self.centred(x))
 
-    def _project(self, z: Tensor) -> Tensor:
-        """Components of the output of :meth:`centred`."""
+    def project(self, z: Tensor) -> Tensor:
+        """Compute the components of the output of :meth:`centred`."""
         parts = zip(self._parts(z, self.n_inputs), self.components, strict=True)
         return torch.cat([(part @ found.T).view(len(z), -1) for part, found in parts], dim=1)
 
@@ -271,25 +300,10 @@ class TEMONet(ReducedNet):
         """
         if self.training:
             reduced = self._augmented(reduced)
-        return self._head(self._embedded(reduced))
+        return self._head(self.hidden(reduced))
 
-    def affine_front(self):
-        """Split the network into an affine front, an activation and an affine output.
-
-        Returns
-        -------
-        columnwise, front, activation, output : callable
-            ``output(activation(front(columnwise(x))))`` equals ``self(x)`` in evaluation mode. All
-            but `activation` are affine; `columnwise` mixes frames, but no landmarks and no
-            coordinates.
-        """
-        return self.centred, lambda z: self._embedded(self._project(z)), gelu, self._output
-
-    def _embedded(self, reduced: Tensor) -> Tensor:
-        """Hidden units, before the activation, of principal components.
-
-        Takes the output of :meth:`reduced`; returns shape (n_clips, n_members * n_hidden).
-        """
+    def hidden(self, reduced: Tensor) -> Tensor:
+        """Embed the components; returns shape (n_clips, n_members * n_hidden)."""
         parts = zip(self._parts(reduced, self.n_components), self.embeddings, strict=True)
         return self._by_member([embedding(part) for part, embedding in parts])
 
@@ -308,7 +322,7 @@ class TEMONet(ReducedNet):
         """Outputs of hidden units, of each member in training, else their mean."""
         active = gelu(hidden)
         if not self.training:
-            return self._output(active)
+            return self.output(active)
         if self.dropout:
             share = 1 - self.dropout
             kept = torch.empty_like(active).bernoulli_(share, generator=self.generator)
@@ -317,8 +331,12 @@ class TEMONet(ReducedNet):
         found = torch.einsum("nmh,cmh->nmc", active, self.weight) + self.bias
         return found * self.scale + self.shift
 
-    def _output(self, active: Tensor) -> Tensor:
-        """Mean of the members for active hidden units."""
+    def activation(self, hidden: Tensor) -> Tensor:
+        """Apply the GELU."""
+        return gelu(hidden)
+
+    def output(self, active: Tensor) -> Tensor:
+        """Compute the mean of the members."""
         weight = self.weight.flatten(1) / self.n_members
         return linear(active, weight, self.bias.mean(dim=0)) * self.scale + self.shift
 
@@ -392,26 +410,58 @@ class RandomizedTEMONet(ReducedNet):
         """Random units and components, Tensor of shape (n_clips, hidden_size + n_reduced)."""
         return torch.cat([gelu(linear(reduced, self.projection, self.offset)), reduced], dim=1)
 
+    def hidden(self, reduced: Tensor) -> Tensor:
+        """Compute the random units, and the outputs of the components, which are affine too."""
+        of_components = self.weight[:, len(self.offset) :]
+        units = linear(reduced, self.projection, self.offset)
+        return torch.cat([units, linear(reduced, of_components, self.bias)], dim=1)
+
+    def activation(self, hidden: Tensor) -> Tensor:
+        """Apply the GELU to the random units."""
+        units, outputs = hidden.tensor_split([len(self.offset)], dim=1)
+        return torch.cat([gelu(units), outputs], dim=1)
+
+    def output(self, active: Tensor) -> Tensor:
+        """Add the outputs of the random units to those of the components."""
+        units, outputs = active.tensor_split([len(self.offset)], dim=1)
+        return linear(units, self.weight[:, : len(self.offset)]) + outputs
+
+
+class MirrorAveragedNet(nn.Module):
+    """Mean of the outputs of a network for clips and for their mirror images.
+
+    Parameters
+    ----------
+    net : ReducedNet
+        Network with mirror pairs.
+    """
+
+    def __init__(self, net: ReducedNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the outputs for clips, as :meth:`ReducedNet.forward` does."""
+        reduced = self.net.reduced(x)
+        mirrored = self.net.from_reduced(reduced * self.net.parity)
+        return (self.net.from_reduced(reduced) + mirrored) / 2
+
     def affine_front(self):
-        """Split the network as :meth:`TEMONet.affine_front` does."""
-        n_units = len(self.offset)
-        of_units, of_components = self.weight.tensor_split([n_units], dim=1)
-        # The outputs for the components are affine too: they follow the units.
-        weight = torch.cat([self.projection, of_components])
-        bias = torch.cat([self.offset, self.bias])
+        """Split the network as :meth:`ReducedNet.affine_front` does."""
+        net = self.net
 
         def front(z: Tensor) -> Tensor:
-            return linear(self._project(z), weight, bias)
+            reduced = net.project(z)
+            return torch.cat([net.hidden(reduced), net.hidden(reduced * net.parity)], dim=1)
 
         def activation(hidden: Tensor) -> Tensor:
-            units, outputs = hidden.tensor_split([n_units], dim=1)
-            return torch.cat([gelu(units), outputs], dim=1)
+            return torch.cat([net.activation(half) for half in hidden.chunk(2, dim=1)], dim=1)
 
         def output(active: Tensor) -> Tensor:
-            units, outputs = active.tensor_split([n_units], dim=1)
-            return linear(units, of_units) + outputs
+            first, second = active.chunk(2, dim=1)
+            return (net.output(first) + net.output(second)) / 2
 
-        return self.centred, front, activation, output
+        return net.centred, front, activation, output
 
 
 @torch.no_grad()

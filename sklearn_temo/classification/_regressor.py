@@ -95,6 +95,10 @@ class TEMORegressor(MultiOutputMixin, RegressorMixin, BaseTEMO):
     ----------
     net_ : skorch.NeuralNetRegressor
         The fitted net.
+    averaged_module_ : torch.nn.Module
+        The network that predicts: the mean of `module_` over a clip and its mirror image.
+    mean_clip_ : ndarray of shape (n_features_in_,)
+        Mean of the training clips, and of their mirror images where there are mirror pairs.
     module_ : torch.nn.Module
         The network: maps clips to numbers, shape (n_clips, n_outputs). The predictions of this
         estimator also average over the mirror images.

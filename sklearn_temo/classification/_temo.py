@@ -21,7 +21,7 @@ from .._validation import check_rows
 from .._warnings import warn_user
 from ..layout import LandmarkLayout
 from ..mirror import Mirror
-from ._network import RandomizedTEMONet, TEMONet, fit_reduction
+from ._network import MirrorAveragedNet, RandomizedTEMONet, TEMONet, fit_reduction
 from ._readout import NormalEquations, fit_readout
 from ._training import (
     EpochReport,
@@ -145,6 +145,14 @@ class BaseTEMO(CallbackSupportMixin, BaseEstimator):
         return self.net_.module_
 
     @property
+    def averaged_module_(self):
+        """The network that predicts: the mean of `module_` over a clip and its mirror image.
+
+        Equal to `module_` where there are no mirror pairs.
+        """
+        return self.module_ if self._mirror is None else MirrorAveragedNet(self.module_)
+
+    @property
     def mirror_pairs_(self):
         """Mirror partner of each landmark, or None."""
         check_is_fitted(self, "net_")
@@ -251,6 +259,9 @@ class BaseTEMO(CallbackSupportMixin, BaseEstimator):
                 "standardised, and the mirror partner of every landmark; pass mirror=False to "
                 "train without mirror images."
             )
+        self.mean_clip_ = np.average(rows, axis=0, weights=weight).astype(np.float32)
+        if self._mirror is not None:
+            self.mean_clip_ = (self.mean_clip_ + self._mirror.apply(self.mean_clip_[None])[0]) / 2
         own = (
             _REDUCTION_PARAMETERS
             if self.randomized
@@ -329,17 +340,13 @@ class BaseTEMO(CallbackSupportMixin, BaseEstimator):
         rows = check_rows(rows)
         if hasattr(X, "layout"):
             LandmarkLayout.infer(X, n_frames=self.layout_.n_frames, n_coords=self.layout_.n_coords)
-        module = self.net_.module_.eval()
+        module = self.averaged_module_.eval()
         found = []
         with torch.inference_mode():
             for batch in gen_batches(len(rows), _PREDICTION_BATCH):
                 # torch rejects negative strides and warns about read-only arrays.
                 clips = torch.from_numpy(np.require(rows[batch], requirements=["C", "W"]))
-                reduced = module.reduced(clips.to(self.net_.device))
-                outputs = module.from_reduced(reduced)
-                if self._mirror is not None:
-                    outputs = (outputs + module.from_reduced(reduced * module.parity)) / 2
-                found.append(outputs.cpu().numpy())
+                found.append(module(clips.to(self.net_.device)).cpu().numpy())
         return np.concatenate(found, dtype=np.float64)
 
     def __sklearn_tags__(self):

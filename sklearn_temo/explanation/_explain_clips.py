@@ -1,0 +1,364 @@
+"""Explanation of the predictions for single clips."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.utils import _safe_indexing, gen_batches
+
+from .._threads import one_thread
+from .._warnings import warn_user
+from ..alignment import LandmarkAligner
+from ..attribution._integrated_gradients import integrated_gradients
+from ..layout import LandmarkLayout
+from ._clip_explanation import ClipExplanation
+from ._explained_function import ExplainedFunction, FittedChain
+
+# Clips that are explained at once, which bounds the memory.
+_BATCH_SIZE = 256
+# Displacements are smaller than positions by more than this factor.
+_MAX_DISPLACEMENT = 0.5
+# Largest relative completeness gap without a warning.
+_TOL = 1e-3
+# Smallest denominator of the relative completeness gap, as a share of the logits.
+_SMALL_DIFFERENCE = 0.01
+
+
+@dataclass(frozen=True)
+class _Input:
+    """Clips as rows for the steps after the extraction, and what is known of them."""
+
+    rows: Any
+    names: list[str]
+    times: Any = None
+    clips: list[Any] | None = None
+    extractor: Any = None
+
+
+@one_thread()
+def explain_clips(
+    estimator: Any, clips: Any, *, target: ArrayLike | None = None, baselines: Any = None
+) -> ClipExplanation:
+    r"""Explain the predictions for single clips.
+
+    The logit of a class is attributed to each landmark in each frame by Integrated Gradients
+    [1]_, averaged over several baselines. The function that is attributed is the one that
+    `predict_proba` computes, with all steps after the preparation of the clips and, for T-EMO, the
+    mean over a clip and its mirror image.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted Pipeline or search (with `refit`), or the predictor itself. The last step is a
+        :class:`~sklearn_temo.TEMOClassifier` or :class:`~sklearn_temo.TEMORegressor`, a skorch
+        net, a linear model of scikit-learn, or a OneVsRestClassifier of these or of pipelines that
+        end with them. Between a landmark selector and the last step there may be other selectors,
+        scalers and principal components.
+    clips : list of clips, or array-like of shape (n_clips, n_features)
+        The clips as the estimator takes them: paths or images if its first step is a
+        :class:`~sklearn_temo.FaceLandmarkTransformer`, otherwise rows. Rows of landmarks are also
+        accepted in place of paths.
+    target : array-like of shape (n_clips,), or label, default=None
+        Class to explain, for each clip or for all. None explains the predicted class. For a
+        regressor with several outputs, the index of the output.
+    baselines : array-like or list of clips, default=None
+        Clips that shares are relative to, in the form of `clips`: for example neutral faces. None
+        uses `baselines_` of the first landmark selector; without a selector, the mean of the
+        training clips of T-EMO, or of the scaler in front of another model.
+
+    Returns
+    -------
+    ClipExplanation
+        Signed shares of shape (n_clips, n_frames, n_landmarks), in the numbering of the landmarks
+        before the selection, and what they add up to.
+
+    Raises
+    ------
+    TypeError
+        If the last step has neither a network nor is linear, or a step after the selection of
+        landmarks is not affine. The message says what to pass.
+    ValueError
+        If `target` is not a class, a clip cannot be used, or the baselines are not known.
+    NotFittedError
+        If the estimator is not fitted.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the shares of a clip do not add up to its logit, as for a network with kinks.
+
+    See Also
+    --------
+    ClipExplanationDisplay : Draws the shares on the face of the clip.
+    RelevanceTimelineDisplay : Draws the shares over time.
+    IGLandmarkSelector : Relevance of the landmarks for all clips together.
+
+    Notes
+    -----
+    With more than two classes, the logit is the output of the network for the class. With two
+    classes, it is the logarithm of the odds of the class, and so it is for each class of a
+    OneVsRestClassifier. This is `decision_function`, with the opposite sign for the first of two
+    classes.
+
+    For a linear model with coefficients :math:`w`, the share of a column is
+    :math:`w_i (x_i - b_i)` with the mean baseline :math:`b`, which is exact. The shares of T-EMO
+    are exact up to rounding, too, since its integral has a closed form; they are computed in double
+    precision. For other networks, `completeness_gap` tells how exact they are.
+
+    The shares belong to the clips after the steps in front of the landmark selector, such as
+    :class:`~sklearn_temo.LandmarkAligner`: a head that turns has no share.
+
+    A share says how the network uses a landmark, not what caused the emotion. Neighbouring
+    landmarks move together, and a network may divide a share among them in many ways: regions are
+    more reliable than single landmarks.
+
+    References
+    ----------
+    .. [1] Sundararajan, M., Taly, A., Yan, Q. (2017). Axiomatic attribution for deep networks.
+       ICML. arXiv 1703.01365.
+
+    Examples
+    --------
+    >>> from sklearn_temo import explain_clips, make_temo_pipeline
+    >>> from sklearn_temo.datasets import make_expression_clips
+    >>> clips = make_expression_clips(n_clips=70, n_frames=4, random_state=0)
+    >>> pipe = make_temo_pipeline(landmarks="passthrough", k=64, random_state=0)
+    >>> pipe = pipe.fit(clips.data, clips.target)
+    >>> explanation = explain_clips(pipe, clips.data[:3])
+    >>> explanation.attributions.shape
+    (3, 4, 468)
+    >>> difference = explanation.logit - explanation.base_logit
+    >>> abs(explanation.attributions.sum(axis=(1, 2)) - difference).max() < 1e-3
+    np.True_
+    """
+    chain, extractor = FittedChain.of(estimator), None
+    if chain.steps and hasattr(chain.steps[0], "extract"):
+        extractor = chain.steps[0]
+        chain = replace(chain, steps=chain.steps[1:])
+    given = _read(clips, extractor, "clips")
+    base_rows = None if baselines is None else _read(baselines, extractor, "baselines").rows
+    labels, outputs = _find_targets(chain, given, target)
+    parts = []
+    if isinstance(chain.final, OneVsRestClassifier):
+        for index in np.unique(outputs):
+            rows = np.flatnonzero(outputs == index)
+            of_class, output = chain.of_class(index)
+            parts.append(
+                (rows, _explain(of_class, given, rows, np.full(len(rows), output), base_rows))
+            )
+    else:
+        rows = np.arange(len(outputs))
+        parts.append((rows, _explain(chain, given, rows, outputs, base_rows)))
+    order = np.argsort(np.concatenate([rows for rows, _ in parts]))
+
+    def joined(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(part, name) for _, part in parts])[order]
+
+    gap = joined("gap")
+    if (gap > _TOL).any():
+        worst = int(gap.argmax())
+        warn_user(
+            f"the shares of {(gap > _TOL).sum()} of {len(gap)} clips do not add up to the logit: "
+            f"the largest relative completeness gap is {gap[worst]:.2g}, of {given.names[worst]}, "
+            f"above {_TOL:g}. A network with kinks (ReLU, max pooling) has larger gaps than one "
+            "with smooth activations.",
+            ConvergenceWarning,
+        )
+    attributions = joined("shares")
+    times = given.times
+    return ClipExplanation(
+        attributions=attributions,
+        target=labels,
+        logit=joined("logit"),
+        base_logit=joined("base_logit"),
+        completeness_gap=gap,
+        times=np.full(attributions.shape[:2], np.nan) if times is None else times,
+        landmarks=joined("landmarks"),
+        support=joined("support"),
+        has_reference_frame=parts[0][1].has_reference_frame,
+        names=given.names,
+        clips=given.clips,
+        extractor=given.extractor,
+    )
+
+
+def _read(clips: Any, extractor: Any, name: str) -> _Input:
+    """Rows of clips, extracted where they are paths or images."""
+    is_rows = (
+        getattr(clips, "ndim", 0) == 2 and getattr(clips, "dtype", np.dtype(float)).kind in "fiu"
+    )
+    if extractor is None or is_rows:
+        if not is_rows:
+            clips = np.asanyarray(clips)
+        if clips.ndim != 2 or (not is_rows and clips.dtype.kind not in "fiu"):
+            raise ValueError(
+                f"{name} must be rows of landmarks of shape (n_clips, n_features), since the first "
+                f"step of the estimator is no FaceLandmarkTransformer; got shape {clips.shape} and "
+                f"dtype {clips.dtype}. Extract the landmarks of paths or images first."
+            )
+        return _Input(clips, [f"clip {i}" for i in range(len(clips))])
+    found = extractor.extract(clips)
+    for i, clip in enumerate(found):
+        if clip.error is not None:
+            raise ValueError(f"{name}[{i}] ({clip.source}) cannot be used: {clip.error}")
+    rows = np.stack([clip.landmarks.ravel() for clip in found])
+    # Arrays and images have numbers in place of times, and no frame rate.
+    times = np.stack(
+        [clip.times if np.isfinite(clip.fps) else clip.times * np.nan for clip in found]
+    )
+    return _Input(rows, [clip.source for clip in found], times, list(clips), extractor)
+
+
+def _find_targets(
+    chain: FittedChain, given: _Input, target: Any
+) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Label of the class to explain of each clip, and the index of its output."""
+    n_clips, classes = len(given.names), chain.classes
+    if classes is None:
+        target = np.asarray(0 if target is None else target)
+        if target.dtype.kind not in "iu" or target.shape not in ((), (n_clips,)):
+            raise ValueError(
+                f"target must be the index of an output of the regressor, or {n_clips} of them, "
+                f"got {target!r}."
+            )
+        outputs = np.broadcast_to(target, n_clips).astype(np.intp)
+        return outputs, outputs
+    if target is None:
+        rows = given.rows
+        for step in chain.steps:
+            rows = step.transform(rows)
+        target = chain.final.predict(rows)
+    target = np.asarray(target)
+    if target.shape not in ((), (n_clips,)):
+        raise ValueError(
+            f"target must be one label, or one for each of the {n_clips} clips; got an array of "
+            f"shape {target.shape}."
+        )
+    labels = np.broadcast_to(target, n_clips).copy()
+    unknown = labels[~np.isin(labels, classes)]
+    if len(unknown):
+        raise ValueError(
+            f"target contains {unknown[0]!r}, which is not a class of the estimator: expected some "
+            f"of {classes.tolist()}."
+        )
+    order = np.argsort(classes)
+    return labels, order[np.searchsorted(classes, labels, sorter=order)]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Explanation of the clips that one chain decides on; see :class:`ClipExplanation`."""
+
+    shares: NDArray[np.float32]
+    logit: NDArray[np.float64]
+    base_logit: NDArray[np.float64]
+    gap: NDArray[np.float64]
+    landmarks: NDArray[np.float32]
+    support: NDArray[np.bool_]
+    has_reference_frame: bool
+
+
+def _explain(
+    chain: FittedChain,
+    given: _Input,
+    indices: NDArray[np.intp],
+    outputs: NDArray[np.intp],
+    base_rows: Any,
+) -> _Part:
+    """Explain the clips with the given indices, of which each has an output to explain."""
+    original = _safe_indexing(given.rows, indices)
+    rows = _prepare(chain, original)
+    layout = chain.layout(rows)
+    baselines = chain.baselines() if base_rows is None else _prepare(chain, base_rows)
+    function = chain.function()
+    rows, baselines = np.asarray(rows), np.asarray(baselines)
+    if baselines.ndim != 2 or baselines.shape[1] != rows.shape[1]:
+        raise ValueError(
+            f"baselines must be clips with the {rows.shape[1]} columns of the others, got shape "
+            f"{baselines.shape}."
+        )
+    missing = np.isnan(rows).any(axis=1)
+    if missing.any():
+        name = given.names[indices[missing.argmax()]]
+        raise ValueError(
+            f"{name} has missing landmarks (NaN), as clips without a face have: leave it out."
+        )
+    _check_linear(chain, function, original)
+    shares = np.empty((len(rows), layout.n_frames, layout.n_landmarks), dtype=np.float32)
+    logit, base_logit, total = np.empty((3, len(rows)))
+    for batch in gen_batches(len(rows), _BATCH_SIZE):
+        with warnings.catch_warnings():
+            # Of single baselines; the mean is checked below.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            found, _ = integrated_gradients(
+                function, rows[batch], baselines, outputs[batch], average=True
+            )
+        found = layout.unflatten(found).sum(axis=-1)
+        shares[batch], total[batch] = found, found.sum(axis=(1, 2), dtype=np.float64)
+        logit[batch] = function.logits(rows[batch], outputs[batch])
+    at_baselines = np.stack([function.logits(baselines, k) for k in range(max(outputs) + 1)])
+    base_logit = at_baselines.mean(axis=1)[outputs]
+    difference = logit - base_logit
+    size = np.maximum(np.abs(difference), _SMALL_DIFFERENCE * (np.abs(logit) + np.abs(base_logit)))
+    size = np.maximum(size, np.finfo(np.float32).eps)
+    support = np.zeros(layout.n_landmarks, dtype=bool)
+    support[chain.used_columns(rows.shape[1]) // layout.n_coords % layout.n_landmarks] = True
+    positions, has_reference_frame = _positions(chain, layout, rows, np.asarray(original))
+    return _Part(
+        shares=shares,
+        logit=logit,
+        base_logit=base_logit,
+        gap=np.abs(total - difference) / size,
+        landmarks=positions,
+        support=np.broadcast_to(support, (len(rows), layout.n_landmarks)),
+        has_reference_frame=has_reference_frame,
+    )
+
+
+def _prepare(chain: FittedChain, rows: Any) -> Any:
+    for step in chain.steps[: chain.n_prepared]:
+        rows = step.transform(rows)
+    return rows
+
+
+def _check_linear(chain: FittedChain, function: ExplainedFunction, rows: Any) -> None:
+    """Raise TypeError if a model with coefficients predicts something else than its linear form."""
+    if not hasattr(chain.final, "coef_"):
+        return
+    prepared = np.asarray(_prepare(chain, rows))
+    for step in chain.steps:
+        rows = step.transform(rows)
+    predict = chain.final.predict if chain.classes is None else chain.final.decision_function
+    expected = np.reshape(predict(rows), (len(prepared), -1))
+    found = function.outputs(prepared)
+    if found.shape != expected.shape or not np.allclose(found, expected, rtol=1e-3, atol=1e-3):
+        raise TypeError(
+            f"{chain.final!r} has coefficients, but its predictions are not linear: it cannot be "
+            "explained."
+        )
+
+
+def _positions(
+    chain: FittedChain, layout: LandmarkLayout, rows: NDArray[Any], original: NDArray[Any]
+) -> tuple[NDArray[np.float32], bool]:
+    """Landmarks before the alignment, and whether frame 0 is a reference frame of the others."""
+    clips = layout.unflatten(rows)
+    aligners = [step for step in chain.steps if isinstance(step, LandmarkAligner)]
+    if aligners:
+        is_displaced = aligners[-1].reference == "first"
+        if original.shape == rows.shape:
+            return layout.unflatten(original).astype(np.float32), is_displaced and len(clips[0]) > 1
+    else:
+        # Rows that were aligned before, by their sizes.
+        sizes = np.sqrt(np.square(clips - clips.mean(axis=2, keepdims=True)).mean(axis=(0, 2, 3)))
+        is_displaced = sizes[1:].max(initial=np.inf) < _MAX_DISPLACEMENT * sizes[0]
+    positions = clips.astype(np.float32)
+    if is_displaced:
+        positions[:, 1:] += positions[:, :1]
+    return positions, is_displaced and layout.n_frames > 1

@@ -1,0 +1,309 @@
+"""Functions from landmarks to a logit inside fitted estimators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import is_regressor
+from sklearn.decomposition import PCA, IncrementalPCA, TruncatedSVD
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
+from sklearn.svm import SVC, NuSVC
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from ..attribution._split_network import IDENTITY, SplitNetwork, frozen
+from ..classification._temo import BaseTEMO
+from ..layout import LandmarkLayout
+
+_SCALERS = (StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler)
+_PROJECTIONS = (PCA, IncrementalPCA, TruncatedSVD)
+
+
+@dataclass(frozen=True)
+class FittedChain:
+    """The steps of a fitted estimator in a row, nested pipelines and searches opened.
+
+    Parameters
+    ----------
+    steps : tuple of transformers
+    final : estimator
+        The predictor at the end: a network, a linear model or a OneVsRestClassifier.
+    """
+
+    steps: tuple[Any, ...]
+    final: Any
+
+    @classmethod
+    def of(cls, estimator: Any) -> FittedChain:
+        """Open pipelines, searches and frozen estimators."""
+        check_is_fitted(estimator)
+        if isinstance(estimator, FrozenEstimator):
+            return cls.of(estimator.estimator)
+        if hasattr(estimator, "best_estimator_"):
+            return cls.of(estimator.best_estimator_)
+        if hasattr(estimator, "best_params_"):
+            raise ValueError(
+                f"{type(estimator).__name__} has no best_estimator_, since refit=False: pass "
+                "refit=True to it, or pass a fitted pipeline."
+            )
+        if isinstance(estimator, Pipeline):
+            *steps, (_, final) = estimator.steps
+            last = cls.of(final)
+            return cls((*_open_steps(steps), *last.steps), last.final)
+        return cls((), estimator)
+
+    @property
+    def classes(self) -> NDArray[Any] | None:
+        """Labels of the classes; None for a regressor."""
+        return None if is_regressor(self.final) else np.asarray(self.final.classes_)
+
+    def of_class(self, index: int) -> tuple[FittedChain, int]:
+        """The chain to the binary estimator of a class, and the output that stands for the class.
+
+        For an estimator that ends with a OneVsRestClassifier.
+        """
+        if self.final.multilabel_:
+            raise TypeError(
+                "a OneVsRestClassifier of several labels for a clip cannot be explained: pass one "
+                "of its estimators_."
+            )
+        # Two classes share the estimator of the second one.
+        is_shared = len(self.final.estimators_) == 1
+        inner = FittedChain.of(self.final.estimators_[0 if is_shared else index])
+        return FittedChain((*self.steps, *inner.steps), inner.final), index if is_shared else 1
+
+    @property
+    def n_prepared(self) -> int:
+        """Number of steps that prepare the clips whose columns get shares.
+
+        These are the steps before the first landmark selector; where there is none, those before
+        the affine steps at the end.
+        """
+        for i, step in enumerate(self.steps):
+            if hasattr(step, "get_landmark_support"):
+                return i
+        n_affine = 0
+        for step in reversed(self.steps):
+            if not (isinstance(step, _SCALERS + _PROJECTIONS) or hasattr(step, "get_support")):
+                break
+            n_affine += 1
+        return len(self.steps) - n_affine
+
+    def function(self) -> ExplainedFunction:
+        """The function from prepared clips to logits or predictions."""
+        maps = [_affine_map(step) for step in self.steps[self.n_prepared :]]
+        return ExplainedFunction(maps, _network(self.final), self.classes)
+
+    def used_columns(self, n_columns: int) -> NDArray[np.intp]:
+        """Indices of the columns of prepared clips that the function depends on."""
+        columns = np.arange(n_columns)
+        for step in self.steps[self.n_prepared :]:
+            if hasattr(step, "get_support"):
+                columns = columns[step.get_support()]
+            elif isinstance(step, _PROJECTIONS):
+                break
+        return columns
+
+    def layout(self, rows: NDArray[Any]) -> LandmarkLayout:
+        """Layout of prepared clips."""
+        shape = {}
+        for step in (*self.steps, self.final):
+            layout = getattr(step, "layout_", None)
+            if layout is not None:
+                if layout.n_features == rows.shape[1]:
+                    return layout
+                shape = {"n_frames": layout.n_frames, "n_coords": layout.n_coords}
+        return LandmarkLayout.infer(rows, **shape)
+
+    def baselines(self) -> NDArray[Any]:
+        """Prepared clips that shares are relative to, of shape (n_baselines, n_features)."""
+        steps = self.steps[self.n_prepared :]
+        typical, n_before = None, len(steps)
+        if steps and hasattr(steps[0], "baselines_"):
+            return steps[0].baselines_
+        if isinstance(self.final, BaseTEMO):
+            typical = self.final.mean_clip_[None]
+        else:
+            for i, step in enumerate(steps):
+                if (centre := _scaling(step)[0]) is not None:
+                    typical, n_before = centre[None], i
+                    break
+        if typical is None:
+            raise ValueError(
+                "no step of the estimator knows typical clips that shares could be relative to: "
+                "pass them as baselines, for example a few of the training clips, or put an "
+                "IGLandmarkSelector into the pipeline."
+            )
+        for step in reversed(steps[:n_before]):
+            typical = step.inverse_transform(typical)
+        return np.asarray(typical)
+
+
+class ExplainedFunction(nn.Module):
+    """Affine maps, and a network or linear model.
+
+    Its output for two classes is the logit of the second one.
+
+    Parameters
+    ----------
+    maps : list of Module
+    network : Module
+    classes : ndarray of shape (n_classes,) or None
+        None for a regressor.
+    """
+
+    def __init__(self, maps: list[nn.Module], network: nn.Module, classes: Any) -> None:
+        super().__init__()
+        self.network = network
+        # On the device and in the precision of the network.
+        like = next(network.parameters())
+        self.maps = nn.Sequential(*maps).to(like.device, like.dtype)
+        self.is_binary = classes is not None and len(classes) == 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the logits of prepared clips."""
+        return self._logits(self.network(self.maps(x)))
+
+    def affine_front(self):
+        """Split the function as :meth:`TEMONet.affine_front` does."""
+        split = SplitNetwork.of(self.network)
+
+        def front(x: Tensor) -> Tensor:
+            return split.hidden(self.maps(x))
+
+        if split.activation is None:
+            return front, lambda z: self._logits(split.body(z))
+        return IDENTITY, front, split.activation, lambda z: self._logits(split.output(z))
+
+    @torch.no_grad()
+    def outputs(self, rows: NDArray[Any]) -> NDArray[np.float64]:
+        """Outputs for prepared clips, of shape (n_clips, n_outputs)."""
+        like = next(self.network.parameters())
+        with frozen(self):
+            found = self(torch.as_tensor(rows, dtype=like.dtype, device=like.device))
+        return found.reshape(len(rows), -1).double().cpu().numpy()
+
+    def logits(self, rows: NDArray[Any], index: Any) -> NDArray[np.float64]:
+        """Logits of the classes, or predictions of the outputs, with the given indices."""
+        found = self.outputs(rows)
+        if found.shape[1] == 1 and self.is_binary:
+            return np.where(index, 1, -1) * found[:, 0]
+        return found[np.arange(len(rows)), index]
+
+    def _logits(self, output: Tensor) -> Tensor:
+        if self.is_binary and output.ndim > 1 and output.shape[1] == 2:
+            return output[:, 1:] - output[:, :1]
+        return output
+
+
+class _Select(nn.Module):
+    def __init__(self, mask):
+        super().__init__()
+        self.register_buffer("index", torch.from_numpy(np.flatnonzero(mask)))
+
+    def forward(self, x):
+        return x[:, self.index]
+
+
+class _Scale(nn.Module):
+    """Subtract `shift` and multiply by `factor`, one number for each column."""
+
+    def __init__(self, shift, factor):
+        super().__init__()
+        self.register_buffer("shift", torch.from_numpy(shift))
+        self.register_buffer("factor", torch.from_numpy(factor))
+
+    def forward(self, x):
+        return (x - self.shift) * self.factor
+
+
+def _open_steps(steps: list[tuple[str, Any]]) -> Iterator[Any]:
+    """Fitted transformers of a pipeline; samplers do nothing in a prediction."""
+    for _, step in steps:
+        if isinstance(step, FrozenEstimator):
+            step = step.estimator
+        if isinstance(step, Pipeline):
+            yield from _open_steps(step.steps)
+        elif step not in (None, "passthrough") and not hasattr(step, "fit_resample"):
+            yield step
+
+
+def _affine_map(step: Any) -> nn.Module:
+    """An affine transformer as a torch module.
+
+    Raises TypeError if the transformer is not known to be affine.
+    """
+    if hasattr(step, "get_support"):
+        return _Select(step.get_support())
+    if isinstance(step, _SCALERS) and not getattr(step, "clip", False):
+        shift, factor = _scaling(step)
+        n_columns = step.n_features_in_
+        return _Scale(
+            np.zeros(n_columns) if shift is None else np.array(shift, dtype=np.float64),
+            np.ones(n_columns) if factor is None else np.array(factor, dtype=np.float64),
+        )
+    if isinstance(step, _PROJECTIONS):
+        factor = np.ones(len(step.components_))
+        if getattr(step, "whiten", False):
+            factor = 1 / np.sqrt(step.explained_variance_)
+        shift = getattr(step, "mean_", np.zeros(step.components_.shape[1]))
+        return nn.Sequential(
+            _Scale(shift, np.ones(len(shift))), _linear(step.components_ * factor[:, None], 0)
+        )
+    raise TypeError(
+        f"the shares of landmarks cannot be computed through {step!r}, which follows the selection "
+        "of landmarks: move it in front of the selector. After it, these steps are possible: "
+        "selectors, StandardScaler, RobustScaler, MaxAbsScaler, MinMaxScaler (without clip), PCA, "
+        "IncrementalPCA and TruncatedSVD."
+    )
+
+
+def _scaling(step: Any) -> tuple[Any, Any]:
+    """Shift and factor of a scaler; None where it does not shift or scale."""
+    if isinstance(step, MinMaxScaler):
+        return -step.min_ / step.scale_, step.scale_
+    shift = getattr(step, "center_", None)
+    if isinstance(step, StandardScaler) and step.with_mean:
+        shift = step.mean_
+    scale = getattr(step, "scale_", None)
+    return shift, None if scale is None else 1 / scale
+
+
+def _network(final: Any) -> nn.Module:
+    """The network of a predictor, or a linear model as one."""
+    if isinstance(final, BaseTEMO):
+        # In double precision, so that the shares add up to the logit.
+        return deepcopy(final.averaged_module_).double()
+    module = getattr(final, "module_", None)
+    if isinstance(module, nn.Module):
+        return module
+    by_pairs = isinstance(final, SVC | NuSVC) and len(final.classes_) > 2
+    if hasattr(final, "coef_") and hasattr(final, "intercept_") and not by_pairs:
+        coef = final.coef_
+        coef = coef.toarray() if hasattr(coef, "toarray") else np.atleast_2d(coef)
+        return _linear(coef, final.intercept_)
+    reason = "has no network and is not linear"
+    if by_pairs:
+        reason = "decides between pairs of classes, so that a class has no logit"
+    raise TypeError(
+        f"{final!r} cannot be explained, since it {reason}: pass an estimator whose last step is a "
+        "TEMOClassifier or TEMORegressor, a skorch net, or a linear model such as "
+        "LogisticRegression or LinearSVC, for several classes also in a OneVsRestClassifier. For "
+        "other models, see sklearn.inspection.permutation_importance."
+    )
+
+
+def _linear(coef: NDArray[Any], intercept: Any) -> nn.Linear:
+    layer = nn.Linear(coef.shape[1], len(coef), dtype=torch.float64)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(np.ascontiguousarray(coef, dtype=np.float64)))
+        layer.bias.copy_(torch.from_numpy(np.zeros(len(coef)) + intercept))
+    return layer
