@@ -17,7 +17,13 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "classification": ["TEMOClassifier", "TEMORegressor"],
         "pipeline": ["make_temo_pipeline"],
         "explanation": ["ClipExplanation", "explain_clips"],
-        "inspection": ["LandmarkRelevanceDisplay", "selection_stability"],
+        "inspection": [
+            "LandmarkCountDisplay",
+            "LandmarkRelevanceDisplay",
+            "SelectionStabilityDisplay",
+            "selection_stability",
+        ],
         "layout": ["LandmarkLayout"],
+        "report": ["write_report"],
     },
 )

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from .. import mesh
-from ._face_drawing import add_support_legend, draw_face, draw_landmarks, face_positions, panel_axes
+from ._face_drawing import draw_face, face_positions
 from ._fitted_selectors import find_relevance, mean_relevance
+from ._landmark_drawing import add_support_legend, draw_landmarks, panel_axes
 
 
 class LandmarkRelevanceDisplay:
