@@ -16,16 +16,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
-import traceback
 import warnings
 from collections.abc import Sequence
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 from .._atomic_files import check_writable, replacing
-from ._messages import PERMANENT, printable, say
+from ._messages import printable, run_long, say
 
 
 def add_extract(commands: Any) -> None:
@@ -160,28 +157,17 @@ def _extract(options: argparse.Namespace) -> int:
             open_cache(Path(options.memory).expanduser())
     except (ImportError, OSError, TypeError, ValueError) as error:
         options.error(printable(error))
-    remedy = "; the same command continues where it stopped"
-    if options.memory is None:
-        remedy = "; with --memory DIR a run continues where it stopped"
-    try:
-        with redirect_stdout(sys.stderr), warnings.catch_warnings():
-            # The summary lists the skipped and the doubtful clips.
-            warnings.simplefilter("ignore", SkippedClipsWarning)
-            warnings.simplefilter("ignore", DoubtfulClipsWarning)
-            warnings.showwarning = lambda message, *_, **__: say(f"warning: {message}")
-            found = transformer.extract(clips)
-            if any(clip.error is None for clip in found):
-                save_landmarks(options.out, found)
-    except KeyboardInterrupt:
-        say(f"interrupted: no table was written{remedy}")
-        return 130
-    except Exception as error:
-        # Otherwise, Python would exit with 1, which means that a table was written.
-        if not isinstance(error, (ImportError, OSError, ValueError)):
-            traceback.print_exc()
-        say(f"stopped: {error}{'' if isinstance(error, PERMANENT) else remedy}")
-        return 4
-    return _report(transformer.report_, options)
+
+    def run() -> None:
+        # The summary lists the skipped and the doubtful clips.
+        warnings.simplefilter("ignore", SkippedClipsWarning)
+        warnings.simplefilter("ignore", DoubtfulClipsWarning)
+        found = transformer.extract(clips)
+        if any(clip.error is None for clip in found):
+            save_landmarks(options.out, found)
+
+    code = run_long(run, "table", options.memory)
+    return _report(transformer.report_, options) if code is None else code
 
 
 def _find_clips(paths: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import __version__
 from ._extract import add_extract
+from ._report import add_report
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     _add_demo(commands)
     add_extract(commands)
+    add_report(commands)
     options = parser.parse_args(arguments)
     return options.run(options)
 
