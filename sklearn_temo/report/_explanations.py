@@ -35,10 +35,10 @@ def explain_by_fold(
 def describe_timeline(evaluation: Any, clips: ReportClips) -> dict[str, Any] | None:
     """Mean signed share of each region and frame in the logit of the class, per class.
 
-    None if there is a single frame, or the landmarks are not a full mesh.
+    None if the landmarks are not a full mesh, or the estimators cannot be explained.
     """
     layout = clips.layout(evaluation.estimators[0])
-    if layout is None or layout.n_frames == 1 or not mesh.is_full_mesh(layout.n_landmarks):
+    if layout is None or not mesh.is_full_mesh(layout.n_landmarks):
         return None
     tested = np.flatnonzero(evaluation.folds >= 0)
     names = np.unique(mesh.regions(layout.n_landmarks))

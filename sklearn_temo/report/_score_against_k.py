@@ -37,18 +37,22 @@ def describe_score_against_k(
         # Otherwise, the search does not vary k, or does not tell which metric is the main one.
         with suppress(ValueError):
             results = read_search(estimator.cv_results_, scoring, None)
-            return _describe_search(results, layout.n_landmarks)
+            # A single metric is called "score".
+            metric = results.metric
+            if metric == "score" and not callable(estimator.scoring):
+                metric = estimator.scoring or "accuracy"
+            return _describe_search(results, metric, layout.n_landmarks)
     return _describe_rankings(evaluation, clips, layout.n_landmarks, n_jobs)
 
 
-def _describe_search(results: SearchResults, n_landmarks: int) -> dict[str, Any]:
+def _describe_search(results: SearchResults, metric: str, n_landmarks: int) -> dict[str, Any]:
     others = [
         {name: value for name, value in params.items() if name != k_name}
         for params, k_name in zip(results.params, results.k_names, strict=True)
     ]
     ks = [count_kept(k, n_landmarks) for k in results.k]
     return _section(
-        results.metric,
+        metric,
         name_candidates(others),
         ks,
         results.scores,
