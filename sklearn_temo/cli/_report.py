@@ -103,8 +103,9 @@ def _report(options: argparse.Namespace) -> int:
     report: dict[str, Any] = {}
 
     def run() -> None:
-        # The summary lists these clips.
+        # The summary lists them.
         warnings.filterwarnings("ignore", r"\d+ of \d+ clips could not be used")
+        warnings.filterwarnings("ignore", r"\d+ of \d+ checks of the evaluation")
         try:
             numbers = write_report(
                 pipeline,

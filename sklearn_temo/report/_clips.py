@@ -18,6 +18,7 @@ from sklearn.utils import _safe_indexing
 from .. import mesh
 from .._warnings import warn_user
 from ..alignment import LandmarkAligner
+from ..evaluation._evaluate import find_layout
 from ..layout import LandmarkLayout
 
 # Displacements are smaller than positions by more than this factor.
@@ -40,6 +41,8 @@ class ReportClips:
     groups : ndarray of shape (n_clips,) or None
     names : list of str
         Paths of the clips, or "clip 3".
+    indices : ndarray of int of shape (n_clips,)
+        Indices of the clips among those that the user passed.
     times : ndarray of shape (n_clips, n_frames) or None
         Seconds from the first frame of a clip; None if they are not known.
     extraction : dict or None
@@ -50,6 +53,7 @@ class ReportClips:
     y: NDArray[Any]
     groups: NDArray[Any] | None
     names: list[str]
+    indices: NDArray[np.intp]
     times: NDArray[np.float64] | None = None
     extraction: dict[str, Any] | None = None
 
@@ -62,19 +66,11 @@ class ReportClips:
 
     def layout(self, estimator: Any) -> LandmarkLayout | None:
         """Layout of the rows; None if neither the estimator nor the rows tell it."""
-        known = (getattr(step, "layout_", None) for step in steps_of(estimator))
-        n_features = np.shape(self.rows)[1]
-        for layout in known:
-            if layout is not None and layout.n_features == n_features:
-                return layout
-        try:
-            return LandmarkLayout.infer(self.rows)
-        except ValueError:
-            return None
+        return find_layout(self.rows, estimator)
 
     def sha256(self) -> str:
         """Checksum of rows, labels and groups, as :func:`write_report` documents it."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.rows, dtype="<f4"))
+        digest = hashlib.sha256(np.asarray(self.rows, dtype="<f4").tobytes())
         groups = None if self.groups is None else [str(group) for group in self.groups]
         digest.update(json.dumps([[str(label) for label in self.y], groups]).encode())
         return digest.hexdigest()
@@ -98,7 +94,8 @@ def read_clips(extractor: Any, X: Any, y: Any, groups: Any, verbose: int = 0) ->
                 f"shape {rows.shape}. Pass rows of landmarks, or a pipeline that begins with a "
                 "FaceLandmarkTransformer for paths or images."
             )
-        return ReportClips(rows, y, groups, [f"clip {i}" for i in range(len(rows))])
+        names = [f"clip {i}" for i in range(len(rows))]
+        return ReportClips(rows, y, groups, names, np.arange(len(rows)))
     return _extract(clone(extractor), X, y, groups, verbose)
 
 
@@ -147,6 +144,7 @@ def _extract(
         y[kept],
         None if groups is None else groups[kept],
         [found[index].source for index in kept],
+        np.array(kept),
         times - times[:, :1] if has_seconds else None,
         {
             "n_clips": report.n_clips,

@@ -41,7 +41,7 @@ def describe_timeline(evaluation: Any, clips: ReportClips) -> dict[str, Any] | N
     if layout is None or not mesh.is_full_mesh(layout.n_landmarks):
         return None
     tested = np.flatnonzero(evaluation.folds >= 0)
-    names = np.unique(mesh.regions(layout.n_landmarks))
+    names = _regions_downwards()
     shares = np.full((len(clips), len(names), layout.n_frames), np.nan)
     try:
         for indices, explanation in explain_by_fold(evaluation, clips, tested, clips.y[tested]):
@@ -58,6 +58,13 @@ def describe_timeline(evaluation: Any, clips: ReportClips) -> dict[str, Any] | N
             for label in np.unique(clips.y[is_explained])
         },
     }
+
+
+def _regions_downwards() -> list[str]:
+    """Regions from the forehead down, the two sides of a pair side by side."""
+    regions, height = mesh.regions(), mesh.canonical_face()[:, 1]
+    means = {name: height[regions == name].mean().round(1) for name in np.unique(regions).tolist()}
+    return sorted(means, key=lambda name: (-means[name], name))
 
 
 def describe_clips(evaluation: Any, clips: ReportClips) -> dict[str, list[dict[str, Any]]]:

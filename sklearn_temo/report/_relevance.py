@@ -23,10 +23,10 @@ def describe_relevance(estimator: Any, clips: ReportClips) -> dict[str, Any] | N
     if not found or layout is None or found[0].support.shape[-1] != layout.n_landmarks:
         return None
     classes = getattr(estimator, "classes_", None)
-    scores, kept, titles = mean_relevance(found, classes, per_class=True)
+    scores, supports, titles = mean_relevance(found, classes, per_class=True)
     by_class = {} if titles is None else dict(zip(map(str, titles), scores, strict=True))
     overall = _normalised(np.atleast_2d(scores)).mean(axis=0)
-    kept = np.atleast_2d(kept).any(axis=0)
+    kept = np.any(np.atleast_2d(supports), axis=0)
     is_face = mesh.is_full_mesh(layout.n_landmarks)
     return {
         "positions": _mean_positions(clips, layout, estimator),

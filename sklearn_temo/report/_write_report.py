@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -169,6 +169,9 @@ def write_report(
             "a search that ends with one."
         )
     check_consistent_length(X, y, groups)
+    y = np.asarray(y)
+    if len(np.unique(y)) < 2:
+        raise ValueError(f"y must have two classes or more, got only {str(y[0])!r}.")
     progress = Progress("write_report", _N_PARTS, "parts", verbose)
     for_rows, extractor = without_extraction(estimator)
     clips = read_clips(extractor, X, y, groups, verbose)
@@ -183,11 +186,12 @@ def write_report(
             random_state=random_state,
             verbose=verbose,
         )
-    elif len(evaluation.predictions) != len(clips):
+    elif (n_clips := len(evaluation.predictions)) != len(y):
         raise ValueError(
-            f"evaluation has predictions for {len(evaluation.predictions)} clips, but "
-            f"{len(clips)} clips can be used: evaluate the same clips."
+            f"evaluation is of {n_clips} clips, but X has {len(y)}: evaluate the same clips."
         )
+    else:
+        evaluation = _take_clips(evaluation, clips.indices)
     progress.advance()
     fitted = _fit(estimator, for_rows, clips)
     progress.advance()
@@ -228,14 +232,25 @@ def check_path(path: str | os.PathLike[str]) -> Path:
 
 def _fit(estimator: Any, for_rows: Any, clips: ReportClips) -> Any:
     """The estimator, fitted to all clips if it is not fitted."""
-    from ..evaluation._models import _groups_for_fit
+    from ..evaluation._models import groups_for_fit
 
     try:
         check_is_fitted(estimator)
     except NotFittedError:
-        groups = _groups_for_fit(for_rows, clips.groups)
+        groups = groups_for_fit(for_rows, clips.groups)
         return clone(for_rows).fit(clips.rows, clips.y, **groups)
     return estimator
+
+
+def _take_clips(evaluation: Any, indices: Any) -> Any:
+    """Evaluation of all clips, without the results of those that could not be used."""
+    probabilities = evaluation.probabilities
+    return replace(
+        evaluation,
+        predictions=evaluation.predictions[indices],
+        probabilities=None if probabilities is None else probabilities[indices],
+        folds=evaluation.folds[indices],
+    )
 
 
 def _default_title(estimator: Any, clips: ReportClips) -> str:
