@@ -72,7 +72,13 @@ html_math_renderer = "mathml"
 
 # -- Gallery ---------------------------------------------------------------------------------
 
-_ORDER = ["plot_smiles.py", "plot_real_clips.py", "plot_one_vs_rest.py", "plot_grid_search_k.py"]
+_ORDER = [
+    "plot_smiles.py",
+    "plot_real_clips.py",
+    "plot_explain_clip.py",
+    "plot_one_vs_rest.py",
+    "plot_score_against_k.py",
+]
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",

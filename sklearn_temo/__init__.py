@@ -19,8 +19,10 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "explanation": ["ClipExplanation", "explain_clips"],
         "evaluation": ["evaluate"],
         "inspection": [
+            "ClipExplanationDisplay",
             "LandmarkCountDisplay",
             "LandmarkRelevanceDisplay",
+            "RelevanceTimelineDisplay",
             "SelectionStabilityDisplay",
             "selection_stability",
         ],

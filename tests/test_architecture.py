@@ -213,7 +213,7 @@ def test_dependencies_are_what_is_imported():
     owners = packages_distributions()
     unknown = modules - owners.keys()
     assert not unknown, f"imported, but not installed here: {unknown}"
-    optional = {"distributed", "pyarrow"}
+    optional = {"distributed", "pandas", "pyarrow"}
     assert {owners[module][0].lower() for module in modules} - optional == declared
 
 

@@ -13,16 +13,16 @@ from sklearn.utils.validation import check_array, check_consistent_length, check
 
 from .._search_results import fewest_landmarks, read_search, standard_errors
 from .._warnings import warn_user
-from ._candidate_names import name_candidates
+from ._candidate_names import best_of_each, name_candidates
 
 # Okabe and Ito's colours that are visible on white and on black.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _LINES = np.repeat(["-", "--", "-.", ":"], len(_COLOURS)).tolist()
-_GUIDE: dict[str, Any] = {"color": "0.5", "linewidth": 1.2, "zorder": 1}
+_GUIDE: dict[str, Any] = {"color": "0.5", "linewidth": 1.2, "linestyle": "--", "zorder": 1}
 # As parts of the logarithmic axis: between the lines at one k, and between labels of ticks.
 _SHIFT = 0.009
-_LABEL_DISTANCE = 0.05
+_LABEL_DISTANCE = 0.08
 
 
 class LandmarkCountDisplay:
@@ -114,7 +114,8 @@ class LandmarkCountDisplay:
             candidates that differ only in other parameters, the one with the best mean score is
             drawn. None draws all candidates.
         score_name : str, default=None
-            Name of the score. None uses the name of the metric.
+            Name of the score. None uses the name of the metric. ``cv_results_`` calls the only
+            metric of a search "score"; a fitted search knows its name.
         **kwargs : dict
             Parameters of :meth:`plot`, such as `ax`.
 
@@ -144,18 +145,20 @@ class LandmarkCountDisplay:
         --------
         >>> from sklearn.model_selection import GridSearchCV
         >>> from sklearn.svm import SVC
-        >>> from sklearn_temo import LandmarkCountDisplay, TEMOClassifier, make_temo_pipeline
+        >>> from sklearn_temo import LandmarkCountDisplay, make_temo_pipeline
         >>> from sklearn_temo.datasets import make_expression_clips
         >>> clips = make_expression_clips(n_clips=42, n_frames=4, random_state=0)
         >>> pipe = make_temo_pipeline(landmarks="passthrough", random_state=0)
-        >>> grid = {"classify": [TEMOClassifier(randomized=True), SVC()], "select__k": [16, 64]}
-        >>> search = GridSearchCV(pipe, grid, cv=3, refit=False).fit(clips.data, clips.target)
+        >>> grid = {"classify": [SVC(), SVC(kernel="linear")], "select__k": [64]}
+        >>> search = GridSearchCV(pipe, grid, cv=2, refit=False).fit(clips.data, clips.target)
         >>> display = LandmarkCountDisplay.from_cv_results(search)
         >>> display.names
-        ['TEMOClassifier', 'TEMOClassifier', 'SVC', 'SVC']
+        ["SVC(kernel='rbf')", "SVC(kernel='linear')"]
         """
         if hasattr(cv_results, "fit"):
             check_is_fitted(cv_results, "cv_results_")
+            if score_name is None and isinstance(cv_results.scoring, str):
+                score_name = _words(cv_results.scoring)
             cv_results = cv_results.cv_results_
         results = read_search(cv_results, scoring, param)
         others = [
@@ -165,19 +168,14 @@ class LandmarkCountDisplay:
         if "n_resources" in cv_results:  # each round of a successive halving is a line
             for params, n_resources in zip(others, cv_results["n_resources"], strict=True):
                 params["n_resources"] = int(n_resources)
+        names = name_candidates(others, by)
         _warn_of_failures(results.params, results.scores)
-        drawn: Sequence[int] = range(len(results.k))
-        if by is None:
-            names = name_candidates(others)
-        else:
-            by = [by] if isinstance(by, str) else list(by)
-            names = name_candidates(_only(others, by))
-            drawn = _best_of_each(results.k, names, results.scores)
+        points = range(len(names)) if by is None else best_of_each(names, results.k, results.scores)
         return cls(
-            [results.k[i] for i in drawn],
-            results.scores[drawn],
-            names=[names[i] for i in drawn],
-            score_name=_words(results.metric) if score_name is None else score_name,
+            [results.k[i] for i in points],
+            results.scores[points],
+            names=[names[i] for i in points],
+            score_name=score_name or _words(results.metric),
         ).plot(**kwargs)
 
     def plot(self, ax=None, *, chance_level=None, mark_smallest=True, errorbar_kw=None):
@@ -236,29 +234,35 @@ class LandmarkCountDisplay:
                     shown[order], mean[order], yerr=errors[order], **style | (errorbar_kw or {})
                 )
             )
+        guides = []
         self.smallest_ = fewest_landmarks(k, scores) if mark_smallest else None
         if self.smallest_ is not None:
             best = np.nanargmax(mean)
             threshold = mean[best] - np.nan_to_num(errors[best])
-            ax.axhline(threshold, label="best score − 1 standard error", **_GUIDE, linestyle="--")
-            ax.plot(
+            guides.append(ax.axhline(threshold, label="best − 1 standard error", **_GUIDE))
+            guides += ax.plot(
                 *(shown[self.smallest_], mean[self.smallest_], "o"),
-                markersize=13,
+                markersize=12,
                 markerfacecolor="none",
                 markeredgecolor=ax.xaxis.label.get_color(),
-                label=f"fewest landmarks above it: {k[self.smallest_]}",
+                label=f"fewest within 1 standard error: {k[self.smallest_]}",
             )
         if chance_level is not None:
-            ax.axhline(chance_level, label="chance", **_GUIDE, linestyle=":")
+            guides.append(ax.axhline(chance_level, label="chance", **_GUIDE | {"linestyle": ":"}))
+        handles = [*(self.errorbars_ if any(names) else []), *guides]
         if own_figure:
-            legend = self.figure_.legend(loc="outside lower center", ncols=2, frameon=False)
+            style = {"loc": "outside lower center", "ncols": 2, "frameon": False}
         else:
-            legend = ax.legend(frameon=False)
-        for text in legend.get_texts():
-            text.set_parse_math(False)
+            style = {"fontsize": "small"}
+        if handles:
+            legend = (self.figure_ if own_figure else ax).legend(handles=handles, **style)
+            for text in legend.get_texts():
+                text.set_parse_math(False)
         _label_ticks(ax, ticks)
         ax.set_xlabel("landmarks kept (k)")
-        ax.set_ylabel(f"{self.score_name}\n{_statistic(scores.shape[1])}")
+        n_folds = scores.shape[1]
+        statistic = f"mean ± standard error over {n_folds} folds" if n_folds > 1 else "one fold"
+        ax.set_ylabel(f"{self.score_name}\n{statistic}")
         ax.spines[["top", "right"]].set_visible(False)
         return self
 
@@ -274,33 +278,8 @@ def _warn_of_failures(params: Sequence[Any], scores: NDArray[np.float64]) -> Non
         )
 
 
-def _only(params: Sequence[dict[str, Any]], by: list[str]) -> list[dict[str, Any]]:
-    """Keep the parameters that distinguish the lines."""
-    known = {name for each in params for name in each}
-    if unknown := [name for name in by if name not in known]:
-        raise ValueError(
-            f"by has {unknown}, but the candidates have only the parameters {sorted(known)} besides "
-            "the number of landmarks."
-        )
-    return [{name: value for name, value in each.items() if name in by} for each in params]
-
-
-def _best_of_each(k: list[Any], names: list[str], scores: NDArray[np.float64]) -> list[int]:
-    """Candidate with the best mean score for each line and k, in the order of the search."""
-    mean = np.nan_to_num(scores.mean(axis=1), nan=-np.inf)
-    best: dict[Any, int] = {}
-    for i, point in enumerate(zip(names, map(str, k), strict=True)):
-        if point not in best or mean[i] > mean[best[point]]:
-            best[point] = i
-    return sorted(best.values())
-
-
 def _words(metric: str) -> str:
     return metric.replace("neg_", "negative ").replace("_", " ")
-
-
-def _statistic(n_folds: int) -> str:
-    return "one fold" if n_folds == 1 else f"mean ± standard error of {n_folds} folds"
 
 
 def _mean_and_errors(scores: NDArray[np.float64]) -> tuple[Any, Any]:

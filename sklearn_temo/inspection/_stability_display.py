@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_array
 
 from .. import mesh
-from ._face_drawing import draw_face, face_positions, ink, is_dark, relative_width
+from ._face_drawing import draw_face, face_positions
+from ._landmark_drawing import draw_landmarks, relevance_cmap
 from ._stability import selection_stability
 
 
@@ -18,10 +19,11 @@ class SelectionStabilityDisplay:
     """Stability of the selected landmarks over folds or bootstrap samples.
 
     The left panel shows the face, with the share of the selections that keep each landmark. The
-    right panel shows these shares in decreasing order, and those that are expected if each selection
-    draws as many landmarks at random. The title is the stability with its confidence interval, see
-    :func:`~sklearn_temo.selection_stability`. Create a display with :meth:`from_estimators`,
-    :meth:`from_cv_results` or :meth:`from_supports`; all parameters are stored as attributes.
+    right panel shows these shares in decreasing order, and those that are expected if each
+    selection draws as many landmarks at random; the colours are the same. The title is the
+    stability with its confidence interval, see :func:`~sklearn_temo.selection_stability`. Create a
+    display with :meth:`from_estimators`, :meth:`from_cv_results` or :meth:`from_supports`; all
+    parameters are stored as attributes.
 
     Parameters
     ----------
@@ -39,8 +41,8 @@ class SelectionStabilityDisplay:
     figure_ : matplotlib Figure
     axes_ : ndarray of matplotlib Axes of shape (n_panels,)
     scatter_ : matplotlib PathCollection or None
-        Landmarks of the left panel, in increasing order of their share.
-    colorbar_ : matplotlib Colorbar or None
+        Landmarks of the left panel in increasing order of their share. Those that no selection
+        keeps are hollow, and their values are masked.
     result_ : Bunch
         Result of :func:`~sklearn_temo.selection_stability`.
 
@@ -55,7 +57,8 @@ class SelectionStabilityDisplay:
     probability :math:`k / d`, so the number of :math:`M` such selections that keep a landmark has
     the binomial distribution :math:`B(M, k / d)`, or the Poisson binomial distribution where the
     selections have different sizes. The expected number of landmarks that at least :math:`m`
-    selections keep is :math:`d` times the probability of :math:`m` or more.
+    selections keep is :math:`d` times the probability of :math:`m` or more. It is drawn from half a
+    landmark on.
 
     Folds of a cross-validation share most of their training data, so their selections are more
     alike than those from new data would be.
@@ -165,7 +168,7 @@ class SelectionStabilityDisplay:
         kwargs |= {"confidence_level": confidence_level, "positions": positions}
         return cls.from_estimators(cv_results["estimator"], **kwargs)
 
-    def plot(self, ax=None, *, cmap=None, colorbar=True):
+    def plot(self, ax=None, *, cmap=None):
         """Draw the panels.
 
         Parameters
@@ -174,9 +177,8 @@ class SelectionStabilityDisplay:
             Two Axes, for the face and for the shares; a single one if the face is omitted. None
             creates a figure.
         cmap : str or matplotlib Colormap, default=None
-            Colours of the shares. None for "viridis_r", or "viridis" on a dark background.
-        colorbar : bool, default=True
-            Whether to draw the colour bar of the face.
+            Colours of the shares in both panels. None uses those of
+            :class:`~sklearn_temo.LandmarkRelevanceDisplay`, which follow the background.
 
         Returns
         -------
@@ -187,19 +189,28 @@ class SelectionStabilityDisplay:
         ValueError
             If shapes do not match, or `ax` has another number of Axes than panels.
         """
+        from matplotlib.cm import ScalarMappable
+        from matplotlib.colors import Normalize
+
         self.result_ = selection_stability(self.supports, confidence_level=self.confidence_level)
         points = self._points(len(self.result_.frequencies))
         self.axes_ = _axes(ax, points)
         self.figure_ = self.axes_[-1].figure
-        self.scatter_ = self.colorbar_ = None
+        colours = ScalarMappable(Normalize(0, 1), cmap or relevance_cmap(self.axes_[-1]))
+        self.scatter_ = None
         if points is not None:
-            self._draw_landmarks(points, cmap, colorbar)
-        self._draw_shares()
-        title = self._title()
+            face, shares = self.axes_[0], self.result_.frequencies
+            if mesh.is_full_mesh(len(points)):
+                draw_face(face, points)
+            style = {"cmap": colours.cmap, "norm": colours.norm}
+            self.scatter_ = draw_landmarks(face, points, shares, shares > 0, 1.0, **style)
+            face.set_aspect("equal")
+            face.set_axis_off()
+        self._draw_shares(self.axes_[-1], colours)
         if ax is None:
-            self.figure_.suptitle(title, fontsize="large")
+            self.figure_.suptitle(self._title(), fontsize="large")
         else:
-            self.axes_[-1].set_title(title)
+            self.axes_[-1].set_title(self._title())
         return self
 
     def _points(self, n_landmarks: int) -> NDArray[np.float64] | None:
@@ -213,47 +224,68 @@ class SelectionStabilityDisplay:
             return points
         return face_positions(n_landmarks) if mesh.is_full_mesh(n_landmarks) else None
 
-    def _draw_landmarks(self, points: NDArray[np.float64], cmap: Any, colorbar: bool) -> None:
-        axes = self.axes_[0]
-        if mesh.is_full_mesh(len(points)):
-            draw_face(axes, points)
-        shares = self.result_.frequencies
-        order = np.argsort(shares, kind="stable")
-        never = int((shares == 0).sum())
-        unit = relative_width(axes) ** 2
-        axes.scatter(*points[order[:never]].T, s=1.5 * unit, color=[ink(axes, 0.35)], linewidths=0)
-        self.scatter_ = axes.scatter(
-            *points[order].T,
-            s=np.where(shares > 0, 4 + 20 * shares, 0)[order] * unit,
-            c=shares[order],
-            cmap=cmap or ("viridis" if is_dark(axes) else "viridis_r"),
-            vmin=0,
-            vmax=1,
-            linewidths=0,
-            zorder=2,
-        )
-        axes.set_aspect("equal")
-        axes.set_axis_off()
-        if colorbar:
-            label = "share of the selections that keep it"
-            style = {"orientation": "horizontal", "shrink": 0.8, "aspect": 30, "pad": 0.02}
-            self.colorbar_ = self.figure_.colorbar(self.scatter_, ax=axes, label=label, **style)
-            self.colorbar_.outline.set_visible(False)
+    def _draw_shares(self, axes: Any, colours: Any) -> None:
+        from matplotlib.patheffects import withStroke
+        from matplotlib.ticker import MaxNLocator
 
-    def _draw_shares(self) -> None:
-        axes = self.axes_[-1]
         supports = self.result_.supports
         n_selections, n_landmarks = supports.shape
-        observed = np.bincount(supports.sum(axis=0), minlength=n_selections + 1)
+        n_kept = np.bincount(supports.sum(axis=0), minlength=n_selections + 1)
         # Distribution of the number of random selections, of the same sizes, that keep a landmark.
         sizes = supports.mean(axis=1)
-        chance = n_landmarks * reduce(np.convolve, [np.array([1 - p, p]) for p in sizes])
-        colour = axes.xaxis.label.get_color()
-        for counts, label, style in (
-            (observed, f"{n_selections} selections", {"color": "#0072B2", "linewidth": 1.8}),
-            (chance, "random selections", {"color": colour, "linewidth": 1.2, "linestyle": "--"}),
-        ):
-            # Landmarks that exactly m selections keep are a step at the height m.
-            edges = np.concatenate([[0.0], np.cumsum(counts[:0:-1])])
-            heights = np.arange(n_selections, 0, -1) / n_selections
-            axes.stairs(heights, edges, baseline=None, label=label, **style)
+        at_random = n_landmarks * reduce(np.convolve, [np.array([1 - p, p]) for p in sizes])
+        # From the left: landmarks that all selections keep, that all but one keep, and so on.
+        heights = np.arange(n_selections, 0, -1) / n_selections
+        edges, random_edges = (
+            np.concatenate([[0.0], np.cumsum(counts[:0:-1])]) for counts in (n_kept, at_random)
+        )
+        style = {"width": np.diff(edges), "align": "edge", "color": colours.to_rgba(heights)}
+        axes.bar(edges[:-1], heights, **style)
+        # Steps of less than half a landmark would hide the first bar.
+        first = int(np.searchsorted(random_edges[1:], 0.5))
+        axes.step(
+            *([0.0, *random_edges[first + 1 :]], [*heights[first:], 0.0]),
+            where="post",
+            label="expected if the selections were random",
+            color=axes.xaxis.label.get_color(),
+            linewidth=1.4,
+            path_effects=[withStroke(linewidth=3, foreground=axes.get_facecolor())],
+        )
+        axes.set_xlim(left=0)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+        axes.set_ylim(0, 1.15)  # with space for the legend
+        axes.set_yticks(np.linspace(0, 1, 6))
+        axes.spines["left"].set(bounds=(0, 1), position=("outward", 4))
+        axes.set_xlabel(f"landmarks (of {n_landmarks}) in decreasing order")
+        axes.set_ylabel(f"share of the {n_selections} selections that keep it")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(loc="upper right", frameon=False)
+
+    def _title(self) -> str:
+        if np.isnan(self.result_.stability):
+            return "stability undefined: all landmarks are kept, or none"
+        low, high = self.result_.confidence_interval
+        level = f"{100 * self.confidence_level:g} % interval"
+        return f"stability {self.result_.stability:.2f} ({level}: {low:.2f} to {high:.2f})"
+
+
+def _axes(ax: Any, points: NDArray[np.float64] | None) -> NDArray[np.object_]:
+    """Return the given Axes, or those of a new figure."""
+    import matplotlib.pyplot as plt
+
+    n_panels = 1 if points is None else 2
+    if ax is not None:
+        given = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+        if len(given) != n_panels:
+            wanted = "one Axes" if points is None else "two Axes, for the face and for the shares"
+            raise ValueError(f"ax must hold {wanted}; got {len(given)}.")
+        return given
+    if points is None:
+        _, axes = plt.subplots(figsize=(4.5, 3.6), layout="constrained")
+        return np.array([axes], dtype=object)
+    height = 3.6
+    width = height * np.ptp(points[:, 0]) / np.ptp(points[:, 1])
+    _, panels = plt.subplots(
+        *(1, 2), figsize=(width + 4, height), width_ratios=[width, 3.8], layout="constrained"
+    )
+    return panels
