@@ -22,12 +22,15 @@ const svg = (tag, attributes = {}, ...children) =>
   fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 
 const isNumber = (value) => typeof value === "number";
-const fixed = (value, digits = 2) =>
-  isNumber(value) ? value.toFixed(digits).replace("-", "\u2212") : "\u2013";
+const fixed = (value, digits = 2) => {
+  if (!isNumber(value)) return "\u2013";
+  const text = value.toFixed(digits);
+  return Number(text) < 0 ? text.replace("-", "\u2212") : text.replace("-", "");
+};
 const signed = (value, digits = 2) =>
-  isNumber(value) && value > 0 ? "+" + fixed(value, digits) : fixed(value, digits);
+  (isNumber(value) && Number(value.toFixed(digits)) > 0 ? "+" : "") + fixed(value, digits);
 const percent = (value, digits = 0) =>
-  isNumber(value) ? fixed(100 * value, digits) + "\u2009%" : "\u2013";
+  isNumber(value) ? fixed(100 * value, digits) + "\u202f%" : "\u2013";
 const count = (n, one, many = one + "s") => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
@@ -91,10 +94,10 @@ function interval({ value, low, high }) {
 }
 const percentOf = (value) => `${(100 * clamp(value, 0, 1)).toFixed(2)}%`;
 
-// A heat map of signed numbers as a table: the numbers are read aloud, and shown on hover.
-function heatMap(title, rowNames, columnNames, values, most) {
-  // Only as many times as fit below the columns are visible.
-  const step = Math.ceil(columnNames.length / 5);
+// A heat map of signed numbers as a table: the numbers are read aloud, and shown on hover. At most
+// `nVisible` of the names of the columns are visible below them.
+function heatMap(title, rowNames, columnNames, values, most, nVisible) {
+  const step = Math.ceil(columnNames.length / nVisible);
   const heads = columnNames.map((name, j) =>
     html("th", { scope: "col", ...(j % step ? { class: "unseen" } : {}) }, html("span", {}, name)));
   const rows = rowNames.map((row, i) => html("tr", {}, html("th", { scope: "row" }, row),
@@ -141,9 +144,9 @@ function lineChart(lines, width, { yLabel, mark }) {
     k.map((x, i) => ({ x, y: mean[i], e: error?.[i] ?? 0 }))
       .filter(({ y }) => isNumber(y)).sort((a, b) => a.x - b.x));
   const all = points.flat();
-  const [left, right, top, bottom, height] = [46, 16, 12, 42, Math.min(320, 160 + width / 4)];
+  const [left, right, top, bottom, height] = [60, 16, 12, 42, Math.min(320, 160 + width / 4)];
   const ks = [...new Set(all.map(({ x }) => x))].sort((a, b) => a - b);
-  const yTicks = (() => {
+  const range = (() => {
     const low = Math.min(...all.map(({ y, e }) => y - e));
     const high = Math.max(...all.map(({ y, e }) => y + e));
     const pad = 0.08 * (high - low) || 0.05;
@@ -151,9 +154,11 @@ function lineChart(lines, width, { yLabel, mark }) {
   })();
   const span = Math.log(ks.at(-1) / ks[0]) || 1;
   const X = (k) => left + (width - left - right) * (Math.log(k / ks[0]) / span);
-  const Y = (y) => top + (height - top - bottom) * (1 - (y - yTicks.low) / (yTicks.high - yTicks.low));
-  const chart = svg("svg", { viewBox: `0 0 ${width} ${height}` });
-  for (const y of ticks(yTicks.low, yTicks.high, 5)) {
+  const Y = (y) => top + (height - top - bottom) * (1 - (y - range.low) / (range.high - range.low));
+  const chart = svg("svg", {
+    viewBox: `0 0 ${width} ${height}`, style: { "max-width": `${width}px` },
+  });
+  for (const y of ticks(range.low, range.high, 6)) {
     chart.append(svg("line", { class: "grid", x1: left, x2: width - right, y1: Y(y), y2: Y(y) }),
       svg("text", { x: left - 8, y: Y(y) + 4, "text-anchor": "end" }, fixed(y)));
   }

@@ -113,14 +113,14 @@ function turningFace(holder, { triangles, contours }, n) {
       ink.color.setRGB(...resolve("var(--contour)"), "srgb");
       places.array.set(positions.flatMap(([x, y, z]) => [x, y, z ?? 0]));
       places.needsUpdate = colours.needsUpdate = true;
-      radius = Math.max(...positions.map((point) => Math.hypot(point[0], point[1])));
+      radius = Math.max(...positions.map((point) => Math.hypot(point[0], point[1]))) + 0.1;
       const colour = new THREE.Color();
       const matrix = new THREE.Matrix4();
       positions.forEach(([x, y, z], i) => {
         const { size, faint } = style(i);
         const full = scheme[Math.round(64 * size)];
         const mixed = (share) => skin.map((value, c) => value + share * (full[c] - value));
-        colours.array.set(colour.setRGB(...mixed(faint ? 0 : 0.6), "srgb").toArray(), 3 * i);
+        colours.array.set(colour.setRGB(...mixed(faint ? 0 : 0.45), "srgb").toArray(), 3 * i);
         const dim = skin.map((value) => 0.8 * value);
         beads.setColorAt(i, colour.setRGB(...(faint ? dim : full), "srgb"));
         const r = (faint ? 0.008 : 0.014 + 0.026 * Math.sqrt(size)) * radius / 1.5;

@@ -3,7 +3,7 @@
 
 const report = JSON.parse(document.getElementById("report-data").textContent);
 const classNames = report.confusion.classes.map(String);
-const level = `${Math.round(100 * report.scores.level)}\u2009%`;
+const level = `${Math.round(100 * report.scores.level)}\u202f%`;
 const paragraph = (text, name = "") => html("p", name ? { class: name } : {}, text);
 const missing = (text) => [paragraph(text, "missing")];
 
@@ -47,8 +47,24 @@ function summary() {
   ];
 }
 
+// Regions from the forehead down, where the positions of their landmarks are known.
+function downwards(regions) {
+  const { positions, regions: ofLandmark } = report.relevance ?? {};
+  if (!ofLandmark) return regions.map((_, i) => i);
+  const face = Object.values(positions)[0];
+  const heights = regions.map((region) => {
+    const ys = face.map(([, y]) => y).filter((_, i) => ofLandmark[i] === region);
+    return sum(ys) / ys.length;
+  });
+  return regions.map((_, i) => i).sort((a, b) => heights[b] - heights[a]);
+}
+
 function timeline() {
-  const { times, regions, shares } = report.timeline;
+  const { times, shares: unordered } = report.timeline;
+  const order = downwards(report.timeline.regions);
+  const regions = order.map((i) => report.timeline.regions[i]);
+  const shares = Object.fromEntries(Object.entries(unordered).map(([name, rows]) =>
+    [name, order.map((i) => rows[i])]));
   const shown = classNames.filter((name) => shares[name]);
   const most = Math.max(...shown.map((name) => largest(shares[name].flat()))) || 1;
   const legend = colourBar((t) => diverging(2 * t - 1),
@@ -56,11 +72,12 @@ function timeline() {
   const n = shown.length ? shares[shown[0]][0].length : 0;
   if (n === 1) {
     const values = regions.map((_, i) => shown.map((name) => shares[name][i][0]));
-    return [legend, heatMap("The clips have one frame; a column is a class.", regions, shown, values, most)];
+    return [legend, html("div", { class: "one-frame" },
+      heatMap("", regions, shown, values, most, shown.length))];
   }
   const frames = Array.from({ length: n }, (_, i) => (times ? `${fixed(times[i], 1)} s` : `${i}`));
   return [legend, html("div", { class: "panels" },
-    ...shown.map((name) => heatMap(name, regions, frames, shares[name], most))),
+    ...shown.map((name) => heatMap(name, regions, frames, shares[name], most, 5))),
   ...(times ? [] : [paragraph("The columns are frames.", "muted")])];
 }
 
@@ -88,8 +105,7 @@ function confusion() {
   const rows = counts.map((row, i) => html("tr", {}, html("th", { scope: "row" }, classNames[i]),
     ...row.map((value, j) => {
       const share = value / (sum(row) || 1);
-      const style = { background: `color-mix(in srgb, var(--accent) ${Math.round(85 * share)}%, transparent)` };
-      if (share > 0.5) style.color = "var(--on-accent)";
+      const style = { background: `color-mix(in srgb, var(--accent) ${Math.round(50 * share)}%, var(--page))` };
       return html("td", { style, class: i === j ? "right" : "" }, html("div", {}, `${value}`),
         html("div", { class: "share" }, percent(share)));
     })));
@@ -102,15 +118,19 @@ function confusion() {
 }
 
 function clipCard(clip) {
-  const facts = [`true: ${clip.true}`, `predicted: ${clip.predicted}`];
-  if (isNumber(clip.probability)) facts.push(`probability ${fixed(clip.probability)}`);
-  if (clip.person !== null) facts.push(`person: ${clip.person}`);
-  const heading = [html("h4", { title: clip.name }, clip.name), paragraph(facts.join(" \u00b7 "), "facts")];
+  const facts = { true: clip.true, predicted: clip.predicted };
+  if (isNumber(clip.probability)) facts.probability = fixed(clip.probability);
+  if (clip.person !== null) facts.person = clip.person;
+  const heading = [
+    html("h4", { title: clip.name }, clip.name),
+    html("ul", { class: "facts" }, ...Object.entries(facts).map(([name, value]) =>
+      html("li", {}, html("span", { class: "muted" }, `${name} `), html("bdi", {}, `${value}`)))),
+  ];
   if (!clip.shares || !clip.positions) return html("article", { class: "clip" }, ...heading);
   const most = largest(clip.shares) || 1;
   const { triangles = [], contours = {} } = report.relevance ?? {};
   const { picture, draw } = flatFace(clip.positions, { triangles, contours },
-    `Face of the clip ${clip.name}; landmarks for ${clip.target} are green, those against it are purple.`);
+    `Face of the clip ${clip.name}; landmarks for ${clip.target} are orange, those against it are blue.`);
   draw((i) => (clip.shares[i] === 0 ? null : {
     colour: diverging(clip.shares[i] / most), size: Math.abs(clip.shares[i]) / most, faint: false,
   }));
@@ -135,15 +155,16 @@ function people() {
   const sorted = [...report.people].sort((a, b) => a.accuracy - b.accuracy);
   const n = sorted.length;
   const strip = html("div", { class: "people", role: "img",
+    style: { "max-width": `${2.5 * n}rem` },
     "aria-label": `Accuracy of ${n} people from the lowest to the highest; the numbers are in the table below.` },
   ...sorted.map((person) => html("span", { title: `${person.name}: ${percent(person.accuracy)} of ${count(person.n_clips, "clip")}` },
     html("span", { style: { height: percentOf(person.accuracy) } }))));
   const low = sorted[0];
   return [
     paragraph(`The median over ${n} people is ${percent(quantile(sorted.map((p) => p.accuracy), 0.5))}. ` +
-      `The lowest accuracy is ${percent(low.accuracy)}: ${low.name}, ${count(low.n_clips, "clip")}.`),
+      `The lowest is ${percent(low.accuracy)}, of person ${low.name} with ${count(low.n_clips, "clip")}.`),
     html("figure", { class: "people-chart" }, html("div", { class: "people-axis", "aria-hidden": "true" },
-      html("span", {}, "100\u2009%"), html("span", {}, "50"), html("span", {}, "0")), strip),
+      html("span", {}, "100\u202f%"), html("span", {}, "50"), html("span", {}, "0")), strip),
     html("details", {}, html("summary", {}, "Accuracy of each person"),
       table(["person", "clips", "accuracy"], sorted.map((person) =>
         [`${person.name}`, person.n_clips, html("span", { class: "number" }, percent(person.accuracy))]))),
@@ -160,7 +181,7 @@ function stability() {
   if (!face) return [text];
   const { picture, draw } = flatFace(face, report.relevance,
     "Face; the colour of a landmark is the share of the selections that hold it.");
-  draw((i) => ({ colour: frequencies[i] ? sequential(frequencies[i]) : "var(--faint)", size: frequencies[i], faint: !frequencies[i] }));
+  draw((i) => ({ colour: frequencies[i] ? sequential(frequencies[i]) : "var(--faint)", size: 0.3 * frequencies[i], faint: !frequencies[i] }));
   const always = frequencies.filter((f) => f === 1).length;
   return [html("div", { class: "beside" }, html("div", {}, text,
     paragraph(`${count(always, "landmark")} of ${frequencies.length} ${always === 1 ? "is" : "are"} in all ` +
@@ -173,7 +194,7 @@ function checks() {
     html("div", {}, verdict(check.verdict)),
     html("div", {}, html("h3", {}, check.name), paragraph(check.message),
       html("dl", {}, ...Object.entries(check.numbers ?? {}).flatMap(([name, value]) =>
-        [html("dt", {}, name), html("dd", {}, isNumber(value) && !Number.isInteger(value) ? fixed(value, 3) : `${value ?? "\u2013"}`)]))))))];
+        [html("dt", {}, name.replaceAll("_", " ")), html("dd", {}, isNumber(value) && !Number.isInteger(value) ? fixed(value, 3) : `${value ?? "\u2013"}`)]))))))];
 }
 
 function data() {
@@ -217,7 +238,7 @@ const sections = [
   ["landmarks", "Landmarks", "The relevance of a landmark is its effect on the logit of a class, on " +
     "average over all clips. The k landmarks of the best rank are large and coloured.",
   report.relevance, () => landmarkSection(report, classNames), noNetwork],
-  ["timeline", "Timeline", "Each cell shows how much a region raised (green) or lowered (purple) the logit of a class in a " +
+  ["timeline", "Timeline", "Each cell shows how much a region raised (orange) or lowered (blue) the logit of a class in a " +
     "frame, on average over the clips of the class.", report.timeline, timeline,
   report.relevance && !report.relevance.triangles.length ?
     "The landmarks are not a full face mesh, so they have no regions." : noNetwork],
@@ -225,7 +246,7 @@ const sections = [
     report.score_against_k, curve, "No scores for different numbers of landmarks were computed."],
   ["confusion", "Confusion", "Each row holds the clips of one class, with their number and their " +
     "share of the row. Right predictions are on the diagonal.", true, confusion],
-  ["clips", "Single clips", "Green landmarks and regions raised the logit of the predicted class, purple ones " +
+  ["clips", "Single clips", "Orange landmarks and regions raised the logit of the predicted class, blue ones " +
     "lowered it. All shares of a clip add up to the difference between its logit and that of the baselines.",
   report.clips, clips, noNetwork],
   ["people", "People", "The accuracy of each person, from the lowest to the highest.",
