@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from numbers import Real
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import RidgeClassifier
 from sklearn.metrics import balanced_accuracy_score, pairwise_distances_argmin_min
-from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, check_cv, cross_val_predict
+from sklearn.model_selection import LeaveOneGroupOut, check_cv, cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import _safe_indexing, get_tags
@@ -35,7 +36,7 @@ EVALUATION_CHECKS = {
     "k_at_edge": "a search chose the smallest or the largest number of landmarks of its grid",
     "unequal_folds": "the accuracy differs more between folds than by chance",
     "unstable_selection": "the folds select different landmarks",
-    "identity": "the landmarks tell people apart better than classes",
+    "identity": "the landmarks tell people apart better than the estimator tells classes apart",
 }
 """Checks of :func:`~sklearn_temo.evaluate`: names, and the problems that they find."""
 
@@ -102,7 +103,9 @@ def run_checks(run: Run, ignore: Collection[str]) -> tuple[Check, ...]:
         finding: Finding = ("ignored", "", {})
         if name not in ignore:
             finding = _CHECKS[name](run)
-        checks.append(Check(name, *finding))
+        verdict, message, numbers = finding
+        plain = {key: np.asarray(number).item() for key, number in numbers.items()}
+        checks.append(Check(name, verdict, message, plain))
     return tuple(checks)
 
 
@@ -129,7 +132,9 @@ def _shared_people(run: Run) -> Finding:
         train = run.splits[0][0]
         y, groups = run.y[train], run.groups[train]
         cv = check_cv(search.cv, y, classifier=True)
-        n_inner = _most_shared(cv.split(_safe_indexing(run.X, train), y, groups), groups)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The groups parameter is ignored")
+            n_inner = _most_shared(cv.split(_safe_indexing(run.X, train), y, groups), groups)
     numbers = {"n_people_on_both_sides": n_outer, "n_people_on_both_sides_of_the_search": n_inner}
     if n_outer:
         return (
@@ -209,7 +214,7 @@ def _normalised_frames(X: Any, layout: LandmarkLayout) -> NDArray[np.float32]:
     clips = clips[:, :, evenly(layout.n_landmarks, _N_COMPARED_LANDMARKS)]
     clips = clips - clips.mean(axis=2, keepdims=True)
     size = np.sqrt(np.square(clips).sum(axis=(2, 3), keepdims=True))
-    if np.median(size[:, 1:]) < np.median(size[:, :1]) / 2:
+    if size.shape[1] > 1 and np.median(size[:, 1:]) < np.median(size[:, :1]) / 2:
         # Displacements from frame 0, as LandmarkAligner returns them.
         clips[:, 1:] += clips[:, :1]
         size = np.sqrt(np.square(clips).sum(axis=(2, 3), keepdims=True))
@@ -253,16 +258,17 @@ def _rare_class(run: Run) -> Finding:
     units = np.arange(len(run.y)) if run.groups is None else run.groups
     unit = "clips" if run.groups is None else "people"
     counts = {label: len(np.unique(units[run.y == label])) for label in np.unique(run.y).tolist()}
-    least = max(_MIN_PEOPLE, len(run.splits))
-    rare = [label for label, n in counts.items() if n < least]
+    # Labels that are missing in the training data of a fold.
+    untrained = {label for train, _ in run.splits for label in counts.keys() - {*run.y[train]}}
+    rare = [label for label, n in counts.items() if n < _MIN_PEOPLE or label in untrained]
     rarest = min(counts, key=lambda label: counts[label])
     numbers = {f"n_{unit}_of_rarest_class": counts[rarest]}
     if rare:
         return (
             "warning",
-            f"{', '.join(f'{label} ({counts[label]})' for label in rare)}: shown by fewer than "
-            f"{least} {unit}, so that the recall of the class means little, and folds may have "
-            "none of its clips. Add people, leave the class out, or merge it with another one.",
+            f"{', '.join(f'{label} ({counts[label]} {unit})' for label in rare)}: shown by fewer "
+            f"than {_MIN_PEOPLE} {unit}, or missing in the training data of a fold, so that its "
+            "recall means little. Add people, leave the class out, or merge it with another one.",
             numbers,
         )
     return "passed", f"the rarest class, {rarest}, has {counts[rarest]} {unit}.", numbers
@@ -364,7 +370,8 @@ def _unequal_folds(run: Run) -> Finding:
 
     def accuracies(fold: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[Any]]:
         sizes = np.bincount(fold, weights=n_clips, minlength=len(run.splits))
-        return np.bincount(fold, weights=n_hits, minlength=len(run.splits)) / sizes, sizes
+        n_right = np.bincount(fold, weights=n_hits, minlength=len(run.splits))
+        return n_right[sizes > 0] / sizes[sizes > 0], sizes[sizes > 0]
 
     def spread(fold: NDArray[np.intp]) -> float:
         accuracy, sizes = accuracies(fold)
@@ -429,28 +436,25 @@ def _identity(run: Run) -> Finding:
     rows = np.asarray(rows)[used]
     if not np.isfinite(rows).all():
         return "not run", "X contains NaN.", {}
-    # The same classifier for people and classes: of a person, it has seen other classes only; of a
-    # class, other people only.
+    # Classes do not help to recognise people, who are predicted in classes that were left out.
     model = make_pipeline(StandardScaler(), RidgeClassifier(alpha=1000))
-    scores = [
-        balanced_accuracy_score(
-            truth, cross_val_predict(model, rows, truth, groups=other, cv=cv), adjusted=True
-        )
-        for truth, other, cv in (
-            (people, y, LeaveOneGroupOut()),
-            (y, people, GroupKFold(min(5, n_people))),
-        )
-    ]
-    numbers = {"people": scores[0], "classes": scores[1], "n_people": n_people}
+    predicted = cross_val_predict(model, rows, people, groups=y, cv=LeaveOneGroupOut())
+    of_people = balanced_accuracy_score(people, predicted, adjusted=True)
+    tested = run.folds >= 0
+    weights = balanced_weights(np.ones((1, tested.sum())), run.y[tested])[0]
+    chance = 1 / len(np.unique(run.y[tested]))
+    of_classes = (weights @ run.hits[tested] * chance - chance) / (1 - chance)
+    numbers = {"people": of_people, "classes": of_classes, "n_people": n_people}
     message = (
-        f"a linear classifier recognises people with a score of {scores[0]:.2f}, and classes with "
-        f"{scores[1]:.2f} (0 is chance, 1 perfect)"
+        f"a linear classifier recognises people with a score of {of_people:.2f}, and the estimator "
+        f"classes with {of_classes:.2f} (0 is chance, 1 perfect)"
     )
-    if scores[0] > scores[1]:
+    if of_people > of_classes:
         return (
             "warning",
-            f"{message}. Keep people apart, and make the landmarks depend less on the person: use "
-            'LandmarkAligner(reference="first") on clips that begin with a neutral face.',
+            f"{message}. Keep people apart, and make the landmarks depend less on the person, for "
+            'example with LandmarkAligner(reference="first") on clips that begin with a neutral '
+            "face.",
             numbers,
         )
     return "passed", f"{message}.", numbers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Iterator
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -136,8 +137,8 @@ def evaluate(
     `outside_selection`   A step is a fitted :class:`~sklearn.frozen.FrozenEstimator`, or the
                           landmarks of `X` are not a complete set (468 or 478 of a face, 21 or 42 of
                           hands, 33 of a body, 68 of dlib, 543 of a holistic model).
-    `rare_class`          A class has fewer people, or clips if there are no groups, than there are
-                          folds, or fewer than 5.
+    `rare_class`          A class has fewer than 5 people, or clips if there are no groups, or none
+                          in the training data of a fold.
     `dominant_person`     Leaving one person out changes the lead in balanced accuracy over the
                           majority class by more than a quarter.
     `k_at_edge`           A search chooses the smallest or largest `k` of its grid in half of the
@@ -146,8 +147,8 @@ def evaluate(
                           assignments of the people to the folds.
     `unstable_selection`  :func:`~sklearn_temo.selection_stability` of the folds is below 0.4.
     `identity`            A linear classifier recognises people, in classes that it has not seen
-                          them in, better than classes of people that it has not seen. Both are
-                          measured by the adjusted balanced accuracy.
+                          them in, better than the estimator recognises classes. Both are measured
+                          by the balanced accuracy, adjusted for chance.
     ====================  ==========================================================================
 
     References
@@ -255,9 +256,7 @@ def evaluate(
         scores=scores,
         differences=differences,
         confidence_level=confidence_level,
-        confusion=confusion_matrix(
-            y[tested], predictions[tested].astype(y.dtype), labels=classes
-        ),
+        confusion=confusion_matrix(y[tested], predictions[tested].astype(y.dtype), labels=classes),
         predictions=predictions.astype(y.dtype) if tested.all() else predictions,
         probabilities=_probabilities(results, splits, classes, len(y)),
         folds=folds,
@@ -291,12 +290,16 @@ def _make_splits(
     random_state: np.random.RandomState,
 ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Training and test clips of each fold."""
-    if cv is None or isinstance(cv, int):
+    if cv is None or isinstance(cv, Integral):
         seed = int(random_state.randint(2**31 - 1))
         splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
         cv = splitter(cv or _N_FOLDS, shuffle=True, random_state=seed)
-    pairs: Iterator[Any] = check_cv(cv, y, classifier=True).split(X, y, groups)
-    splits = [(np.arange(len(y))[train], np.arange(len(y))[test]) for train, test in pairs]
+    clips = np.arange(len(y))
+    with warnings.catch_warnings():
+        # A check reports people on both sides.
+        warnings.filterwarnings("ignore", message="The groups parameter is ignored")
+        pairs: Iterator[Any] = check_cv(cv, y, classifier=True).split(X, y, groups)
+        splits = [(clips[train], clips[test]) for train, test in pairs]
     clips, counts = np.unique(np.concatenate([test for _, test in splits]), return_counts=True)
     if counts.max() > 1:
         raise ValueError(

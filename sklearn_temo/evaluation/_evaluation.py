@@ -153,9 +153,7 @@ class Evaluation:
         lines = [f"Checks: {counts}"]
         for check in sorted(self.checks, key=lambda check: check.verdict != "warning"):
             line = f"{check.verdict:<8} {check}"
-            lines += textwrap.wrap(
-                line, _WIDTH, initial_indent="  ", subsequent_indent=" " * 11
-            )
+            lines += textwrap.wrap(line, _WIDTH, initial_indent="  ", subsequent_indent=" " * 11)
         return "\n".join(lines)
 
 

@@ -166,9 +166,7 @@ def groups_for_fit(estimator: Any, groups: NDArray[Any] | None) -> dict[str, Any
     return {}
 
 
-def _with_random_landmarks(
-    fitted: Any, layout: LandmarkLayout | None, seed: int
-) -> list[Any]:
+def _with_random_landmarks(fitted: Any, layout: LandmarkLayout | None, seed: int) -> list[Any]:
     """Copies of an estimator with random landmarks, as many as its selector has kept."""
     fitted = getattr(fitted, "best_estimator_", fitted)
     relevance = find_relevance(fitted)

@@ -54,11 +54,11 @@ class PeopleBootstrap:
         """
         result = {}
         for metric in METRICS:
-            value, *resampled = self._weights[metric] @ hits
-            low, high = np.quantile(resampled, self._quantiles)
+            scores = self._weights[metric] @ hits
+            low, high = np.quantile(scores[1:], self._quantiles)
             if self._is_degenerate:
                 low = high = np.nan
-            result[metric] = ScoreInterval(float(value), float(low), float(high))
+            result[metric] = ScoreInterval(float(scores[0]), float(low), float(high))
         return result
 
 
