@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.linear_model import RidgeClassifier
 from sklearn.model_selection import (
     GridSearchCV,
     PredefinedSplit,
@@ -285,11 +286,33 @@ def test_an_estimator_without_selector_and_network_has_no_relevance(smiles, svm,
         title="An SVM",
     )
     assert report["title"] == "An SVM"
-    for name in ("relevance", "timeline", "score_against_k", "stability"):
+    for name in ("relevance", "timeline", "clips", "score_against_k", "stability"):
         assert report[name] is None, name
-    clip = report["clips"]["right"][0]
-    assert clip["true"] == clip["predicted"]
-    assert clip["probability"] is clip["shares"] is clip["logit"] is None
+
+
+def test_an_estimator_that_knows_no_baselines_has_no_explanations(smiles, tmp_path):
+    X, y, groups = smiles
+    linear = make_pipeline(LandmarkAligner(), RidgeClassifier())
+    evaluation = evaluate(linear, X, y, groups=groups, cv=2, ignore=IGNORE, random_state=0)
+    report = write_report(
+        linear, X, y, groups=groups, evaluation=evaluation, path=tmp_path / "r.html"
+    )
+    assert report["clips"] is report["timeline"] is None
+
+
+def test_without_probabilities_the_logit_tells_the_surest_clips(smiles, tmp_path):
+    X, y, groups = smiles
+    svm = make_pipeline(LandmarkAligner(), StandardScaler(), SVC(kernel="linear", C=0.01))
+    evaluation = evaluate(svm, X, y, groups=groups, cv=2, ignore=IGNORE, random_state=0)
+    report = write_report(svm, X, y, groups=groups, evaluation=evaluation, path=tmp_path / "r.html")
+    for clips in report["clips"].values():
+        logits = [clip["logit"] for clip in clips]
+        assert logits == sorted(logits, reverse=True)
+        assert all(clip["probability"] is None for clip in clips)
+    surest = report["clips"]["right"][0]
+    index = int(surest["name"].removeprefix("clip "))
+    tester = evaluation.estimators[evaluation.folds[index]]
+    assert surest["logit"] == pytest.approx(abs(tester.decision_function(X[[index]])[0]), rel=1e-4)
 
 
 def test_landmarks_of_a_hand_have_no_regions(tmp_path):

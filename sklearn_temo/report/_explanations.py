@@ -20,8 +20,7 @@ def explain_by_fold(
 ) -> Iterator[tuple[NDArray[Any], ClipExplanation]]:
     """Indices and explanation of the clips of each fold, by the estimator of the fold.
 
-    `target` holds the class to explain for each of `indices`. Raises TypeError if the estimators
-    cannot be explained.
+    `target` holds the class to explain for each of `indices`.
     """
     for fold, estimator in enumerate(evaluation.estimators):
         # A class may be missing in the training clips of a fold.
@@ -32,10 +31,19 @@ def explain_by_fold(
             yield indices[of_fold], explain_clips(estimator, rows, target=target[of_fold])
 
 
+def can_explain(evaluation: Any, clips: ReportClips) -> bool:
+    """Whether the estimators have a network or are linear, and know their baselines."""
+    try:
+        explain_clips(evaluation.estimators[0], clips.take([0]))
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
 def describe_timeline(evaluation: Any, clips: ReportClips) -> dict[str, Any] | None:
     """Mean signed share of each region and frame in the logit of the class, per class.
 
-    None if the landmarks are not a full mesh, or the estimators cannot be explained.
+    None if the landmarks are not a full mesh.
     """
     layout = clips.layout(evaluation.estimators[0])
     if layout is None or not mesh.is_full_mesh(layout.n_landmarks):
@@ -43,12 +51,9 @@ def describe_timeline(evaluation: Any, clips: ReportClips) -> dict[str, Any] | N
     tested = np.flatnonzero(evaluation.folds >= 0)
     names = _regions_downwards()
     shares = np.full((len(clips), len(names), layout.n_frames), np.nan)
-    try:
-        for indices, explanation in explain_by_fold(evaluation, clips, tested, clips.y[tested]):
-            by_region = explanation.by_region()
-            shares[indices] = np.stack([by_region[name] for name in names], axis=1)
-    except TypeError:  # the estimators have no network and are not linear
-        return None
+    for indices, explanation in explain_by_fold(evaluation, clips, tested, clips.y[tested]):
+        by_region = explanation.by_region()
+        shares[indices] = np.stack([by_region[name] for name in names], axis=1)
     is_explained = np.isfinite(shares).all(axis=(1, 2))
     return {
         "times": None if clips.times is None else clips.times.mean(axis=0),
@@ -68,52 +73,43 @@ def _regions_downwards() -> list[str]:
 
 
 def describe_clips(evaluation: Any, clips: ReportClips) -> dict[str, list[dict[str, Any]]]:
-    """The clips that were most surely classified right and wrong.
-
-    Without probabilities, the first ones. Clips have no shares if the estimators cannot be
-    explained.
-    """
+    """The clips that were most surely classified right and wrong, with their explanations."""
+    predictions, probabilities = evaluation.predictions, evaluation.probabilities
     tested = np.flatnonzero(evaluation.folds >= 0)
-    certainty = np.zeros(len(clips))
-    if evaluation.probabilities is not None:
-        certainty = evaluation.probabilities.max(axis=1)
+    if probabilities is None:
+        certainty = _logits(evaluation, clips, tested)
+    else:
+        certainty = probabilities.max(axis=1)
     surest = tested[np.argsort(-certainty[tested], kind="stable")]
-    is_right = evaluation.predictions == clips.y
-    chosen = {
-        "right": surest[is_right[surest]][:_N_CLIPS],
-        "wrong": surest[~is_right[surest]][:_N_CLIPS],
+    is_right = predictions[surest] == clips.y[surest]
+    right, wrong = surest[is_right][:_N_CLIPS], surest[~is_right][:_N_CLIPS]
+    entries = {}
+    chosen = np.concatenate([right, wrong])
+    for indices, explanation in explain_by_fold(evaluation, clips, chosen, predictions[chosen]):
+        positions = _aligned(evaluation, clips, indices)
+        for i, index in enumerate(indices.tolist()):
+            entries[index] = {
+                "name": clips.names[index],
+                "person": None if clips.groups is None else str(clips.groups[index]),
+                "true": str(clips.y[index]),
+                "predicted": str(predictions[index]),
+                "probability": None if probabilities is None else certainty[index],
+                "times": None if clips.times is None else clips.times[index],
+                **_describe_explanation(explanation, i, positions[i]),
+            }
+    return {
+        "right": [entries[index] for index in right.tolist()],
+        "wrong": [entries[index] for index in wrong.tolist()],
     }
-    entries = {
-        index: {
-            "name": clips.names[index],
-            "person": None if clips.groups is None else str(clips.groups[index]),
-            "true": str(clips.y[index]),
-            "predicted": str(evaluation.predictions[index]),
-            "probability": None if evaluation.probabilities is None else certainty[index],
-            **dict.fromkeys(_EXPLAINED),
-        }
-        for index in np.concatenate(list(chosen.values())).tolist()
-    }
-    indices = np.array(list(entries), dtype=int)
-    try:
-        for of_fold, explanation in explain_by_fold(
-            evaluation, clips, indices, evaluation.predictions[indices]
-        ):
-            positions = _aligned(evaluation, clips, of_fold)
-            for i, index in enumerate(of_fold.tolist()):
-                entries[index].update(_describe_explanation(explanation, i, positions[i]))
-                if clips.times is not None:
-                    entries[index]["times"] = clips.times[index]
-    except TypeError:  # the estimators have no network and are not linear
-        pass
-    return {name: [entries[index] for index in of.tolist()] for name, of in chosen.items()}
 
 
-# Keys of a clip that need its explanation.
-_EXPLAINED = (
-    *("target", "logit", "base_logit", "completeness_gap", "positions", "frame", "shares"),
-    *("by_region", "times", "identity", "movement", "n_landmarks"),
-)
+def _logits(evaluation: Any, clips: ReportClips, tested: NDArray[Any]) -> NDArray[np.float64]:
+    """Logit of the predicted class of each clip; NaN for clips that were not tested."""
+    logits = np.full(len(clips), np.nan)
+    predictions = evaluation.predictions[tested]
+    for indices, explanation in explain_by_fold(evaluation, clips, tested, predictions):
+        logits[indices] = explanation.logit
+    return logits
 
 
 def _aligned(evaluation: Any, clips: ReportClips, indices: NDArray[Any]) -> NDArray[np.float32]:

@@ -23,7 +23,7 @@ from .._progress import Progress
 from ..inspection import selection_stability
 from ..inspection._fitted_selectors import find_relevance
 from ._clips import ReportClips, read_clips
-from ._explanations import describe_clips, describe_timeline
+from ._explanations import can_explain, describe_clips, describe_timeline
 from ._relevance import describe_relevance
 from ._score_against_k import describe_score_against_k
 
@@ -116,16 +116,16 @@ def write_report(
 
     Everything about single clips is computed by the estimator of the fold that tested them, which
     was not trained on them. The clips that are shown are the ten most surely right and the ten most
-    surely wrong, by the probability of the predicted class. The timeline is the mean of the signed
-    shares in the logit of the true class.
+    surely wrong, by the probability of the predicted class, or by its logit if the estimator gives
+    no probabilities. The timeline is the mean of the signed shares in the logit of the true class.
 
     For the score against `k` without a fitted search, the ranking of each fold's selector is used:
     the steps after the selector are fitted to the first `k` landmarks of the training clips.
 
     The relevance of an unfitted estimator, and the faces on which it is drawn, are computed from
     all clips; no score depends on them. Estimators without a landmark selector have no relevance,
-    and those that :func:`explain_clips` rejects, such as a support vector machine with a kernel,
-    have no explanations.
+    and those that :func:`explain_clips` rejects, such as a support vector machine with a kernel or a
+    linear model without a scaler or a selector, have no explanations.
 
     ``data_sha256`` identifies the data. It is the SHA-256 of the rows, as little-endian float32 in
     C order, followed by the JSON text, as written by :func:`json.dumps`, of the list
@@ -197,6 +197,7 @@ def write_report(
     progress.advance()
     score_against_k = describe_score_against_k(estimator, evaluation, clips, n_jobs)
     progress.advance()
+    is_explained = can_explain(evaluation, clips)
     report = {
         "title": title or _default_title(estimator, clips),
         "created": datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -210,8 +211,8 @@ def write_report(
         "confusion": {"classes": evaluation.classes, "counts": evaluation.confusion},
         "people": _describe_people(evaluation),
         "relevance": describe_relevance(fitted, clips),
-        "timeline": describe_timeline(evaluation, clips),
-        "clips": describe_clips(evaluation, clips),
+        "timeline": describe_timeline(evaluation, clips) if is_explained else None,
+        "clips": describe_clips(evaluation, clips) if is_explained else None,
         "stability": _describe_stability(evaluation),
     }
     report = _plain(report)
