@@ -43,6 +43,8 @@ DATA = {
             "charts.js",
             "face.js",
             "landmarks.js",
+            "explanations.js",
+            "scores.js",
             "report.js",
             "three.min.js",
             "three.LICENSE.txt",

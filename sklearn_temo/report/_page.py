@@ -10,7 +10,15 @@ from importlib import resources
 from string import Template
 from typing import Any
 
-_SCRIPTS = ("three.min.js", "charts.js", "face.js", "landmarks.js", "report.js")
+_SCRIPTS = (
+    "three.min.js",
+    "charts.js",
+    "face.js",
+    "landmarks.js",
+    "explanations.js",
+    "scores.js",
+    "report.js",
+)
 
 # Inside a script element, "<" could begin its end tag or a comment. The two line separators end a
 # string in old JavaScript.

@@ -59,38 +59,71 @@ function table(headers, rows, attributes = {}) {
     html(tag, { ...more, ...(isText[j] ? {} : { class: "number" }) }, content);
   const head = headers.map((header, j) => cell("th", header, j, { scope: "col" }));
   const body = rows.map((row) =>
-    html("tr", {}, ...row.map((content, j) =>
-      cell(j ? "td" : "th", isNumber(content) ? content.toLocaleString("en") : content, j,
-        j ? {} : { scope: "row" }))));
-  const element = html("table", attributes, html("thead", {}, html("tr", {}, ...head)),
-    html("tbody", {}, ...body));
-  return html("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "table" },
-    element);
+    html(
+      "tr",
+      {},
+      ...row.map((content, j) =>
+        cell(
+          j ? "td" : "th",
+          isNumber(content) ? content.toLocaleString("en") : content,
+          j,
+          j ? {} : { scope: "row" },
+        ),
+      ),
+    ),
+  );
+  const element = html(
+    "table",
+    attributes,
+    html("thead", {}, html("tr", {}, ...head)),
+    html("tbody", {}, ...body),
+  );
+  return html(
+    "div",
+    { class: "scroll", tabindex: "0", role: "group", "aria-label": "table" },
+    element,
+  );
 }
 
 // Horizontal bars with their numbers: [{label, value}]; signed bars start in the middle.
 function bars(items, { most, isSigned = false, digits = 2 }) {
-  return html("ul", { class: isSigned ? "bars signed" : "bars" }, ...items.map(({ label, value }) => {
-    const length = (isSigned ? 50 : 100) * clamp(Math.abs(value) / (most || 1), 0, 1);
-    const start = isSigned ? (value < 0 ? 50 - length : 50) : 0;
-    const colour = isSigned ? `var(--${value < 0 ? "against" : "for"})` : "var(--accent)";
-    const bar = { left: `${start}%`, width: `${length}%`, background: colour };
-    return html("li", {}, html("span", { class: "label" }, label),
-      html("span", { class: "track", "aria-hidden": "true" }, html("span", { style: bar })),
-      html("span", { class: "number" }, isSigned ? signed(value, digits) : fixed(value, digits)));
-  }));
+  return html(
+    "ul",
+    { class: isSigned ? "bars signed" : "bars" },
+    ...items.map(({ label, value }) => {
+      const length = (isSigned ? 50 : 100) * clamp(Math.abs(value) / (most || 1), 0, 1);
+      const start = isSigned ? (value < 0 ? 50 - length : 50) : 0;
+      const colour = isSigned ? `var(--${value < 0 ? "against" : "for"})` : "var(--accent)";
+      const bar = { left: `${start}%`, width: `${length}%`, background: colour };
+      return html(
+        "li",
+        {},
+        html("span", { class: "label" }, label),
+        html("span", { class: "track", "aria-hidden": "true" }, html("span", { style: bar })),
+        html("span", { class: "number" }, isSigned ? signed(value, digits) : fixed(value, digits)),
+      );
+    }),
+  );
 }
 
 // A score and its confidence interval on a line from 0 to 1.
 function interval({ value, low, high }) {
   if (!isNumber(value)) return html("span", {}, "\u2013");
-  const mark = html("span", { class: "interval", "aria-hidden": "true" },
-    html("span", { class: "dot", style: { left: percentOf(value) } }));
+  const mark = html(
+    "span",
+    { class: "interval", "aria-hidden": "true" },
+    html("span", { class: "dot", style: { left: percentOf(value) } }),
+  );
   if (!isNumber(low) || !isNumber(high)) return html("span", {}, mark, fixed(value));
   const style = { left: percentOf(low), width: percentOf(high - low) };
   mark.prepend(html("span", { class: "whisker", style }));
-  return html("span", { class: "score" }, mark, html("strong", {}, fixed(value)),
-    html("span", { class: "muted" }, ` ${fixed(low)} to ${fixed(high)}`));
+  return html(
+    "span",
+    { class: "score" },
+    mark,
+    html("strong", {}, fixed(value)),
+    html("span", { class: "muted" }, ` ${fixed(low)} to ${fixed(high)}`),
+  );
 }
 const percentOf = (value) => `${(100 * clamp(value, 0, 1)).toFixed(2)}%`;
 
@@ -99,22 +132,43 @@ const percentOf = (value) => `${(100 * clamp(value, 0, 1)).toFixed(2)}%`;
 function heatMap(title, rowNames, columnNames, values, most, nVisible) {
   const step = Math.ceil(columnNames.length / nVisible);
   const heads = columnNames.map((name, j) =>
-    html("th", { scope: "col", ...(j % step ? { class: "unseen" } : {}) }, html("span", {}, name)));
-  const rows = rowNames.map((row, i) => html("tr", {}, html("th", { scope: "row" }, row),
-    ...values[i].map((value, j) => html("td", {
-      style: { background: isNumber(value) ? diverging(value / most) : "transparent" },
-      title: `${row}, ${columnNames[j]}: ${signed(value, 3)}`,
-    }, html("span", { class: "hidden" }, signed(value, 3))))));
-  return html("table", { class: "heat" }, html("caption", {}, title),
+    html("th", { scope: "col", ...(j % step ? { class: "unseen" } : {}) }, html("span", {}, name)),
+  );
+  const rows = rowNames.map((row, i) =>
+    html(
+      "tr",
+      {},
+      html("th", { scope: "row" }, row),
+      ...values[i].map((value, j) =>
+        html(
+          "td",
+          {
+            style: { background: isNumber(value) ? diverging(value / most) : "transparent" },
+            title: `${row}, ${columnNames[j]}: ${signed(value, 3)}`,
+          },
+          html("span", { class: "hidden" }, signed(value, 3)),
+        ),
+      ),
+    ),
+  );
+  return html(
+    "table",
+    { class: "heat" },
+    html("caption", {}, title),
     html("tbody", {}, ...rows),
-    html("tfoot", {}, html("tr", {}, html("td", {}), ...heads)));
+    html("tfoot", {}, html("tr", {}, html("td", {}), ...heads)),
+  );
 }
 
 function colourBar(colour, labels, caption) {
   const stops = Array.from({ length: 17 }, (_, i) => colour(i / 16)).join(", ");
-  return html("div", { class: "colour-bar" }, html("span", { class: "muted" }, caption),
+  return html(
+    "div",
+    { class: "colour-bar" },
+    html("span", { class: "muted" }, caption),
     html("div", { style: { background: `linear-gradient(to right, ${stops})` } }),
-    html("div", { class: "ends" }, ...labels.map((label) => html("span", {}, label))));
+    html("div", { class: "ends" }, ...labels.map((label) => html("span", {}, label))),
+  );
 }
 
 // Ticks of an axis: about `n` of them, at multiples of 1, 2 or 5.
@@ -141,8 +195,11 @@ function responsive(draw, description) {
 // Scores against k with one standard error: [{name, k, mean, standard_error}].
 function lineChart(lines, width, { yLabel, mark }) {
   const points = lines.map(({ k, mean, standard_error: error }) =>
-    k.map((x, i) => ({ x, y: mean[i], e: error?.[i] ?? 0 }))
-      .filter(({ y }) => isNumber(y)).sort((a, b) => a.x - b.x));
+    k
+      .map((x, i) => ({ x, y: mean[i], e: error?.[i] ?? 0 }))
+      .filter(({ y }) => isNumber(y))
+      .sort((a, b) => a.x - b.x),
+  );
   const all = points.flat();
   const [left, right, top, bottom, height] = [60, 16, 12, 42, Math.min(320, 160 + width / 4)];
   const ks = [...new Set(all.map(({ x }) => x))].sort((a, b) => a - b);
@@ -156,34 +213,61 @@ function lineChart(lines, width, { yLabel, mark }) {
   const X = (k) => left + (width - left - right) * (Math.log(k / ks[0]) / span);
   const Y = (y) => top + (height - top - bottom) * (1 - (y - range.low) / (range.high - range.low));
   const chart = svg("svg", {
-    viewBox: `0 0 ${width} ${height}`, style: { "max-width": `${width}px` },
+    viewBox: `0 0 ${width} ${height}`,
+    style: { "max-width": `${width}px` },
   });
   for (const y of ticks(range.low, range.high, 6)) {
-    chart.append(svg("line", { class: "grid", x1: left, x2: width - right, y1: Y(y), y2: Y(y) }),
-      svg("text", { x: left - 8, y: Y(y) + 4, "text-anchor": "end" }, fixed(y)));
+    chart.append(
+      svg("line", { class: "grid", x1: left, x2: width - right, y1: Y(y), y2: Y(y) }),
+      svg("text", { x: left - 8, y: Y(y) + 4, "text-anchor": "end" }, fixed(y)),
+    );
   }
   let free = -Infinity;
   for (const k of ks) {
     if (X(k) < free) continue;
     free = X(k) + 34;
-    chart.append(svg("text", { x: X(k), y: height - bottom + 18, "text-anchor": "middle" }, `${k}`));
+    chart.append(
+      svg("text", { x: X(k), y: height - bottom + 18, "text-anchor": "middle" }, `${k}`),
+    );
   }
   chart.append(
-    svg("text", { class: "axis", x: (left + width) / 2, y: height - 4, "text-anchor": "middle" },
-      "number of landmarks k"),
-    svg("text", { class: "axis", x: 4 - height / 2 + bottom / 2, y: 11, transform: "rotate(-90)",
-      "text-anchor": "middle" }, yLabel));
+    svg(
+      "text",
+      { class: "axis", x: (left + width) / 2, y: height - 4, "text-anchor": "middle" },
+      "number of landmarks k",
+    ),
+    svg(
+      "text",
+      {
+        class: "axis",
+        x: 4 - height / 2 + bottom / 2,
+        y: 11,
+        transform: "rotate(-90)",
+        "text-anchor": "middle",
+      },
+      yLabel,
+    ),
+  );
   if (isNumber(mark)) {
-    chart.append(svg("line", { class: "mark", x1: X(mark), x2: X(mark), y1: top, y2: height - bottom }));
+    chart.append(
+      svg("line", { class: "mark", x1: X(mark), x2: X(mark), y1: top, y2: height - bottom }),
+    );
   }
   points.forEach((line, i) => {
     const path = (edge) => line.map((point) => `${X(point.x)},${Y(edge(point))}`);
     const band = [...path(({ y, e }) => y + e), ...path(({ y, e }) => y - e).reverse()];
-    chart.append(svg("polygon", { class: `band line${i % 4}`, points: band.join(" ") }),
-      svg("polyline", { class: `curve line${i % 4}`, points: path(({ y }) => y).join(" ") }));
+    chart.append(
+      svg("polygon", { class: `band line${i % 4}`, points: band.join(" ") }),
+      svg("polyline", { class: `curve line${i % 4}`, points: path(({ y }) => y).join(" ") }),
+    );
     for (const { x, y, e } of line) {
-      chart.append(svg("circle", { class: `point line${i % 4}`, cx: X(x), cy: Y(y), r: 3.5 },
-        svg("title", {}, `${lines[i].name}, k = ${x}: ${fixed(y, 3)} \u00b1 ${fixed(e, 3)}`)));
+      chart.append(
+        svg(
+          "circle",
+          { class: `point line${i % 4}`, cx: X(x), cy: Y(y), r: 3.5 },
+          svg("title", {}, `${lines[i].name}, k = ${x}: ${fixed(y, 3)} \u00b1 ${fixed(e, 3)}`),
+        ),
+      );
     }
   });
   return chart;

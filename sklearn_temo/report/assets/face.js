@@ -7,7 +7,11 @@ const pathOf = (edges, points) =>
 function edgesOf(triangles) {
   const seen = new Map();
   for (const [a, b, c] of triangles) {
-    for (const [i, j] of [[a, b], [b, c], [c, a]]) {
+    for (const [i, j] of [
+      [a, b],
+      [b, c],
+      [c, a],
+    ]) {
       seen.set(Math.min(i, j) * 1e5 + Math.max(i, j), [i, j]);
     }
   }
@@ -22,19 +26,35 @@ function flatFace(positions, { triangles = [], contours = {} }, description) {
   const [width, height] = [Math.max(...xs) + 0.1 - left, Math.max(...ys) + 0.1 - top];
   const scale = Math.max(width, height) / 2.6;
   const landmarks = svg("g");
-  const picture = svg("svg", {
-    class: "flat-face", viewBox: [left, top, width, height].map((v) => v.toFixed(3)).join(" "),
-    role: "img", "aria-label": description,
-  }, svg("path", { class: "mesh", d: pathOf(edgesOf(triangles), points) }),
-  svg("path", { class: "contour", d: pathOf(Object.values(contours).flat(), points) }), landmarks);
+  const picture = svg(
+    "svg",
+    {
+      class: "flat-face",
+      viewBox: [left, top, width, height].map((v) => v.toFixed(3)).join(" "),
+      role: "img",
+      "aria-label": description,
+    },
+    svg("path", { class: "mesh", d: pathOf(edgesOf(triangles), points) }),
+    svg("path", { class: "contour", d: pathOf(Object.values(contours).flat(), points) }),
+    landmarks,
+  );
   const draw = (style) => {
-    const styled = points.map((point, i) => ({ i, point, ...style(i) })).filter(({ colour }) => colour);
+    const styled = points
+      .map((point, i) => ({ i, point, ...style(i) }))
+      .filter(({ colour }) => colour);
     styled.sort((a, b) => a.size - b.size);
-    landmarks.replaceChildren(...styled.map(({ i, point: [cx, cy], colour, size, faint }) =>
-      svg("circle", {
-        cx, cy, r: ((faint ? 0.009 : 0.014 + 0.03 * Math.sqrt(size)) * scale).toFixed(4),
-        class: faint ? "faint" : "kept", style: { fill: colour }, "data-landmark": i,
-      })));
+    landmarks.replaceChildren(
+      ...styled.map(({ i, point: [cx, cy], colour, size, faint }) =>
+        svg("circle", {
+          cx,
+          cy,
+          r: ((faint ? 0.009 : 0.014 + 0.03 * Math.sqrt(size)) * scale).toFixed(4),
+          class: faint ? "faint" : "kept",
+          style: { fill: colour },
+          "data-landmark": i,
+        }),
+      ),
+    );
   };
   return { picture, draw };
 }
@@ -45,14 +65,21 @@ function resolve(colour) {
   document.body.append(probe);
   const text = getComputedStyle(probe).color;
   probe.remove();
-  const numbers = text.match(/[\d.]+/g).slice(0, 3).map(Number);
+  const numbers = text
+    .match(/[\d.]+/g)
+    .slice(0, 3)
+    .map(Number);
   return text.startsWith("rgb") ? numbers.map((number) => number / 255) : numbers;
 }
 
 // A face that turns, or null where the browser has no WebGL.
 function turningFace(holder, { triangles, contours }, n) {
   const canvas = html("canvas");
-  const context = canvas.getContext("webgl2", { antialias: true, alpha: true, preserveDrawingBuffer: true });
+  const context = canvas.getContext("webgl2", {
+    antialias: true,
+    alpha: true,
+    preserveDrawingBuffer: true,
+  });
   if (context === null) return null;
   const renderer = new THREE.WebGLRenderer({ canvas, context });
   renderer.setPixelRatio(Math.min(devicePixelRatio, 2));
@@ -64,17 +91,31 @@ function turningFace(holder, { triangles, contours }, n) {
   const geometry = new THREE.BufferGeometry();
   const places = new THREE.BufferAttribute(new Float32Array(3 * n), 3);
   const colours = new THREE.BufferAttribute(new Float32Array(3 * n), 3);
-  geometry.setAttribute("position", places).setAttribute("color", colours).setIndex(triangles.flat());
-  scene.add(new THREE.Mesh(geometry, new THREE.MeshLambertMaterial({
-    vertexColors: true, side: THREE.DoubleSide, polygonOffset: true, polygonOffsetFactor: 2,
-    polygonOffsetUnits: 2,
-  })));
+  geometry
+    .setAttribute("position", places)
+    .setAttribute("color", colours)
+    .setIndex(triangles.flat());
+  scene.add(
+    new THREE.Mesh(
+      geometry,
+      new THREE.MeshLambertMaterial({
+        vertexColors: true,
+        side: THREE.DoubleSide,
+        polygonOffset: true,
+        polygonOffsetFactor: 2,
+        polygonOffsetUnits: 2,
+      }),
+    ),
+  );
   const outline = new THREE.BufferGeometry();
   outline.setAttribute("position", places).setIndex(Object.values(contours).flat(2));
   const ink = new THREE.LineBasicMaterial({ transparent: true, opacity: 0.55 });
   scene.add(new THREE.LineSegments(outline, ink));
-  const beads = new THREE.InstancedMesh(new THREE.SphereGeometry(1, 16, 12),
-    new THREE.MeshLambertMaterial(), n);
+  const beads = new THREE.InstancedMesh(
+    new THREE.SphereGeometry(1, 16, 12),
+    new THREE.MeshLambertMaterial(),
+    n,
+  );
   beads.frustumCulled = false;
   scene.add(beads);
 
@@ -95,13 +136,19 @@ function turningFace(holder, { triangles, contours }, n) {
     controls.update();
     render();
   };
-  new ResizeObserver(([{ contentRect: { width, height } }]) => {
-    if (!width || !height) return;
-    renderer.setSize(width, height, false);
-    camera.aspect = width / height;
-    camera.updateProjectionMatrix();
-    place(...camera.position.toArray());
-  }).observe(holder);
+  new ResizeObserver(
+    ([
+      {
+        contentRect: { width, height },
+      },
+    ]) => {
+      if (!width || !height) return;
+      renderer.setSize(width, height, false);
+      camera.aspect = width / height;
+      camera.updateProjectionMatrix();
+      place(...camera.position.toArray());
+    },
+  ).observe(holder);
   holder.append(canvas);
   camera.position.set(0, 0, 1);
 
@@ -123,7 +170,7 @@ function turningFace(holder, { triangles, contours }, n) {
         colours.array.set(colour.setRGB(...mixed(faint ? 0 : 0.45), "srgb").toArray(), 3 * i);
         const dim = skin.map((value) => 0.8 * value);
         beads.setColorAt(i, colour.setRGB(...(faint ? dim : full), "srgb"));
-        const r = (faint ? 0.008 : 0.014 + 0.026 * Math.sqrt(size)) * radius / 1.5;
+        const r = ((faint ? 0.008 : 0.014 + 0.026 * Math.sqrt(size)) * radius) / 1.5;
         beads.setMatrixAt(i, matrix.makeScale(r, r, r).setPosition(x, y, z ?? 0));
       });
       beads.instanceMatrix.needsUpdate = beads.instanceColor.needsUpdate = true;
@@ -146,8 +193,9 @@ function turningFace(holder, { triangles, contours }, n) {
         normal.fromBufferAttribute(normals, i);
         const away = normal.dot(point.clone().sub(camera.position)) > 0;
         point.project(camera);
-        return away ? null :
-          [(0.5 + point.x / 2) * canvas.clientWidth, (0.5 - point.y / 2) * canvas.clientHeight];
+        return away
+          ? null
+          : [(0.5 + point.x / 2) * canvas.clientWidth, (0.5 - point.y / 2) * canvas.clientHeight];
       });
     },
   };
