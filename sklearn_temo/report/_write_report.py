@@ -124,8 +124,8 @@ def write_report(
 
     The relevance of an unfitted estimator, and the faces on which it is drawn, are computed from
     all clips; no score depends on them. Estimators without a landmark selector have no relevance,
-    and those that :func:`explain_clips` rejects, such as a support vector machine with a kernel or a
-    linear model without a scaler or a selector, have no explanations.
+    and those that :func:`explain_clips` rejects, such as a support vector machine with a kernel, or
+    a linear model without a scaler or a selector, have no explanations.
 
     ``data_sha256`` identifies the data. It is the SHA-256 of the rows, as little-endian float32 in
     C order, followed by the JSON text, as written by :func:`json.dumps`, of the list
