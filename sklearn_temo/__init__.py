@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "classification": ["TEMOClassifier", "TEMORegressor"],
         "pipeline": ["make_temo_pipeline"],
         "explanation": ["ClipExplanation", "explain_clips"],
+        "evaluation": ["evaluate"],
         "inspection": [
             "ClipExplanationDisplay",
             "LandmarkCountDisplay",
@@ -27,5 +28,6 @@ __getattr__, __dir__, __all__ = lazy.attach(
         ],
         "evaluation": ["evaluate"],
         "layout": ["LandmarkLayout"],
+        "report": ["write_report"],
     },
 )

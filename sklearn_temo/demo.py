@@ -15,11 +15,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from . import mesh
+from ._atomic_files import check_writable
 from .alignment import LandmarkAligner
 from .classification import TEMOClassifier
 from .datasets import load_cremad_sample, load_london_smiles
 from .extraction import FaceLandmarkTransformer
-from .extraction._table import check_writable
 from .inspection import LandmarkRelevanceDisplay
 from .selection import IGLandmarkSelector
 

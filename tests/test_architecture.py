@@ -21,6 +21,7 @@ BASE = {
     "mesh",
     "layout",
     "mirror",
+    "_atomic_files",
     "_cache_folder",
     "_frame_folder",
     "_progress",
@@ -33,6 +34,7 @@ STEPS = {"extraction", "alignment", "classification", "attribution", "inspection
 
 # The modules and folders below the package, and the ones that each may import.
 MAY_IMPORT: dict[str, set[str]] = {
+    "_atomic_files": set(),
     "_cache_folder": {"_warnings"},
     "_frame_folder": set(),
     "_progress": set(),

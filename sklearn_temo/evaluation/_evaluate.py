@@ -192,7 +192,7 @@ def evaluate(
             (train[~np.isin(train, skipped)], test[~np.isin(test, skipped)])
             for train, test in splits
         ]
-    layout = _find_layout(X, rows_estimator)
+    layout = find_layout(X, rows_estimator)
     seed = int(random.randint(2**31 - 1))
     progress = Progress("evaluate", len(splits), "folds", verbose)
     results: list[FoldResult] = []
@@ -308,7 +308,7 @@ def _make_splits(
     return splits
 
 
-def _find_layout(X: Any, estimator: Any) -> LandmarkLayout | None:
+def find_layout(X: Any, estimator: Any) -> LandmarkLayout | None:
     """Layout of rows; None if they are clips, or the layout is not known."""
     if getattr(X, "ndim", 0) != 2:
         return None

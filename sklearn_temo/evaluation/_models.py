@@ -74,7 +74,7 @@ def evaluate_fold(
     """Fit the estimator and the other models on the training clips; predict the test clips."""
     X_train, X_test, y_train = _safe_indexing(X, train), _safe_indexing(X, test), y[train]
     train_groups = None if groups is None else groups[train]
-    fitted = clone(estimator).fit(X_train, y_train, **_groups_for_fit(estimator, train_groups))
+    fitted = clone(estimator).fit(X_train, y_train, **groups_for_fit(estimator, train_groups))
     predictions = {"estimator": [fitted.predict(X_test)]}
     majority = DummyClassifier(strategy="most_frequent").fit(np.zeros((len(train), 1)), y_train)
     predictions["majority class"] = [majority.predict(np.zeros((len(test), 1)))]
@@ -87,7 +87,7 @@ def evaluate_fold(
     with warnings.catch_warnings():
         # A class with few clips: the check "rare_class" reports it.
         warnings.filterwarnings("ignore", message="The least populated class")
-        svm.fit(X_train, y_train, **_groups_for_fit(svm, train_groups))
+        svm.fit(X_train, y_train, **groups_for_fit(svm, train_groups))
     predictions["best SVM"] = [svm.predict(X_test)]
     probabilities = fitted.predict_proba(X_test) if hasattr(fitted, "predict_proba") else None
     return FoldResult(fitted, predictions, probabilities)
@@ -161,7 +161,7 @@ def add_extraction(fitted: Any, extractor: Any) -> None:
             pipeline.set_params(**{pipeline.steps[0][0]: extractor})
 
 
-def _groups_for_fit(estimator: Any, groups: NDArray[Any] | None) -> dict[str, Any]:
+def groups_for_fit(estimator: Any, groups: NDArray[Any] | None) -> dict[str, Any]:
     """The groups as arguments of ``fit``, for the splitter of a search."""
     if groups is None:
         return {}
