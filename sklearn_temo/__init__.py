@@ -26,7 +26,6 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "SelectionStabilityDisplay",
             "selection_stability",
         ],
-        "evaluation": ["evaluate"],
         "layout": ["LandmarkLayout"],
         "report": ["write_report"],
     },
