@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import mesh
 from ._warnings import warn_user
 
-__all__ = ["LandmarkArray", "LandmarkLayout"]
+__all__ = ["LandmarkArray", "LandmarkLayout", "restore_positions"]
 
 _AXES = "xyz"
 _COLUMN_NAME = re.compile(r"f(\d{3,})_p(\d{3,})_([xyz]|\d+)")
@@ -22,6 +22,9 @@ _MIN_CHECKED, _MAX_CHECKED = 4, 64
 # Mean squared difference of neighbouring landmarks, as a share of that of random pairs. Faces give
 # 0.02 to 0.35, columns that are not a full mesh 0.5 to 1.
 _MAX_NEIGHBOUR_DIFFERENCE = 0.45
+# Displacements from frame 0 vary over a face less than the positions in frame 0, by this factor or
+# more.
+_MAX_DISPLACEMENT = 0.5
 
 
 @dataclass(frozen=True)
@@ -289,6 +292,33 @@ class LandmarkArray(np.ndarray):
     def __setstate__(self, state: Any) -> None:
         super().__setstate__(state[0])
         self._layout = state[1]
+
+
+def restore_positions(clips: NDArray[Any]) -> tuple[NDArray[Any], bool]:
+    """Positions in every frame, where clips may hold displacements from frame 0.
+
+    Displacements, as :class:`~sklearn_temo.LandmarkAligner` returns them, are recognised by their
+    size.
+
+    Parameters
+    ----------
+    clips : ndarray of shape (n_clips, n_frames, n_landmarks, n_coords)
+
+    Returns
+    -------
+    positions : ndarray of shape (n_clips, n_frames, n_landmarks, n_coords)
+        A copy if `clips` holds displacements, else `clips` itself.
+    is_displaced : bool
+        Whether the frames after the first hold displacements.
+    """
+    complete = clips[np.isfinite(clips).all(axis=(1, 2, 3))]
+    if clips.shape[1] == 1 or not len(complete):
+        return clips, False
+    size = complete.std(axis=2).mean(axis=(0, 2))
+    is_displaced = bool(size[1:].max() < _MAX_DISPLACEMENT * size[0])
+    if is_displaced:
+        clips = np.concatenate([clips[:, :1], clips[:, 1:] + clips[:, :1]], axis=1)
+    return clips, is_displaced
 
 
 def _column_names(frames: Any, landmarks: Any, n_coords: int) -> list[str]:

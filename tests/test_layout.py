@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_temo import LandmarkAligner, LandmarkLayout
 from sklearn_temo.datasets import make_expression_clips
-from sklearn_temo.layout import LandmarkArray
+from sklearn_temo.layout import LandmarkArray, restore_positions
 
 LAYOUT = LandmarkLayout(n_frames=3, n_landmarks=5, n_coords=2)
 
@@ -209,3 +209,17 @@ def test_empty_layouts_are_errors(field):
 def test_a_layout_cannot_be_changed():
     with pytest.raises(AttributeError):
         LAYOUT.n_frames = 4
+
+
+def test_displacements_become_positions_and_positions_stay(expression_clips):
+    rows = expression_clips.data
+    layout = expression_clips.layout
+    aligner = LandmarkAligner()
+    aligned = aligner.fit_transform(rows)
+    positions, is_displaced = restore_positions(layout.unflatten(aligned))
+    assert is_displaced
+    np.testing.assert_array_equal(positions, layout.unflatten(aligner.inverse_transform(aligned)))
+    for clips in (layout.unflatten(rows), positions, positions[:, :1], positions * np.nan):
+        again, is_displaced = restore_positions(clips)
+        assert again is clips
+        assert not is_displaced

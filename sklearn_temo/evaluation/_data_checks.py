@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import _safe_indexing, get_tags
 
-from ..layout import LandmarkLayout
+from ..layout import LandmarkLayout, restore_positions
 from ._models import find_search, stateless_steps
 from ._run import Finding, Run
 from ._scores import balanced_weights
@@ -137,12 +137,9 @@ def _normalised_frames(X: Any, layout: LandmarkLayout) -> NDArray[np.float32]:
     clips = layout.unflatten(np.asarray(X, dtype=np.float32))
     clips = clips[:, evenly(layout.n_frames, _N_COMPARED_FRAMES)]
     clips = clips[:, :, evenly(layout.n_landmarks, _N_COMPARED_LANDMARKS)]
+    clips, _ = restore_positions(clips)
     clips = clips - clips.mean(axis=2, keepdims=True)
     size = np.sqrt(np.square(clips).sum(axis=(2, 3), keepdims=True))
-    if size.shape[1] > 1 and np.median(size[:, 1:]) < np.median(size[:, :1]) / 2:
-        # Displacements from frame 0, as LandmarkAligner returns them.
-        clips[:, 1:] += clips[:, :1]
-        size = np.sqrt(np.square(clips).sum(axis=(2, 3), keepdims=True))
     clips = clips / np.where(size > 0, size, 1)
     return clips.reshape(*clips.shape[:2], -1)
 

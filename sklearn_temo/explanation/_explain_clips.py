@@ -16,14 +16,12 @@ from .._threads import one_thread
 from .._warnings import warn_user
 from ..alignment import LandmarkAligner
 from ..attribution._integrated_gradients import integrated_gradients
-from ..layout import LandmarkLayout
+from ..layout import LandmarkLayout, restore_positions
 from ._clip_explanation import ClipExplanation
 from ._explained_function import ExplainedFunction, FittedChain
 
 # Clips that are explained at once, which bounds the memory.
 _BATCH_SIZE = 256
-# Displacements are smaller than positions by more than this factor.
-_MAX_DISPLACEMENT = 0.5
 # Largest relative completeness gap without a warning.
 _TOL = 1e-3
 # Smallest denominator of the relative completeness gap, as a share of the logits.
@@ -387,17 +385,11 @@ def _positions(
     chain: FittedChain, layout: LandmarkLayout, rows: NDArray[Any], original: NDArray[Any]
 ) -> tuple[NDArray[np.float32], bool]:
     """Landmarks before the alignment, and whether frame 0 is a reference frame of the others."""
-    clips = layout.unflatten(rows)
     aligners = [step for step in chain.steps if isinstance(step, LandmarkAligner)]
+    # Rows that were aligned before are recognised by their sizes.
+    positions, has_reference_frame = restore_positions(layout.unflatten(rows))
     if aligners:
-        is_displaced = aligners[-1].reference == "first"
+        has_reference_frame = aligners[-1].reference == "first" and layout.n_frames > 1
         if original.shape == rows.shape:
-            return layout.unflatten(original).astype(np.float32), is_displaced and len(clips[0]) > 1
-    else:
-        # Rows that were aligned before, by their sizes.
-        sizes = np.sqrt(np.square(clips - clips.mean(axis=2, keepdims=True)).mean(axis=(0, 2, 3)))
-        is_displaced = bool(sizes[1:].max(initial=0) < _MAX_DISPLACEMENT * sizes[0])
-    positions = clips.astype(np.float32)
-    if is_displaced:
-        positions[:, 1:] += positions[:, :1]
-    return positions, is_displaced and layout.n_frames > 1
+            positions = layout.unflatten(original)
+    return positions.astype(np.float32), has_reference_frame

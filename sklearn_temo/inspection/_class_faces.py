@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_array
 
-from ..layout import LandmarkLayout
+from ..layout import LandmarkLayout, restore_positions
 
 
 def class_faces(
@@ -54,12 +54,8 @@ def _aligned_clips(estimator: Any, X: Any, layout: LandmarkLayout | None) -> NDA
     rows = check_array(X, dtype=np.float64, ensure_all_finite="allow-nan", input_name="X")
     if layout is None or layout.n_features != rows.shape[1]:
         layout = LandmarkLayout.infer(X)
-    frames = layout.unflatten(rows)
-    # LandmarkAligner(reference="first") keeps positions in frame 0 only; others are displacements.
-    width = np.ptp(np.nanmean(frames[..., 0], axis=0), axis=-1)
-    if width[-1] < 0.5 * width[0]:
-        frames = np.concatenate([frames[:, :1], frames[:, 1:] + frames[:, :1]], axis=1)
-    elif aligners:
+    frames, is_displaced = restore_positions(layout.unflatten(rows))
+    if aligners and not is_displaced:
         aligner = clone(steps[aligners[0]]).set_params(reference=None)
         frames = layout.unflatten(aligner.fit_transform(rows))
     return frames[..., :2] * [1, -1]

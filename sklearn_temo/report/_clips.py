@@ -19,10 +19,7 @@ from .. import mesh
 from .._warnings import warn_user
 from ..alignment import LandmarkAligner
 from ..evaluation._evaluate import find_layout
-from ..layout import LandmarkLayout
-
-# Displacements are smaller than positions by more than this factor.
-_MAX_DISPLACEMENT = 0.5
+from ..layout import LandmarkLayout, restore_positions
 
 
 class NoUsableClip(ValueError):
@@ -181,12 +178,8 @@ def aligned_landmarks(
     rows = np.asarray(rows, dtype=np.float32)
     clips = layout.unflatten(rows).copy()
     if mesh.is_full_mesh(layout.n_landmarks) and layout.n_coords in (2, 3):
-        eyes = np.diff(mesh.eye_centres(clips[..., :2]), axis=-2)
-        distance = np.linalg.norm(eyes, axis=-1).mean(axis=(0, 2))
+        clips, _ = restore_positions(clips)
         aligner = next((step for step in steps if isinstance(step, LandmarkAligner)), None)
-        if layout.n_frames > 1 and distance[-1] < _MAX_DISPLACEMENT * distance[0]:
-            # Displacements from the first frame, as LandmarkAligner returns them.
-            clips[:, 1:] += clips[:, :1]
         settings = {"n_frames": layout.n_frames, "n_coords": layout.n_coords, "reference": None}
         aligner = LandmarkAligner() if aligner is None else clone(aligner)
         rows = aligner.set_params(**settings).fit_transform(layout.flatten(clips))
