@@ -185,7 +185,7 @@ def main(arguments: list[str] | None = None) -> None:
     loaders, sizes = {name: DATA[name] for name in options.data}, Sizes()
     if options.quick:
         loaders = {"a few synthetic clips": make_quick}
-        sizes = Sizes(n_test=4, n_train=4, n_sensitivity=1, ks=(4, 20))
+        sizes = Sizes(n_test=3, n_train=3, n_sensitivity=1, ks=(4, 20))
         options.networks, options.n_folds = ["randomized"], 2
     measures = measures_of(sizes)
     rows: list[list[str]] = []

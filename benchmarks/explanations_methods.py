@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -35,12 +36,11 @@ from sklearn_temo.explanation import explain_clips
 N_NOISY, N_GRADIENT_SHAP, N_KERNEL_SHAP, N_LIME = 25, 25, 256, 300
 # Noise of SmoothGrad, relative to the standard deviation of the filtered clips.
 NOISE = 0.1
-N_PERMUTATIONS = 1
 # Clips that permutation importance is measured on, which bounds the time.
 N_PERMUTED = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
     """A fitted classifier, and what methods may know besides the clips that they explain.
 
@@ -278,6 +278,12 @@ def of_first_column(case: Case, values: Tensor) -> np.ndarray:
 
 def permutation_importance(case, rows, target):
     """Increase in the log loss of training clips when a landmark is permuted among them."""
+    return np.tile(importance_of_landmarks(case), (len(rows), 1))
+
+
+@lru_cache(maxsize=8)
+def importance_of_landmarks(case: Case) -> np.ndarray:
+    """Permutation importance, of shape (n_landmarks,)."""
     clips = np.random.default_rng(case.seed).permutation(len(case.X))[:N_PERMUTED]
     y = np.searchsorted(case.estimator.classes_, case.y[clips])
     network, x, t, _ = Inputs.of(case, case.X[clips], y)
@@ -285,10 +291,9 @@ def permutation_importance(case, rows, target):
     def negative_loss(x):
         return -cross_entropy(network.output(network.activation(network.hidden(x))), t)
 
-    importance = FeaturePermutation(negative_loss)
     mask = torch.from_numpy(landmark_of_column(case, x))[None]
-    found = [importance.attribute(x, feature_mask=mask) for _ in range(N_PERMUTATIONS)]
-    return np.tile(of_first_column(case, torch.stack(found).mean(dim=0))[:1], (len(rows), 1))
+    found = FeaturePermutation(negative_loss).attribute(x, feature_mask=mask)
+    return of_first_column(case, found)[0]
 
 
 def f_value(case, rows, target):

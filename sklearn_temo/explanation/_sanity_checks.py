@@ -25,6 +25,8 @@ Attribute = Callable[[Any, NDArray[Any], NDArray[Any], Any], NDArray[Any]]
 _MAX_COMMON_VARIANCE = 0.5
 # With fewer landmarks, a rank correlation takes few values.
 _MIN_LANDMARKS = 5
+# With fewer, two samples of equal distribution are often apart by chance.
+_MIN_REPEATS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +38,7 @@ class SanityCheck:
     name : str
         "random weights" or "random labels".
     passed : bool
-        Whether ``statistic < threshold``.
+        Whether ``statistic < threshold``, and all `similarities` are below all `reference` values.
     statistic : float
         Mean of `similarities`.
     threshold : float
@@ -98,7 +100,7 @@ def check_random_weights(
         None for a regressor. None stands for :func:`sklearn_temo.attribution.integrated_gradients`,
         averaged over the baselines.
     n_repeats : int, default=5
-        Number of networks with shuffled weights, and of networks that are fitted again.
+        Number of networks with shuffled weights, and of networks that are fitted again; at least 3.
     random_state : int, RandomState instance or None, default=None
         Seed of the shuffled weights, and of the networks that are fitted again.
 
@@ -112,8 +114,8 @@ def check_random_weights(
     TypeError
         If the estimator has no network and is not linear, or is a OneVsRestClassifier.
     ValueError
-        If `y` has other labels than the estimator or several outputs, or the estimator uses fewer
-        than 5 landmarks.
+        If `y` has other labels than the estimator or several outputs, the estimator uses fewer than
+        5 landmarks, or `n_repeats` is less than 3.
     NotFittedError
         If the estimator is not fitted.
 
@@ -133,9 +135,13 @@ def check_random_weights(
     components stay, which are computed without labels. So even a network that has learned nothing
     gives larger absolute shares to landmarks that move more, and the expected similarity is above
     0: with the landmarks of faces 0.2 to 0.5. Therefore the similarity is compared with that of a
-    network that is fitted again with another seed. The check is passed if shuffled weights explain
-    less than half as much of the variance of the ranks, that is, if the mean similarity is less
-    than :math:`\sqrt{1/2}` times the mean reference.
+    network that is fitted again with another seed. The check is passed if two conditions hold:
+
+    - Shuffled weights explain less than half as much of the variance of the ranks: the mean
+      similarity is less than :math:`\sqrt{1/2}` times the mean reference.
+    - Each network with shuffled weights is less similar than each network that is fitted again. If
+      both were equally similar, as for random numbers in place of shares, this would happen with a
+      probability of 1/252 for 5 repeats, by a permutation test.
 
     A passed check is necessary, not sufficient: it does not show that the shares are right.
 
@@ -199,7 +205,8 @@ def check_random_labels(
     attribute : callable or None, default=None
         Explanation to check, as in :func:`check_random_weights`.
     n_repeats : int, default=5
-        Number of permutations, and of networks that are fitted again to the true labels.
+        Number of permutations, and of networks that are fitted again to the true labels; at least
+        3.
     random_state : int, RandomState instance or None, default=None
         Seed of the permutations, and of the networks.
 
@@ -213,8 +220,8 @@ def check_random_labels(
     TypeError
         If the estimator has no network and is not linear, or is a OneVsRestClassifier.
     ValueError
-        If `y` has other labels than the estimator or several outputs, or the estimator uses fewer
-        than 5 landmarks.
+        If `y` has other labels than the estimator or several outputs, the estimator uses fewer than
+        5 landmarks, or `n_repeats` is less than 3.
     NotFittedError
         If the estimator is not fitted.
 
@@ -243,7 +250,7 @@ def check_random_labels(
     >>> clips = make_expression_clips(n_clips=70, n_frames=4, random_state=0)
     >>> pipe = make_temo_pipeline(landmarks="passthrough", k=64, random_state=0)
     >>> pipe = pipe.set_params(classify__randomized=True).fit(clips.data, clips.target)
-    >>> check_random_labels(pipe, clips.data, clips.target, n_repeats=2, random_state=0).passed
+    >>> check_random_labels(pipe, clips.data, clips.target, n_repeats=3, random_state=0).passed
     True
     """
 
@@ -304,8 +311,8 @@ class _Setting:
             unknown = y[~np.isin(y, chain.classes)]
             if len(unknown):
                 raise ValueError(
-                    f"y contains {unknown[0]!r}, which is not a class of the estimator: expected "
-                    f"some of {chain.classes.tolist()}."
+                    f"y contains {unknown.tolist()[0]!r}, which is not a class of the estimator: "
+                    f"expected some of {chain.classes.tolist()}."
                 )
             order = np.argsort(chain.classes)
             target = order[np.searchsorted(chain.classes, y, sorter=order)]
@@ -363,8 +370,8 @@ def _check(
     n_repeats: int,
     random_state: int | np.random.RandomState | None,
 ) -> SanityCheck:
-    if n_repeats < 1:
-        raise ValueError(f"n_repeats must be at least 1, got {n_repeats}.")
+    if n_repeats < _MIN_REPEATS:
+        raise ValueError(f"n_repeats must be at least {_MIN_REPEATS}, got {n_repeats}.")
     rng = check_random_state(random_state)
     shares = setting.shares(setting.chain.function())
 
@@ -378,10 +385,11 @@ def _check(
     statistic, threshold = found.mean(), np.sqrt(_MAX_COMMON_VARIANCE) * reference.mean()
     message = (
         f"The rank correlation of the absolute shares with those of networks {kind} is "
-        f"{statistic:.2f}. Expected less than {threshold:.2f}, that is sqrt(1/2) times the "
-        f"{reference.mean():.2f} for networks fitted with other seeds."
+        f"{statistic:.2f} (at most {found.max():.2f}). Expected less than {threshold:.2f}, that is "
+        f"sqrt(1/2) times the {reference.mean():.2f} (at least {reference.min():.2f}) for networks "
+        "fitted with other seeds, and no overlap."
     )
-    passed = bool(statistic < threshold)
+    passed = bool(statistic < threshold and found.max() < reference.min())
     if not passed:
         message += (
             " The shares depend more on the clips than on what the network has learned, or on the "
