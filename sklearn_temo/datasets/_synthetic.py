@@ -87,6 +87,7 @@ _STRENGTH_SPREAD = 0.4
         "emotions": ["array-like", None],
         "n_subjects": [Interval(Integral, 1, None, closed="left")],
         "intensity": [tuple, list],
+        "duration": [tuple, list],
         "head_motion": [Interval(Real, 0, None, closed="left")],
         "identity": [Interval(Real, 0, None, closed="left")],
         "noise": [Interval(Real, 0, None, closed="left")],
@@ -102,6 +103,7 @@ def make_expression_clips(
     emotions=None,
     n_subjects=30,
     intensity=(0.2, 1.0),
+    duration=(0.25, 0.6),
     head_motion=3.0,
     identity=0.4,
     noise=0.5,
@@ -127,6 +129,9 @@ def make_expression_clips(
         Number of subjects. Each has about ``n_clips / n_subjects`` clips, of different emotions.
     intensity : (float, float), default=(0.2, 1.0)
         Range of the strength of an apex; 1 moves a lip corner by about 0.9 cm.
+    duration : (float, float), default=(0.25, 0.6)
+        Range of the time from the neutral face to the apex, as a share of the clip. It begins in
+        the first 35 % of the clip. With ``(0, 0)`` the apex follows the neutral face at once.
     head_motion : float, default=3.0
         Standard deviation of each of yaw, pitch and roll at the start of a clip, in degrees. Within
         a clip they change by about half as much, and the head shifts and approaches in proportion.
@@ -158,6 +163,8 @@ def make_expression_clips(
         moving : ndarray of bool of shape (n_emotions, 468)
             The landmarks that move in each emotion of `target_names`. All others are subject to
             head motion and noise only.
+        rise : ndarray of float32 of shape (n_clips, n_frames)
+            Share of the apex in each frame: 0 for the neutral face, 1 at the apex.
         action_units : dict of str to list of str
             Number and FACS name of the action units of each emotion.
         layout : LandmarkLayout
@@ -168,8 +175,8 @@ def make_expression_clips(
     Raises
     ------
     ValueError
-        If an emotion is unknown, `n_clips` is smaller than the number of emotions, or `intensity`
-        or `size` is not a pair of positive numbers.
+        If an emotion is unknown, `n_clips` is smaller than the number of emotions, `intensity`
+        or `size` is not a pair of positive numbers, or `duration` is not a pair from 0 to 1.
 
     Notes
     -----
@@ -205,6 +212,12 @@ def make_expression_clips(
     low, high = intensity
     if not 0 < low <= high:
         raise ValueError(f"intensity must be (lowest, highest) with 0 < lowest, got {intensity!r}.")
+    shortest, longest = duration
+    if not 0 <= shortest <= longest <= 1:
+        raise ValueError(
+            f"duration must be (shortest, longest) with 0 <= shortest and longest <= 1, got "
+            f"{duration!r}."
+        )
     width, height = size
     if not min(size) > 0:
         raise ValueError(f"size must be (width, height), both positive, got {size!r}.")
@@ -217,8 +230,8 @@ def make_expression_clips(
     face = _subject_faces(n_subjects, identity, random)[subjects]
     moving = np.stack([moving_landmarks(name) for name in names])
     apex = _apex(names[classes], low, high, random) * moving[classes][:, :, None]
-    rise = _rise(n_clips, n_frames, random)[:, :, None, None]
-    clips = face[:, None] + rise * apex[:, None]
+    rise = _rise(n_clips, n_frames, duration, random)
+    clips = face[:, None] + rise[:, :, None, None] * apex[:, None]
 
     pixels_per_cm = 5 / 16 * min(width, height) / np.ptp(mesh.canonical_face()[:, 0])
     rotation, shift, scale = _head_poses(n_clips, n_frames, head_motion, random)
@@ -236,6 +249,7 @@ def make_expression_clips(
         target_names=names,
         groups=subjects,
         moving=moving,
+        rise=rise,
         action_units={name: list(map(_full_name, EMOTIONS[name])) for name in names.tolist()},
         layout=layout,
         DESCR=Path(__file__)
@@ -356,11 +370,13 @@ def _apex(target: NDArray[Any], low: float, high: float, random: RandomState) ->
     return apex
 
 
-def _rise(n_clips: int, n_frames: int, random: RandomState) -> NDArray[np.float32]:
+def _rise(
+    n_clips: int, n_frames: int, duration: tuple[float, float], random: RandomState
+) -> NDArray[np.float32]:
     """Share of the apex in each frame, from 0 to 1, ndarray of shape (n_clips, n_frames)."""
     onset = random.uniform(0.0, 0.35, size=(n_clips, 1))
-    duration = random.uniform(0.25, 0.6, size=(n_clips, 1))
-    phase = np.clip((np.linspace(0, 1, n_frames) - onset) / duration, 0, 1)
+    lasts = np.maximum(random.uniform(*duration, size=(n_clips, 1)), np.finfo(float).eps)
+    phase = np.clip((np.linspace(0, 1, n_frames) - onset) / lasts, 0, 1)
     return (0.5 - 0.5 * np.cos(np.pi * phase)).astype(np.float32)
 
 

@@ -114,7 +114,7 @@ class ClipExplanation:
         regions = mesh.regions(n_landmarks)
         return {
             name: self.attributions[:, :, regions == name].sum(axis=2)
-            for name in np.unique(regions)
+            for name in np.unique(regions).tolist()
         }
 
     def top(self, n: int = 10) -> NDArray[np.intp]:

@@ -43,7 +43,7 @@ class _Input:
 
 @one_thread()
 def explain_clips(
-    estimator: Any, clips: Any, *, target: ArrayLike | None = None, baselines: Any = None
+    estimator: Any, clips: Any, *, target: ArrayLike | None = None, baselines: Any = "typical"
 ) -> ClipExplanation:
     r"""Explain the predictions for single clips.
 
@@ -67,10 +67,17 @@ def explain_clips(
     target : array-like of shape (n_clips,), or label, default=None
         Class to explain, for each clip or for all. None explains the predicted class. For a
         regressor with several outputs, the index of the output.
-    baselines : array-like or list of clips, default=None
-        Clips that shares are relative to, in the form of `clips`: for example neutral faces. None
-        uses `baselines_` of the first landmark selector; without a selector, the mean of the
-        training clips of T-EMO, or of the scaler in front of another model.
+    baselines : {"typical", "still"}, array-like or list of clips, default="typical"
+        Clips that shares are relative to.
+
+        - "typical": `baselines_` of the first landmark selector, which are typical training clips.
+          Without a selector, the mean of the training clips of T-EMO, or of the scaler in front of
+          another model. The shares say why a clip has another logit than typical clips; a landmark
+          that does not move, but usually does, has a share, too.
+        - "still": the first frames of these clips, without any movement. A landmark that does not
+          move has no share in the movement. It needs a reference frame, as after
+          ``LandmarkAligner(reference="first")``, and clips of two frames or more.
+        - Clips in the form of `clips`, such as neutral faces of your own.
 
     Returns
     -------
@@ -142,7 +149,10 @@ def explain_clips(
         extractor = chain.steps[0]
         chain = replace(chain, steps=chain.steps[1:])
     given = _read(clips, extractor, "clips")
-    base_rows = None if baselines is None else _read(baselines, extractor, "baselines").rows
+    if isinstance(baselines, str) and baselines not in ("typical", "still"):
+        raise ValueError(f'baselines must be "typical", "still" or clips, got {baselines!r}.')
+    if not isinstance(baselines, str):
+        baselines = _read(baselines, extractor, "baselines").rows
     labels, outputs = _find_targets(chain, given, target)
     parts = []
     if isinstance(chain.final, OneVsRestClassifier):
@@ -150,11 +160,11 @@ def explain_clips(
             rows = np.flatnonzero(outputs == index)
             of_class, output = chain.of_class(index)
             parts.append(
-                (rows, _explain(of_class, given, rows, np.full(len(rows), output), base_rows))
+                (rows, _explain(of_class, given, rows, np.full(len(rows), output), baselines))
             )
     else:
         rows = np.arange(len(outputs))
-        parts.append((rows, _explain(chain, given, rows, outputs, base_rows)))
+        parts.append((rows, _explain(chain, given, rows, outputs, baselines)))
     order = np.argsort(np.concatenate([rows for rows, _ in parts]))
 
     def joined(name: str) -> NDArray[Any]:
@@ -230,8 +240,8 @@ def _find_targets(
         outputs = np.broadcast_to(target, n_clips).astype(np.intp)
         return outputs, outputs
     if target is None:
-        rows = given.rows
-        for step in chain.steps:
+        rows = _prepare(chain, given.rows, given.names)
+        for step in chain.steps[chain.n_prepared :]:
             rows = step.transform(rows)
         target = chain.final.predict(rows)
     target = np.asarray(target)
@@ -244,8 +254,8 @@ def _find_targets(
     unknown = labels[~np.isin(labels, classes)]
     if len(unknown):
         raise ValueError(
-            f"target contains {unknown[0]!r}, which is not a class of the estimator: expected some "
-            f"of {classes.tolist()}."
+            f"target contains {unknown.tolist()[0]!r}, which is not a class of the estimator: "
+            f"expected some of {classes.tolist()}."
         )
     order = np.argsort(classes)
     return labels, order[np.searchsorted(classes, labels, sorter=order)]
@@ -269,47 +279,44 @@ def _explain(
     given: _Input,
     indices: NDArray[np.intp],
     outputs: NDArray[np.intp],
-    base_rows: Any,
+    baselines: Any,
 ) -> _Part:
     """Explain the clips with the given indices, of which each has an output to explain."""
     original = _safe_indexing(given.rows, indices)
-    rows = _prepare(chain, original)
+    rows = _prepare(chain, original, [given.names[i] for i in indices])
     layout = chain.layout(rows)
-    baselines = chain.baselines() if base_rows is None else _prepare(chain, base_rows)
     function = chain.function()
-    rows, baselines = np.asarray(rows), np.asarray(baselines)
-    if baselines.ndim != 2 or baselines.shape[1] != rows.shape[1]:
+    _check_linear(chain, function, rows)
+    rows = np.asarray(rows)
+    positions, has_reference_frame = _positions(chain, layout, rows, np.asarray(original))
+    baselines = _find_baselines(chain, baselines, layout, has_reference_frame)
+    n_outputs = function.outputs(baselines[:1]).shape[1]
+    if chain.classes is None and not 0 <= outputs.min() <= outputs.max() < n_outputs:
         raise ValueError(
-            f"baselines must be clips with the {rows.shape[1]} columns of the others, got shape "
-            f"{baselines.shape}."
+            f"target must be from 0 to {n_outputs - 1}, the outputs of the regressor, got "
+            f"{outputs.tolist()}."
         )
-    missing = np.isnan(rows).any(axis=1)
-    if missing.any():
-        name = given.names[indices[missing.argmax()]]
-        raise ValueError(
-            f"{name} has missing landmarks (NaN), as clips without a face have: leave it out."
-        )
-    _check_linear(chain, function, original)
+    # Of two classes, the first one has the opposite logit.
+    targets = outputs if function.is_binary or n_outputs > 1 else None
     shares = np.empty((len(rows), layout.n_frames, layout.n_landmarks), dtype=np.float32)
-    logit, base_logit, total = np.empty((3, len(rows)))
+    total = np.empty(len(rows))
     for batch in gen_batches(len(rows), _BATCH_SIZE):
+        of_batch = None if targets is None else targets[batch]
         with warnings.catch_warnings():
-            # Of single baselines; the mean is checked below.
+            # Of single baselines; the caller warns of the mean.
             warnings.simplefilter("ignore", ConvergenceWarning)
             found, _ = integrated_gradients(
-                function, rows[batch], baselines, outputs[batch], average=True
+                function, rows[batch], baselines, of_batch, average=True
             )
         found = layout.unflatten(found).sum(axis=-1)
         shares[batch], total[batch] = found, found.sum(axis=(1, 2), dtype=np.float64)
-        logit[batch] = function.logits(rows[batch], outputs[batch])
-    at_baselines = np.stack([function.logits(baselines, k) for k in range(max(outputs) + 1)])
-    base_logit = at_baselines.mean(axis=1)[outputs]
+    logit = function.logits(rows, outputs)
+    base_logit = np.array([function.logits(baselines, k).mean() for k in range(max(outputs) + 1)])
+    base_logit = base_logit[outputs]
     difference = logit - base_logit
     size = np.maximum(np.abs(difference), _SMALL_DIFFERENCE * (np.abs(logit) + np.abs(base_logit)))
     size = np.maximum(size, np.finfo(np.float32).eps)
-    support = np.zeros(layout.n_landmarks, dtype=bool)
-    support[chain.used_columns(rows.shape[1]) // layout.n_coords % layout.n_landmarks] = True
-    positions, has_reference_frame = _positions(chain, layout, rows, np.asarray(original))
+    support = layout.unflatten(chain.uses(rows.shape[1])).any(axis=(0, 2))
     return _Part(
         shares=shares,
         logit=logit,
@@ -321,9 +328,42 @@ def _explain(
     )
 
 
-def _prepare(chain: FittedChain, rows: Any) -> Any:
+def _find_baselines(
+    chain: FittedChain, baselines: Any, layout: LandmarkLayout, has_reference_frame: bool
+) -> NDArray[Any]:
+    """Prepared baselines of shape (n_baselines, n_features)."""
+    if not isinstance(baselines, str):
+        names = [f"baseline {i}" for i in range(len(baselines))]
+        rows = np.asarray(_prepare(chain, baselines, names))
+        if rows.shape[1] != layout.n_features:
+            raise ValueError(
+                f"baselines must have the {layout.n_features} columns of the clips, got "
+                f"{rows.shape[1]}."
+            )
+        return rows
+    rows = chain.baselines()
+    if baselines == "typical":
+        return rows
+    if not has_reference_frame:
+        raise ValueError(
+            'baselines="still" needs clips of two frames or more that are displacements from '
+            'frame 0, as after LandmarkAligner(reference="first"): pass baselines="typical".'
+        )
+    clips = layout.unflatten(rows).copy()
+    clips[:, 1:] = 0
+    return layout.flatten(clips)
+
+
+def _prepare(chain: FittedChain, rows: Any, names: list[str]) -> Any:
+    """Apply the steps that prepare the clips with the given names."""
     for step in chain.steps[: chain.n_prepared]:
         rows = step.transform(rows)
+    missing = np.isnan(np.asarray(rows)).any(axis=1)
+    if missing.any():
+        raise ValueError(
+            f"{names[missing.argmax()]} has missing landmarks (NaN), like clips without a face: "
+            "leave it out."
+        )
     return rows
 
 
@@ -331,12 +371,11 @@ def _check_linear(chain: FittedChain, function: ExplainedFunction, rows: Any) ->
     """Raise TypeError if a model with coefficients predicts something else than its linear form."""
     if not hasattr(chain.final, "coef_"):
         return
-    prepared = np.asarray(_prepare(chain, rows))
-    for step in chain.steps:
+    found = function.outputs(np.asarray(rows))
+    for step in chain.steps[chain.n_prepared :]:
         rows = step.transform(rows)
     predict = chain.final.predict if chain.classes is None else chain.final.decision_function
-    expected = np.reshape(predict(rows), (len(prepared), -1))
-    found = function.outputs(prepared)
+    expected = np.reshape(predict(rows), (len(found), -1))
     if found.shape != expected.shape or not np.allclose(found, expected, rtol=1e-3, atol=1e-3):
         raise TypeError(
             f"{chain.final!r} has coefficients, but its predictions are not linear: it cannot be "
@@ -357,7 +396,7 @@ def _positions(
     else:
         # Rows that were aligned before, by their sizes.
         sizes = np.sqrt(np.square(clips - clips.mean(axis=2, keepdims=True)).mean(axis=(0, 2, 3)))
-        is_displaced = sizes[1:].max(initial=np.inf) < _MAX_DISPLACEMENT * sizes[0]
+        is_displaced = bool(sizes[1:].max(initial=0) < _MAX_DISPLACEMENT * sizes[0])
     positions = clips.astype(np.float32)
     if is_displaced:
         positions[:, 1:] += positions[:, :1]

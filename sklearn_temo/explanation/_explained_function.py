@@ -63,6 +63,11 @@ class FittedChain:
     @property
     def classes(self) -> NDArray[Any] | None:
         """Labels of the classes; None for a regressor."""
+        if not hasattr(self.final, "predict"):
+            raise TypeError(
+                f"the last step is {self.final!r}, which predicts nothing: pass a pipeline that "
+                "ends with a classifier or regressor."
+            )
         return None if is_regressor(self.final) else np.asarray(self.final.classes_)
 
     def of_class(self, index: int) -> tuple[FittedChain, int]:
@@ -102,15 +107,15 @@ class FittedChain:
         maps = [_affine_map(step) for step in self.steps[self.n_prepared :]]
         return ExplainedFunction(maps, _network(self.final), self.classes)
 
-    def used_columns(self, n_columns: int) -> NDArray[np.intp]:
-        """Indices of the columns of prepared clips that the function depends on."""
+    def uses(self, n_columns: int) -> NDArray[np.bool_]:
+        """Mask of the columns of prepared clips that the function depends on."""
         columns = np.arange(n_columns)
         for step in self.steps[self.n_prepared :]:
             if hasattr(step, "get_support"):
                 columns = columns[step.get_support()]
             elif isinstance(step, _PROJECTIONS):
                 break
-        return columns
+        return np.isin(np.arange(n_columns), columns)
 
     def layout(self, rows: NDArray[Any]) -> LandmarkLayout:
         """Layout of prepared clips."""
@@ -126,25 +131,21 @@ class FittedChain:
     def baselines(self) -> NDArray[Any]:
         """Prepared clips that shares are relative to, of shape (n_baselines, n_features)."""
         steps = self.steps[self.n_prepared :]
-        typical, n_before = None, len(steps)
         if steps and hasattr(steps[0], "baselines_"):
             return steps[0].baselines_
-        if isinstance(self.final, BaseTEMO):
-            typical = self.final.mean_clip_[None]
-        else:
-            for i, step in enumerate(steps):
-                if (centre := _scaling(step)[0]) is not None:
-                    typical, n_before = centre[None], i
-                    break
-        if typical is None:
-            raise ValueError(
-                "no step of the estimator knows typical clips that shares could be relative to: "
-                "pass them as baselines, for example a few of the training clips, or put an "
-                "IGLandmarkSelector into the pipeline."
-            )
-        for step in reversed(steps[:n_before]):
-            typical = step.inverse_transform(typical)
-        return np.asarray(typical)
+        centres = [_centre(step) for step in steps]
+        centres.append(self.final.mean_clip_ if isinstance(self.final, BaseTEMO) else None)
+        for i, centre in enumerate(centres):
+            if centre is not None:
+                row = centre[None]
+                for step in reversed(steps[:i]):
+                    row = step.inverse_transform(row)
+                return np.asarray(row)
+        raise ValueError(
+            "no step of the estimator knows typical clips that shares could be relative to: pass "
+            "them as baselines, for example a few of the training clips, or put an "
+            "IGLandmarkSelector into the pipeline."
+        )
 
 
 class ExplainedFunction(nn.Module):
@@ -266,6 +267,14 @@ def _affine_map(step: Any) -> nn.Module:
     )
 
 
+def _centre(step: Any) -> Any:
+    """Centre of the training clips in front of a step; None if the step does not know it."""
+    if isinstance(step, RobustScaler):
+        return step.center_
+    knows_mean = isinstance(step, PCA | IncrementalPCA | StandardScaler)
+    return step.mean_ if knows_mean else None
+
+
 def _scaling(step: Any) -> tuple[Any, Any]:
     """Shift and factor of a scaler; None where it does not shift or scale."""
     if isinstance(step, MinMaxScaler):
@@ -285,8 +294,9 @@ def _network(final: Any) -> nn.Module:
     module = getattr(final, "module_", None)
     if isinstance(module, nn.Module):
         return module
-    by_pairs = isinstance(final, SVC | NuSVC) and len(final.classes_) > 2
-    if hasattr(final, "coef_") and hasattr(final, "intercept_") and not by_pairs:
+    is_linear = hasattr(final, "coef_") and hasattr(final, "intercept_")
+    by_pairs = is_linear and isinstance(final, SVC | NuSVC) and len(final.classes_) > 2
+    if is_linear and not by_pairs:
         coef = final.coef_
         coef = coef.toarray() if hasattr(coef, "toarray") else np.atleast_2d(coef)
         return _linear(coef, final.intercept_)
@@ -304,6 +314,6 @@ def _network(final: Any) -> nn.Module:
 def _linear(coef: NDArray[Any], intercept: Any) -> nn.Linear:
     layer = nn.Linear(coef.shape[1], len(coef), dtype=torch.float64)
     with torch.no_grad():
-        layer.weight.copy_(torch.from_numpy(np.ascontiguousarray(coef, dtype=np.float64)))
+        layer.weight.copy_(torch.from_numpy(np.array(coef, dtype=np.float64)))
         layer.bias.copy_(torch.from_numpy(np.zeros(len(coef)) + intercept))
     return layer
