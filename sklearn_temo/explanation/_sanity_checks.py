@@ -272,7 +272,7 @@ class _Setting:
     """Clips of a fitted estimator, and how they are explained.
 
     `rows` are the clips in front of the steps that are explained, `final_rows` those in front of
-    the predictor. `used` are the landmarks that it uses.
+    the predictor. `used` is a mask of the landmarks that it uses.
     """
 
     chain: FittedChain
@@ -282,7 +282,7 @@ class _Setting:
     target: NDArray[np.intp] | None
     baselines: NDArray[Any]
     layout: LandmarkLayout
-    used: NDArray[np.intp]
+    used: NDArray[np.bool_]
     attribute: Attribute
 
     @classmethod
@@ -316,12 +316,10 @@ class _Setting:
                 )
             order = np.argsort(chain.classes)
             target = order[np.searchsorted(chain.classes, y, sorter=order)]
-        used = np.unique(
-            chain.used_columns(layout.n_features) // layout.n_coords % layout.n_landmarks
-        )
-        if len(used) < _MIN_LANDMARKS:
+        used = layout.unflatten(chain.uses(layout.n_features)[None]).any(axis=(0, 1, 3))
+        if used.sum() < _MIN_LANDMARKS:
             raise ValueError(
-                f"the estimator uses {len(used)} landmarks, but their ranks can be compared from "
+                f"the estimator uses {used.sum()} landmarks, but their ranks can be compared from "
                 f"{_MIN_LANDMARKS} landmarks up: pass an estimator that keeps more."
             )
         return cls(
