@@ -3,6 +3,24 @@
 Each method returns the signed share of each landmark of each clip in the logit of its class; with
 two classes, in the logarithm of the odds. Methods that compare with a single baseline get the mean
 of the baselines. Methods that rank landmarks for a whole data set give all clips the same shares.
+
+T-EMO has a single nonlinear layer, for which DeepLift equals Integrated Gradients up to rounding.
+
+References
+----------
+.. [1] Sundararajan, M., Taly, A., Yan, Q. (2017). Axiomatic attribution for deep networks. ICML.
+.. [2] Smilkov, D. et al. (2017). SmoothGrad: removing noise by adding noise. arXiv 1706.03825.
+.. [3] Erion, G. et al. (2021). Improving performance of deep learning models with axiomatic
+   attribution priors and expected gradients. Nature Machine Intelligence 3. (GradientSHAP)
+.. [4] Shrikumar, A., Greenside, P., Kundaje, A. (2017). Learning important features through
+   propagating activation differences. ICML. (DeepLift)
+.. [5] Lundberg, S. M., Lee, S.-I. (2017). A unified approach to interpreting model predictions.
+   NeurIPS. (Kernel SHAP)
+.. [6] Ribeiro, M. T., Singh, S., Guestrin, C. (2016). "Why should I trust you?": Explaining the
+   predictions of any classifier. KDD. (LIME)
+.. [7] Zeiler, M. D., Fergus, R. (2014). Visualizing and understanding convolutional networks. ECCV.
+   (occlusion)
+.. [8] Breiman, L. (2001). Random forests. Machine Learning 45(1). (permutation importance)
 """
 
 from __future__ import annotations
