@@ -16,7 +16,7 @@ INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraint
 # Two pips at once would break one environment.
 .NOTPARALLEL:
 
-.PHONY: help demo test figures bench-attribution bench-networks bench-extraction bench-claims bench-selectors bench-explanations fuzz endurance lint docs wheel constraints clean
+.PHONY: help demo test browser figures bench-attribution bench-networks bench-extraction bench-claims bench-selectors bench-explanations bench-report fuzz endurance lint docs wheel constraints clean
 
 help: ## print this list
 	@echo "usage: make TARGET"
@@ -28,7 +28,7 @@ demo: $(VENV)/installed ## find the landmarks of a smile; writes demo_output/
 # Each worker would otherwise start as many threads as there are cores.
 test: export OMP_NUM_THREADS = 1
 test: export MPLBACKEND = Agg
-test: $(VENV)/installed-test ## run the tests and the examples of the docstrings
+test: $(VENV)/installed-test browser ## run the tests and the examples of the docstrings
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 figures: $(VENV)/installed-test ## print the figures by which the pipeline is judged
@@ -56,6 +56,10 @@ bench-selectors: $(VENV)/installed-bench ## compare the selector with other sele
 bench-explanations: export OMP_NUM_THREADS = 1
 bench-explanations: $(VENV)/installed-test ## compare Integrated Gradients with other explanations
 	$(BIN)/python -m benchmarks.explanations $(ARGS)
+
+bench-report: export OMP_NUM_THREADS = 1
+bench-report: $(VENV)/installed-test ## print the seconds and the size of reports of 231 clips
+	$(BIN)/python -m benchmarks.report $(ARGS)
 
 fuzz: $(VENV)/installed-test ## read 2,000 damaged files of 40 formats, and count what happens
 	$(BIN)/python -m benchmarks.fuzz $(ARGS)
@@ -92,6 +96,16 @@ constraints: ## pin the newest versions of everything in constraints.txt
 		--exclude-editable --exclude pip | sed 's/+.*//'; } > build/newest/constraints.txt
 	mv build/newest/constraints.txt constraints.txt
 	rm -rf build/newest
+
+# The page of a report is tested in a browser, which pip cannot install.
+browser:
+	@command -v chromium > /dev/null && command -v chromedriver > /dev/null || \
+	if grep -qsx ID=debian /etc/os-release && [ "$$(id -u)" = 0 ]; then \
+		apt-get -qq update && apt-get -qq install -y chromium chromium-driver; \
+	else \
+		echo "make: chromium and chromedriver are not on the PATH: the tests of the page of a" \
+			"report are skipped; on Debian, install chromium and chromium-driver" >&2; \
+	fi
 
 clean: ## remove what the other targets made, except .venv
 	rm -rf build dist sklearn_temo.egg-info demo_output .hypothesis .mypy_cache .pytest_cache \

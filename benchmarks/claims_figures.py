@@ -148,8 +148,9 @@ def draw_faces(evaluation: Evaluation, file: Path) -> None:
             count[list(result.kept[:N_FIRST])] += 1
     names = sorted(counts)
     display = LandmarkRelevanceDisplay.from_scores(
-        np.array([counts[name] for name in names]), class_names=names
+        np.array([counts[name] for name in names]),
+        class_names=names,
+        score_name="frequency of selection",
     )
-    display.colorbar_.set_label("frequency of selection (1 = average landmark)")
     display.figure_.savefig(file, dpi=80, metadata={"Software": None})
     plt.close(display.figure_)

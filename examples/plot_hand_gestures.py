@@ -63,8 +63,8 @@ print(f"5 random landmarks:   {np.mean(random_scores):.2f} (chance 0.10)")
 # Relevant landmarks
 # ------------------
 # Other landmarks than those of the face are drawn at the ``positions`` that are passed, here those
-# of an open hand: the mean of the fives. Larger and darker is more relevant. Kept landmarks have an
-# outline and a name.
+# of an open hand: the mean of the fives. Larger and darker is more relevant. Kept landmarks are
+# filled and have a name.
 
 import matplotlib.pyplot as plt
 

@@ -44,7 +44,8 @@ model.fit(clips.data, clips.target)
 # Moving landmarks and their relevance
 # ------------------------------------
 # The upper row shows the landmarks that move, the lower row the relevance of each landmark to the
-# network: darker and larger is more relevant. Kept landmarks have an outline.
+# network, on the mean last frame of the emotion: darker and larger is more relevant. Landmarks that
+# are not kept are small and hollow.
 
 import matplotlib.pyplot as plt
 
@@ -53,14 +54,9 @@ from sklearn_temo import LandmarkRelevanceDisplay
 emotions = clips.target_names
 fig, axes = plt.subplots(2, len(emotions), figsize=(13, 4.4), layout="constrained")
 LandmarkRelevanceDisplay.from_scores(
-    clips.moving,
-    class_names=emotions,
-    ax=axes[0],
-    cmap="Blues",
-    colorbar=False,
-    scatter_kw={"norm": plt.Normalize(0, 1, clip=True)},
+    clips.moving, class_names=emotions, ax=axes[0], normalize=False, cmap="Blues", colorbar=False
 )
-LandmarkRelevanceDisplay.from_estimator(model, ax=axes[1], colorbar=False)
+LandmarkRelevanceDisplay.from_estimator(model, clips.data, clips.target, ax=axes[1], colorbar=False)
 for ax in axes[1]:
     ax.set_title("")
 for ax, name in zip(axes[:, 0], ["moving", "relevance"], strict=True):

@@ -70,13 +70,14 @@ print(f"largest completeness gap: {selector.completeness_gap_:.1e}")
 #
 # Relevance for each emotion
 # --------------------------
-# Larger and darker is more relevant; kept landmarks have an outline.
+# Each panel shows the mean last frame of the windows of an emotion. Larger and darker is more
+# relevant; landmarks that are not kept are small and hollow.
 
 import matplotlib.pyplot as plt
 
 from sklearn_temo import LandmarkRelevanceDisplay
 
-LandmarkRelevanceDisplay.from_estimator(pipe)
+LandmarkRelevanceDisplay.from_estimator(pipe, X, y)
 plt.show()
 
 # %%

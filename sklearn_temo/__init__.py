@@ -9,7 +9,7 @@ __version__ = version("sklearn-temo")
 # Imported at first use: torch, mediapipe and matplotlib take seconds to import.
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
-    submodules=["attribution", "datasets", "extraction", "mesh"],
+    submodules=["attribution", "datasets", "evaluation", "extraction", "mesh"],
     submod_attrs={
         "extraction": ["FaceLandmarkTransformer"],
         "alignment": ["LandmarkAligner", "FaceMirror"],
@@ -17,7 +17,16 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "classification": ["TEMOClassifier", "TEMORegressor"],
         "pipeline": ["make_temo_pipeline"],
         "explanation": ["ClipExplanation", "explain_clips"],
-        "inspection": ["LandmarkRelevanceDisplay", "selection_stability"],
+        "evaluation": ["evaluate"],
+        "inspection": [
+            "ClipExplanationDisplay",
+            "LandmarkCountDisplay",
+            "LandmarkRelevanceDisplay",
+            "RelevanceTimelineDisplay",
+            "SelectionStabilityDisplay",
+            "selection_stability",
+        ],
         "layout": ["LandmarkLayout"],
+        "report": ["write_report"],
     },
 )

@@ -15,11 +15,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from . import mesh
+from ._atomic_files import check_writable
 from .alignment import LandmarkAligner
 from .classification import TEMOClassifier
 from .datasets import load_cremad_sample, load_london_smiles
 from .extraction import FaceLandmarkTransformer
-from .extraction._table import check_writable
 from .inspection import LandmarkRelevanceDisplay
 from .selection import IGLandmarkSelector
 
@@ -154,10 +154,15 @@ def _draw(X: NDArray[Any], y: NDArray[Any], scores: NDArray[Any]) -> Any:
     movement = smiling - neutral
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 5.6), layout="constrained")
     LandmarkRelevanceDisplay.from_scores(
-        np.linalg.norm(movement, axis=1), positions=neutral, ax=left, cmap="Blues", colorbar=False
+        np.linalg.norm(movement, axis=1),
+        score_name="movement",
+        normalize=False,
+        positions=smiling,
+        movement=movement,
+        arrows=3,
+        ax=left,
+        colorbar=False,
     )
-    arrows = {"angles": "xy", "scale_units": "xy", "scale": 1 / 3, "width": 0.003}
-    left.quiver(*neutral.T, *movement.T, **arrows, zorder=5)
     left.set_title(
         "Mean movement from the neutral to the smiling\nphotograph (arrows are enlarged 3 times)"
     )

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from sklearn_temo import LandmarkAligner
 from sklearn_temo.datasets import load_cremad_sample, make_expression_clips
+from sklearn_temo.explanation import ClipExplanation
 
 
 def decode(path: str) -> NDArray[np.uint8]:
@@ -65,6 +66,37 @@ def aligned(expression_clips):
     X = LandmarkAligner(n_frames=4).fit_transform(expression_clips.data)
     X.flags.writeable = False
     return X, expression_clips.target
+
+
+@pytest.fixture(scope="session")
+def explanation():
+    """Explanation of five synthetic clips by a linear model, whose exact shares are known.
+
+    Clips 0 to 4 are of anger, disgust, fear, happiness and sadness; the target is happiness.
+    """
+    clips = make_expression_clips(n_clips=70, n_frames=8, noise=0.2, random_state=0)
+    X = LandmarkAligner().fit_transform(clips.data).astype(np.float64)
+    is_target = clips.target == "happiness"
+    weights = 0.002 * (X[is_target].mean(axis=0) - X[~is_target].mean(axis=0)) / X.var(axis=0)
+    emotions = ["anger", "disgust", "fear", "happiness", "sadness"]
+    chosen = [np.flatnonzero(clips.target == emotion)[0] for emotion in emotions]
+    shares = ((X[chosen] - X.mean(axis=0)) * weights).reshape(5, 8, 468, 3).sum(axis=-1)
+    support = np.abs(weights.reshape(8, 468, 3)[1:]).sum(axis=(0, 2))
+    support = np.tile(support >= np.sort(support)[-100], (5, 1))
+    shares = shares * support[:, None]
+    base_logit = np.full(5, -0.5)
+    return ClipExplanation(
+        attributions=shares.astype(np.float32),
+        target=np.full(5, "happiness"),
+        logit=base_logit + shares.sum(axis=(1, 2)),
+        base_logit=base_logit,
+        completeness_gap=np.zeros(5),
+        times=np.tile(np.arange(8) / 10, (5, 1)),
+        landmarks=clips.data[chosen].reshape(5, 8, 468, 3).astype(np.float32),
+        support=support,
+        has_reference_frame=True,
+        names=[f"clip {i}" for i in range(5)],
+    )
 
 
 class TaskRecorder:

@@ -21,9 +21,11 @@ BASE = {
     "mesh",
     "layout",
     "mirror",
+    "_atomic_files",
     "_cache_folder",
     "_frame_folder",
     "_progress",
+    "_search_results",
     "_threads",
     "_validation",
     "_warnings",
@@ -32,9 +34,11 @@ STEPS = {"extraction", "alignment", "classification", "attribution", "inspection
 
 # The modules and folders below the package, and the ones that each may import.
 MAY_IMPORT: dict[str, set[str]] = {
+    "_atomic_files": set(),
     "_cache_folder": {"_warnings"},
     "_frame_folder": set(),
     "_progress": set(),
+    "_search_results": {"_warnings"},
     "_threads": set(),
     "_validation": set(),
     "_warnings": set(),
@@ -209,7 +213,7 @@ def test_dependencies_are_what_is_imported():
     owners = packages_distributions()
     unknown = modules - owners.keys()
     assert not unknown, f"imported, but not installed here: {unknown}"
-    optional = {"distributed", "pyarrow"}
+    optional = {"distributed", "pandas", "pyarrow"}
     assert {owners[module][0].lower() for module in modules} - optional == declared
 
 

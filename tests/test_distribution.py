@@ -35,6 +35,21 @@ DATA = {
         f"sklearn_temo/datasets/sign_digits/{name}"
         for name in ("README.md", "LICENSE", "landmarks.npz")
     ),
+    *(
+        f"sklearn_temo/report/assets/{name}"
+        for name in (
+            "template.html",
+            "report.css",
+            "charts.js",
+            "face.js",
+            "landmarks.js",
+            "explanations.js",
+            "scores.js",
+            "report.js",
+            "three.min.js",
+            "three.LICENSE.txt",
+        )
+    ),
 }
 
 DIST_INFO = f"sklearn_temo-{version('sklearn-temo')}.dist-info"
@@ -48,6 +63,7 @@ LICENCES = {
         "sklearn_temo/datasets/cremad/LICENSE.txt",
         "sklearn_temo/datasets/london_smiles/LICENSE.txt",
         "sklearn_temo/datasets/sign_digits/LICENSE",
+        "sklearn_temo/report/assets/three.LICENSE.txt",
     )
 }
 

@@ -9,6 +9,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
@@ -484,3 +485,44 @@ def test_frames_are_not_collected_in_memory(write_video, frame):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 15 * frame.nbytes
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"n_frames": 5}, {"n_frames": 3, "sampling": (0.5, -0.5)}, {"n_frames": 4, "sampling": "all"}],
+    ids=str,
+)
+def test_landmarks_lie_on_the_frames_that_are_read(cremad_paths, settings):
+    transformer = FaceLandmarkTransformer(**settings)
+    (clip,) = transformer.extract(cremad_paths[:1])
+    frames = transformer.read_frames(cremad_paths[0])
+    (found,) = FaceLandmarkTransformer(n_frames=None).extract([frames])
+    # Interpolated landmarks are up to half a frame away from those of the nearest frame.
+    limit = 3.0 if settings.get("sampling") == "all" else 1e-3
+    assert np.abs(found.landmarks - clip.landmarks)[..., :2].max() < limit
+
+
+def test_frames_are_repeated_and_sampled_like_the_landmarks(cremad_frames):
+    short = cremad_frames[0][:3]
+    frames = FaceLandmarkTransformer(n_frames=5).read_frames(short)
+    np.testing.assert_array_equal(frames, short[[0, 0, 1, 1, 2]])
+    image = FaceLandmarkTransformer(n_frames=2).read_frames(short[0])
+    np.testing.assert_array_equal(image, short[[0, 0]])
+
+
+def test_read_frames_turns_images_upright(tmp_path, frame):
+    picture = Image.fromarray(np.rot90(frame).copy())
+    exif = picture.getexif()
+    exif[ExifTags.Base.Orientation] = 6  # the viewer turns it clockwise
+    picture.save(tmp_path / "turned.png", exif=exif)
+    (upright,) = FaceLandmarkTransformer(n_frames=1).read_frames(tmp_path / "turned.png")
+    np.testing.assert_array_equal(upright, frame)
+
+
+def test_an_error_of_read_frames_names_the_clip(tmp_path):
+    path = tmp_path / "text.mp4"
+    path.write_text("no video")
+    with pytest.raises(ValueError, match=r"text\.mp4"):
+        FaceLandmarkTransformer().read_frames(path)
+    with pytest.raises(FileNotFoundError, match=r"gone\.mp4"):
+        FaceLandmarkTransformer().read_frames(tmp_path / "gone.mp4")

@@ -108,12 +108,16 @@ def test_colour_is_relevance_divided_by_the_mean_of_its_panel():
     assert "average landmark" in display.colorbar_.ax.get_ylabel()
 
 
-def test_one_outlier_does_not_set_the_colour_scale():
-    scores = np.ones(N)
-    scores[3] = 1000
+def test_the_colour_scale_is_not_saturated_and_keeps_average_landmarks_visible():
+    scores = np.random.RandomState(0).exponential(size=N)
     display = LandmarkRelevanceDisplay.from_scores(scores)
-    assert display.colorbar_.vmax == 1
-    assert display.colorbar_.extend == "max"
+    values, _, _ = drawn(display, 0)
+    assert display.colorbar_.vmax == values.max()
+    assert display.colorbar_.extend == "neither"
+    # A fifth of the largest value is not among the lowest fifth of the colours.
+    assert display.colorbar_.norm(values.max() / 5) > 0.4
+    first, second = np.sort(display.colorbar_.norm(values))[:-3:-1]
+    assert first - second > 0.02
 
 
 def test_the_subjects_left_is_on_the_right_and_the_chin_at_the_bottom():
@@ -128,15 +132,21 @@ def test_the_subjects_left_is_on_the_right_and_the_chin_at_the_bottom():
     assert not axes.axison
 
 
-def test_kept_landmarks_are_outlined_and_dropped_landmarks_are_small():
+def test_kept_landmarks_are_filled_and_dropped_landmarks_are_small_and_hollow():
     scores = np.ones(N)
     support = np.zeros(N, dtype=bool)
     support[100:150] = True
     display = LandmarkRelevanceDisplay.from_scores(scores, support=support)
     _, sizes, outlines = drawn(display, 0)
-    assert (outlines[support] > 0).all()
-    assert (outlines[~support] == 0).all()
+    assert (outlines[support] == 0).all()
+    assert (outlines[~support] > 0).all()
     assert sizes[support].min() > 2 * sizes[~support].max()
+    display.figure_.canvas.draw()
+    scatter = display.scatters_[0]
+    # In the order in which they are drawn: dropped landmarks first.
+    assert np.ma.getmaskarray(scatter.get_array()).tolist() == [True] * (N - 50) + [False] * 50
+    assert (scatter.get_facecolors()[: N - 50, 3] == 0).all()
+    assert (scatter.get_facecolors()[N - 50 :, 3] == 1).all()
     (legend,) = display.figure_.legends
     assert legend.get_texts()[0].get_text() == "kept (50 of 468)"
 
@@ -156,7 +166,7 @@ def test_single_panel_is_the_unweighted_mean_of_the_classes():
     )
     values, _, outlines = drawn(display, 0)
     np.testing.assert_allclose(values, (scores / scores.mean(axis=1, keepdims=True)).mean(axis=0))
-    assert np.flatnonzero(outlines).tolist() == [7, 8, 9]
+    assert np.flatnonzero(outlines == 0).tolist() == [7, 8, 9]
 
 
 def test_irises_are_inside_the_eyes_and_symmetric():
@@ -456,7 +466,7 @@ def test_fitted_estimators_without_a_fitted_selector_raise_type_error(estimator,
     ("scores", "kwargs", "message"),
     [
         (np.ones(21), {}, "has 21 landmarks.*pass positions of shape"),
-        (np.ones(21), {"positions": np.ones((20, 2))}, r"\(21, 2\), got \(20, 2\)"),
+        (np.ones(21), {"positions": np.ones((20, 2))}, r"\(21, 2\), or .*, got \(20, 2\)"),
         (-np.ones(N), {}, "must not be negative"),
         (np.full(N, np.nan), {}, "NaN"),
         (np.ones((2, N)), {"class_names": ["a"]}, "1 names, but scores has 2 classes"),

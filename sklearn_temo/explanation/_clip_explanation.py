@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import mesh
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
-@dataclass(frozen=True, eq=False)
+# Clips and regions that are printed.
+_MAX_CLIPS = 10
+_MAX_REGIONS = 3
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class ClipExplanation:
     """Why clips got their logits: the share of each frame and landmark.
 
-    Made by :func:`explain_clips`. ``explanation[i]`` is the explanation of clip `i` alone, and
-    printing an explanation lists the regions that spoke for and against the target.
+    Made by :func:`explain_clips`. ``explanation[i]`` is the explanation of clip `i` alone; slices,
+    arrays of indices and masks select several clips. Printing an explanation lists the regions that
+    spoke for and against the target.
 
     Attributes
     ----------
@@ -45,12 +54,33 @@ class ClipExplanation:
         Paths of the clips, or "clip 3".
     clips : list or None
         The clips, where they were passed as paths or images; see :meth:`images`. None for rows.
+    extractor : FaceLandmarkTransformer or None
+        Step that extracted the landmarks of `clips`. None for rows.
 
     See Also
     --------
     explain_clips : Computes the shares.
     ClipExplanationDisplay : Draws them on the face of the clip.
     RelevanceTimelineDisplay : Draws them over time.
+
+    Examples
+    --------
+    >>> from sklearn_temo import explain_clips, make_temo_pipeline
+    >>> from sklearn_temo.datasets import make_expression_clips
+    >>> clips = make_expression_clips(n_clips=35, n_frames=2, random_state=0)
+    >>> pipe = make_temo_pipeline(landmarks="passthrough", k=64, random_state=0)
+    >>> explanation = explain_clips(pipe.fit(clips.data, clips.target), clips.data[:3])
+    >>> print(explanation[0])
+    clip 0: target ...
+        logit ..., at the baselines ...
+        identity ..., movement ...
+        for: ...
+        against: ...
+        most telling frame: ..., movement ...
+    >>> explanation.by_region()["lips"].shape
+    (3, 2)
+    >>> explanation.to_frame().shape
+    (384, 8)
     """
 
     attributions: NDArray[np.float32]
@@ -68,6 +98,48 @@ class ClipExplanation:
 
     def __len__(self) -> int:
         return len(self.attributions)
+
+    def __getitem__(self, key: Any) -> ClipExplanation:
+        chosen = np.atleast_1d(np.arange(len(self))[key])
+        parts: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray):
+                parts[field.name] = value[chosen]
+            elif isinstance(value, list):
+                parts[field.name] = [value[i] for i in chosen]
+        return replace(self, **parts)
+
+    def __str__(self) -> str:
+        parts = [self[i]._describe() for i in range(min(len(self), _MAX_CLIPS))]
+        if len(self) > _MAX_CLIPS:
+            parts.append(f"... and {len(self) - _MAX_CLIPS} more clips")
+        return "\n".join(parts)
+
+    __repr__ = __str__
+
+    def _describe(self) -> str:
+        """Text of the explanation of a single clip."""
+        (logit,), (base_logit,), (frame,) = self.logit, self.base_logit, self.peak_frame()
+        lines = [
+            f"{Path(*Path(self.names[0]).parts[-2:])}: target {self.target[0]!s}",
+            f"logit {logit:.3g}, at the baselines {base_logit:.3g}: {logit - base_logit:+.3g}",
+        ]
+        movement = self.movement[0].sum(axis=1)
+        if self.has_reference_frame:
+            lines.append(f"identity {self.identity.sum():+.3g}, movement {movement.sum():+.3g}")
+        n_landmarks = self.attributions.shape[2]
+        if mesh.is_full_mesh(n_landmarks):
+            shares = {name: share.sum() for name, share in self.by_region().items()}
+            for title, sign in (("for", 1), ("against", -1)):
+                names = [name for name in shares if sign * shares[name] > 0]
+                names = sorted(names, key=lambda name: -abs(shares[name]))[:_MAX_REGIONS]
+                listed = ", ".join(f"{name} {shares[name]:+.3g}" for name in names)
+                lines.append(f"{title}: {listed or 'no region'}")
+        time = self.times[0, frame]
+        seconds = "" if np.isnan(time) else f" ({time:.2f} s)"
+        lines.append(f"most telling frame: {frame}{seconds}, movement {movement[frame]:+.3g}")
+        return "\n    ".join(lines)
 
     @property
     def identity(self) -> NDArray[np.float32]:
@@ -95,6 +167,10 @@ class ClipExplanation:
     def by_frame(self) -> NDArray[np.float32]:
         """Share of each frame, ndarray of shape (n_clips, n_frames)."""
         return self.attributions.sum(axis=2)
+
+    def peak_frame(self) -> NDArray[np.intp]:
+        """Frame with the largest absolute share of the movement, ndarray of shape (n_clips,)."""
+        return np.abs(self.movement.sum(axis=2)).argmax(axis=1)
 
     def by_region(self) -> dict[str, NDArray[np.float32]]:
         """Share of each region of the face in each frame.
@@ -131,3 +207,62 @@ class ClipExplanation:
         """
         shares = np.abs(self.attributions.sum(axis=1))
         return np.argsort(-shares, axis=1, kind="stable")[:, :n]
+
+    def images(self, i: int) -> NDArray[np.uint8] | None:
+        """Read the frames of a clip, as they were given to MediaPipe.
+
+        Parameters
+        ----------
+        i : int
+            Index of the clip.
+
+        Returns
+        -------
+        ndarray of uint8 of shape (n_frames, height, width, 3), or None
+            RGB images at the times of `landmarks`, which are positions in them. None if the
+            explanation was computed from rows.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If the file of the clip is no longer there, or was changed so that it cannot be read.
+        """
+        return None if self.clips is None else self.extractor.read_frames(self.clips[i])
+
+    def to_frame(self) -> DataFrame:
+        """Shares as a table with one row per clip, frame and landmark of the support.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With the columns clip (index), name, target, frame, time (in seconds, or NaN), landmark,
+            region (None if the landmarks are not a full mesh) and share.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError(
+                "to_frame needs pandas; install it with pip install pandas."
+            ) from error
+
+        n_landmarks = self.attributions.shape[2]
+        used = np.broadcast_to(self.support[:, None], self.attributions.shape)
+        clip, frame, landmark = np.nonzero(used)
+        is_face = mesh.is_full_mesh(n_landmarks)
+        return pd.DataFrame(
+            {
+                "clip": clip,
+                "name": np.array(self.names, dtype=object)[clip],
+                "target": self.target[clip],
+                "frame": frame,
+                "time": self.times[clip, frame],
+                "landmark": landmark,
+                "region": mesh.regions(n_landmarks).astype(object)[landmark] if is_face else None,
+                "share": self.attributions[used],
+            }
+        )

@@ -12,12 +12,12 @@ from typing import Any, get_args, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
+from .._atomic_files import UNFINISHED, replacing
 from .._cache_folder import make_private_folder
 from .._warnings import warn_user
 from ..mesh import N_LANDMARKS_WITH_IRISES
 from ._clips import Clip
 from ._landmarks import ExtractionSettings, FoundLandmarks
-from ._table import UNFINISHED, replacing
 
 _CHECKSUM_SIZE = hashlib.sha256().digest_size
 

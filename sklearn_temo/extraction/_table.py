@@ -7,27 +7,21 @@ import csv
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
 from importlib import import_module
-from io import BufferedRandom, TextIOWrapper
+from io import TextIOWrapper
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any, BinaryIO, NamedTuple
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
+from .._atomic_files import check_writable, replacing
 from ..layout import LandmarkLayout
 from ._landmarks import ClipLandmarks
 
 # Rows per Parquet row group, about 20 MB: the columns of one group are in memory at a time.
 _ROWS_AT_A_TIME = 4096
-
-# End of the temporary name of a file that is being written.
-UNFINISHED = ".unfinished"
 
 # Columns that are read besides the coordinates: their numpy kinds and a description.
 _KINDS = {
@@ -49,22 +43,11 @@ def check_table_place(path: str | os.PathLike[str]) -> Path:
     """Check, before the extraction, that a table can be written.
 
     Raises ValueError for an unknown file name extension, ImportError if the format needs a package
-    that is not installed, and the errors of :func:`check_writable`.
+    that is not installed, and the errors of :func:`~sklearn_temo._atomic_files.check_writable`.
     """
     path = _check_extension(path)
     check_writable(path)
     return path
-
-
-def check_writable(path: Path) -> None:
-    """Raise OSError if the folder of a file does not exist or cannot be written to."""
-    if path.is_dir():
-        raise IsADirectoryError(f"{str(path)!r} is a folder: add the name of a file.")
-    try:
-        with TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise _not_writable(path, error) from error
 
 
 def save_landmarks(path: str | os.PathLike[str], clips: Sequence[ClipLandmarks]) -> None:
@@ -209,33 +192,6 @@ def _check_extension(path: str | os.PathLike[str]) -> Path:
                 "pip install 'sklearn-temo[parquet]', or use the extension .npz or .csv."
             ) from error
     return path
-
-
-@contextmanager
-def replacing(path: Path, mode: int = 0o666) -> Iterator[BufferedRandom]:
-    """Write a file under a temporary name, and rename it when it is complete.
-
-    `mode` are its access rights, less those that the umask takes away. Raises OSError with the
-    name of the file if it cannot be written; an existing file stays.
-    """
-    path = path.resolve()
-    unfinished = path.with_name(f".{uuid4().hex}{UNFINISHED}")
-    try:
-        with open(unfinished, "x+b", opener=partial(os.open, mode=mode)) as file:
-            yield file
-        unfinished.replace(path)
-    except OSError as error:
-        raise _not_writable(path, error) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def _not_writable(path: Path, error: OSError) -> OSError:
-    """Copy of an error that names the file instead of its temporary name."""
-    return type(error)(
-        f"{str(path)!r} cannot be written ({error.strerror or error}); choose an existing folder "
-        "that has room and that you may write to."
-    )
 
 
 def _make_columns(clips: Sequence[ClipLandmarks]) -> dict[str, NDArray[Any]]:

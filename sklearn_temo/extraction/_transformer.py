@@ -25,7 +25,7 @@ from ..mesh import MODEL_SHA256, N_LANDMARKS, N_LANDMARKS_WITH_IRISES
 from ._clips import Clip, add_label, check_clips
 from ._landmarks import ClipLandmarks, ExtractionSettings, Postprocessing
 from ._parallel import extract_clips
-from ._reading import check_window
+from ._reading import check_window, read_clip
 
 
 @dataclass(frozen=True)
@@ -389,6 +389,46 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         """
         results = dict(self._run(self._check(clips)))
         return [results[index] for index in range(len(results))]
+
+    def read_frames(self, clip: Any) -> NDArray[np.uint8]:
+        """Read the images of the frames that landmarks are extracted from, to draw on them.
+
+        Parameters
+        ----------
+        clip : clip
+            One clip, in one of the forms of :meth:`transform`.
+
+        Returns
+        -------
+        ndarray of uint8 of shape (n_frames, height, width, 3)
+            RGB, upright and with square pixels: the landmarks of :meth:`extract` are positions in
+            these images. Frames that the sample repeats are repeated. With ``sampling="all"``,
+            whose landmarks are interpolated, the frame nearest to each time.
+
+        Raises
+        ------
+        TypeError, ValueError, FileNotFoundError
+            If the clip cannot be read.
+
+        See Also
+        --------
+        extract : Returns the landmarks of these frames.
+
+        Examples
+        --------
+        >>> from sklearn_temo import FaceLandmarkTransformer
+        >>> from sklearn_temo.datasets import load_cremad_sample
+        >>> FaceLandmarkTransformer(n_frames=4).read_frames(load_cremad_sample().data[0]).shape
+        (4, 360, 480, 3)
+        """
+        self._validate_params()
+        (checked,) = check_clips([clip])
+        window = None if isinstance(self.sampling, str) else check_window(self.sampling)
+        try:
+            _, frames = read_clip(checked, self.n_frames, window)
+            return np.stack([frame.pixels for frame in frames for _ in range(frame.repeats)])
+        except (OSError, ValueError) as error:
+            raise add_label(checked.label, error) from error
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Names of the columns, ``f{frame:03d}_p{landmark:03d}_{x|y|z}``.

@@ -1,7 +1,8 @@
-"""Drawing of the face mesh and its landmarks with matplotlib."""
+"""Drawing of a face from its landmarks with matplotlib."""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,14 @@ from numpy.typing import NDArray
 
 from .. import mesh
 
-# Points and lines are sized for a panel of this width, and scale with it.
-_PANEL_INCHES = 2.4
-_MAX_COLUMNS = 4
-_IRIS_RADIUS_CM = 0.25
-_OUTLINE = "0.15"
+# Lines and points are sized for an Axes of this width, and scale with it.
+PANEL_INCHES = 2.4
+# Half of the mean horizontal diameter of the visible iris of adults, 11.7 mm.
+_IRIS_RADIUS_CM = 0.585
+_EYE_DISTANCE_CM = 6.3
+# The contour of the nose also crosses its wings, which looks like a part of the mesh.
+_NOSE_CROSSINGS = (45, 115, 220, 275, 344, 440)
+_EYES = {"right_eye": slice(468, 473), "left_eye": slice(473, 478)}
 
 
 def face_positions(n_landmarks: int) -> NDArray[np.float64]:
@@ -21,98 +25,130 @@ def face_positions(n_landmarks: int) -> NDArray[np.float64]:
     face = mesh.canonical_face()[:, :2]
     # The canonical face has no irises. Each is a centre and four points: right, top, left, bottom.
     ring = _IRIS_RADIUS_CM * np.array([[0, 0], [1, 0], [0, 1], [-1, 0], [0, -1]])
-    irises = (mesh.eye_centres(face)[:, None] + ring).reshape(-1, 2)
+    irises = np.concatenate([_eye_middle(face, eye) + ring for eye in _EYES])
     return np.concatenate([face, irises])[:n_landmarks]
 
 
-def panel_axes(
-    ax: Any, n_panels: int, ncols: int | None, extent: NDArray[np.float64]
-) -> NDArray[np.object_]:
-    """Return the given Axes, or those of a new figure with panels of the shape of `extent`."""
-    import matplotlib.pyplot as plt
+def is_dark(axes: Any) -> bool:
+    """Whether an Axes is drawn on a dark background."""
+    from matplotlib.colors import to_rgba
 
-    if ax is not None:
-        given = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
-        if len(given) != n_panels:
-            raise ValueError(
-                f"ax must hold one Axes for each of the {n_panels} panels, got {len(given)}; "
-                "per_class=False draws a single panel."
-            )
-        return given
-    if ncols is None:
-        n_rows = -(-n_panels // _MAX_COLUMNS)
-        ncols = -(-n_panels // n_rows)
-    nrows = -(-n_panels // ncols)
-    width = _PANEL_INCHES * (1.5 if n_panels == 1 else 1.0)
-    height = width * extent[1] / extent[0]
-    size = ncols * width + 0.8, nrows * (height + 0.35) + 0.4
-    _, grid = plt.subplots(nrows, ncols, figsize=size, layout="constrained", squeeze=False)
-    for unused in grid.flat[n_panels:]:
-        unused.remove()
-    return grid.ravel()[:n_panels]
+    # The panels have no patch of their own: what is seen is the face colour of the figure.
+    *background, alpha = to_rgba(axes.figure.figure.get_facecolor())
+    if alpha < 0.5:
+        # A transparent figure is meant for a background that its text can be read on.
+        return _lightness(to_rgba(axes.title.get_color())) > 0.5
+    return _lightness(background) < 0.5
+
+
+def ink(axes: Any, strength: float) -> tuple[float, float, float]:
+    """Grey between the background of an Axes (0) and black, or white on a dark background (1)."""
+    grey = strength if is_dark(axes) else 1 - strength
+    return grey, grey, grey
 
 
 def draw_face(axes: Any, points: NDArray[np.float64]) -> None:
-    """Draw the edges of the mesh in light grey and the contours of the face in darker grey."""
-    from matplotlib.collections import LineCollection
+    """Draw a face behind landmarks, in shades of grey that suit the background of the Axes.
 
-    contours = np.concatenate(list(mesh.contours().values()))
-    for edges, colour, width in ((mesh.edges(), "0.9", 0.4), (contours, "0.65", 0.7)):
-        width *= _relative_width(axes)
+    The mesh and the oval of the face, filled lips and brows, the eyes with irises, and the nose.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+        On which the limits and the aspect are left to the caller.
+    points : ndarray of shape (n_landmarks, 2)
+        Positions of a full mesh with y up, in any unit. 468 landmarks get irises in the middle of
+        the eyes.
+    """
+    from matplotlib.collections import LineCollection
+    from matplotlib.patches import Circle, PathPatch
+
+    unit = relative_width(axes)
+    contours = mesh.contours()
+
+    def lines(edges: Any, strength: float, width: float) -> None:
         axes.add_collection(
-            LineCollection(list(points[edges]), colors=colour, linewidths=width, zorder=1)
+            LineCollection(
+                list(points[edges]), colors=[ink(axes, strength)], linewidths=width * unit, zorder=1
+            )
         )
 
+    def fill(rings: list[NDArray[np.intp]], strength: float, outline: float) -> Any:
+        patch = PathPatch(
+            _outline([points[ring] for ring in rings]),
+            facecolor=ink(axes, strength),
+            edgecolor=ink(axes, outline),
+            linewidth=0.7 * unit,
+            joinstyle="round",
+            zorder=1,
+        )
+        return axes.add_patch(patch)
 
-def draw_landmarks(
-    axes: Any,
-    points: NDArray[np.float64],
-    relevance: NDArray[np.float64],
-    kept: NDArray[np.bool_] | None,
-    **kwargs: Any,
-) -> Any:
-    """Draw landmarks with colour and size by relevance; kept ones outlined, dropped ones small.
-
-    The landmarks are drawn in increasing order of relevance: around lips and eyes they overlap,
-    and the relevant ones must stay visible. `kwargs` are arguments of ``Axes.scatter`` and include
-    `norm`.
-    """
-    order = np.argsort(relevance, kind="stable")
-    unit = _relative_width(axes)
-    size = (3 + 32 * kwargs["norm"](relevance[order])) * unit**2
-    style: dict[str, Any] = {"linewidths": 0}
-    if kept is not None:
-        kept = kept[order]
-        size = np.where(kept, size, 0.35 * size)
-        style = {
-            "linewidths": np.where(kept, 0.5 * unit, 0),
-            "edgecolors": _OUTLINE,
-            "alpha": np.where(kept, 1.0, 0.5),
-        }
-    style |= {"s": size, "zorder": 2} | kwargs
-    return axes.scatter(*points[order].T, c=relevance[order], **style)
-
-
-def add_support_legend(figure: Any, support: NDArray[np.bool_]) -> None:
-    """Add a legend of kept and dropped landmarks below the panels."""
-    from matplotlib.lines import Line2D
-
-    common: dict[str, Any] = {"linestyle": "none", "marker": "o", "color": "0.75"}
-    numbers = support.sum(axis=1)
-    fewest, most = numbers.min(), numbers.max()
-    kept = f"{fewest}" if fewest == most else f"{fewest} to {most}"
-    figure.legend(
-        handles=[
-            Line2D([], [], markersize=6, markeredgecolor=_OUTLINE, **common),
-            Line2D([], [], markersize=3, markeredgewidth=0, **common),
-        ],
-        labels=[f"kept ({kept} of {support.shape[1]})", "dropped"],
-        loc="outside lower center",
-        ncols=2,
-        frameon=False,
-    )
+    dark = is_dark(axes)
+    fill(_rings("face_oval"), 0.09 if dark else 0.04, 0.35)
+    lines(mesh.edges(), 0.2 if dark else 0.11, 0.3)
+    nose = contours["nose"]
+    lines(nose[~np.isin(nose, _NOSE_CROSSINGS).any(axis=1)], 0.33, 0.8)
+    fill(_rings("lips"), 0.3 if dark else 0.22, 0.45)
+    for brow in ("right_eyebrow", "left_eyebrow"):
+        lower, upper = np.split(contours[brow], 2)
+        chains = [[*chain[:, 0], chain[-1, 1]] for chain in (lower, upper)]
+        fill([np.array(chains[0] + chains[1][::-1])], 0.35 if dark else 0.3, 0.4)
+    for eye, iris in _EYES.items():
+        opening = fill(_rings(eye), 0.75 if dark else 0.0, 0.55)
+        if len(points) > mesh.N_LANDMARKS:
+            centre = points[iris][0]
+            radius = np.linalg.norm(points[iris][1:] - centre, axis=1).mean()
+        else:
+            centre = _eye_middle(points, eye)
+            eyes = mesh.eye_centres(points)
+            radius = _IRIS_RADIUS_CM / _EYE_DISTANCE_CM * np.linalg.norm(eyes[1] - eyes[0])
+        for size, strength in ((1.0, 0.35), (0.45, 0.6)):
+            shade = ink(axes, 1 - strength if dark else strength)
+            disc = Circle(centre, size * radius, facecolor=shade, linewidth=0, zorder=1)
+            axes.add_patch(disc)
+            disc.set_clip_path(opening)
 
 
-def _relative_width(axes: Any) -> float:
-    """Width of a panel, divided by the width that points and lines are sized for."""
-    return float(axes.get_position().width * axes.figure.get_figwidth() / _PANEL_INCHES)
+def relative_width(axes: Any) -> float:
+    """Width of an Axes, divided by the width that lines and points are sized for."""
+    return float(axes.get_position().width * axes.figure.get_figwidth() / PANEL_INCHES)
+
+
+def _lightness(colour: Any) -> float:
+    """Luma of a colour between 0 and 1 (ITU-R BT.601)."""
+    return float(np.dot(colour[:3], [0.299, 0.587, 0.114]))
+
+
+def _eye_middle(points: NDArray[np.float64], eye: str) -> NDArray[np.float64]:
+    return points[np.unique(mesh.contours()[eye])].mean(axis=0)
+
+
+@cache
+def _rings(contour: str) -> list[NDArray[np.intp]]:
+    """Landmarks along each closed line of a contour; the lips have an outer and an inner one."""
+    neighbours: dict[int, list[int]] = {}
+    for one, other in mesh.contours()[contour].tolist():
+        neighbours.setdefault(one, []).append(other)
+        neighbours.setdefault(other, []).append(one)
+    rings = []
+    while neighbours:
+        ring = [next(iter(neighbours))]
+        while following := [i for i in neighbours.pop(ring[-1]) if i in neighbours]:
+            ring.append(following[0])
+        rings.append(np.array(ring))
+    return rings
+
+
+def _outline(rings: list[NDArray[np.float64]]) -> Any:
+    """Path of closed lines; each further one is a hole in the first."""
+    from matplotlib.path import Path
+
+    closed = []
+    for i, ring in enumerate(rings):
+        x, y = ring.T
+        counterclockwise = np.sum(x * np.roll(y, -1) - y * np.roll(x, -1)) > 0
+        # Rings of the opposite direction are holes.
+        ring = ring if counterclockwise == (i == 0) else ring[::-1]
+        closed.append(Path(np.concatenate([ring, ring[:1]]), closed=True))
+    return Path.make_compound_path(*closed)

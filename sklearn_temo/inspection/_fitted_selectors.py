@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
 from sklearn.multiclass import OneVsRestClassifier
+
+from ..layout import LandmarkLayout
 
 # Attributes that hold fitted estimators: an estimator, or a collection of them, which may be in
 # tuples with their names.
@@ -33,12 +34,15 @@ class Relevance:
     support : ndarray of bool of shape (n_landmarks,) or (n_panels, n_landmarks)
     classes : ndarray of shape (n_classes,) or None
         Titles of the panels of outputs.
+    layout : LandmarkLayout or None
+        Layout of the rows that the selector was fitted on, where it is known.
     """
 
     scores: NDArray[Any]
     scores_per_class: Any
     support: NDArray[np.bool_]
     classes: Any
+    layout: LandmarkLayout | None
 
 
 def find_relevance(estimator: Any) -> list[Relevance]:
@@ -80,15 +84,17 @@ def _of_selector(selector: Any) -> Relevance:
         scores_per_class = outputs
         classes = np.array([f"output {i}" for i in range(len(outputs))])
     support = selector.get_landmark_support()
-    return Relevance(selector.landmark_scores_, scores_per_class, support, classes)
+    layout = getattr(selector, "layout_", None)
+    return Relevance(selector.landmark_scores_, scores_per_class, support, classes, layout)
 
 
-def _of_one_vs_rest(each: Iterable[list[Relevance]], classes: NDArray[Any]) -> Relevance:
+def _of_one_vs_rest(each: list[list[Relevance]], classes: NDArray[Any]) -> Relevance:
     """One panel for the selectors of each class."""
     # A binary model has two classes, which are not the classes of the panels.
     means = [mean_relevance(found, None, per_class=False) for found in each]
     scores = np.stack([mean[0] for mean in means])
-    return Relevance(scores, scores, np.stack([mean[1] for mean in means]), classes)
+    support = np.stack([mean[1] for mean in means])
+    return Relevance(scores, scores, support, classes, each[0][0].layout)
 
 
 def mean_relevance(

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from .. import mesh
-from ._face_drawing import add_support_legend, draw_face, draw_landmarks, face_positions, panel_axes
+from ._class_faces import class_faces
+from ._face_drawing import draw_face
 from ._fitted_selectors import find_relevance, mean_relevance
+from ._landmark_drawing import (
+    add_support_legend,
+    draw_labels,
+    draw_landmarks,
+    draw_movement,
+    panel_axes,
+    relevance_cmap,
+    signed_cmap,
+)
+from ._relevance_panels import relevance_panels
+from ._stability import selection_stability
 
 
 class LandmarkRelevanceDisplay:
     """Relevance of landmarks, drawn on the face.
 
-    Each class, or each output of a regression, has a panel with MediaPipe's canonical face from the
-    front; the subject's left is on the right, as when one looks at a person. The colour and the
-    size of a landmark show its relevance. Create a display with :meth:`from_estimator` or
-    :meth:`from_scores`; all parameters are stored as attributes.
+    Each class, or each output of a regression, has a panel with a face from the front; the
+    subject's left is on the right, as when one looks at a person. The colour and the area of a
+    landmark show its relevance. Create a display with :meth:`from_estimator`, :meth:`from_scores`
+    or :meth:`from_cv_results`; all parameters are stored as attributes.
 
     Parameters
     ----------
@@ -28,29 +39,45 @@ class LandmarkRelevanceDisplay:
     class_names : array-like of str of shape (n_classes,), default=None
         Titles of the panels; None numbers the classes.
     support : array-like of bool of shape (n_landmarks,) or (n_classes, n_landmarks), default=None
-        Landmarks that are kept: they are outlined, and the others are small and faint. None
+        Landmarks that are kept. The others are drawn as small hollow points without a colour. None
         draws all landmarks in the same style.
-    positions : array-like of shape (n_landmarks, 2), default=None
-        Position of each landmark in the plot, with y **up** (extracted landmarks have y down).
-        None uses the canonical face, for the 468 landmarks of the full mesh or 478 with the
-        irises. Required for other landmarks, such as those of a hand.
+    positions : array-like of shape (n_landmarks, 2) or (n_classes, n_landmarks, 2), default=None
+        Position of each landmark in the plot, with y **up** (extracted landmarks have y down), for
+        all panels or for each of them. None uses MediaPipe's canonical face, for the 468 landmarks
+        of the full mesh or 478 with the irises. Required for other landmarks, such as those of a
+        hand.
+    movement : array-like, shaped as `positions`, default=None
+        Displacement that leads to the position of each landmark, in the same unit. It is drawn by
+        ``plot(arrows=True)``.
+    normalize : bool, default=True
+        Whether to divide the scores of each panel by their mean, so that 1 is an average landmark.
+    score_name : str, default="relevance"
+        What the scores are: the label of the colour bar.
 
     Attributes
     ----------
     figure_ : matplotlib Figure
     axes_ : ndarray of matplotlib Axes of shape (n_panels,)
     scatters_ : list of matplotlib PathCollection
-        Landmarks of each panel, in increasing order of relevance: the most relevant are on top.
+        Landmarks of each panel in increasing order of relevance, so that the most relevant are on
+        top; dropped landmarks come first, and their values are masked.
     colorbar_ : matplotlib Colorbar or None
 
     See Also
     --------
     IGLandmarkSelector : Computes the relevance of landmarks.
+    selection_stability : Measures how much the selections of several folds agree.
 
     Notes
     -----
-    The scores of each panel are divided by their mean, so that 1 is the relevance of an average
-    landmark. All panels share one colour scale, which ends at the 99th percentile of the relevance.
+    All panels share one colour scale from 0 to the largest score. The relevance is very unequal: a
+    few landmarks often have ten times the mean. The colour therefore follows the square root of
+    the relevance, which shows differences between the most relevant landmarks as well as those
+    between average ones. The area of a landmark is proportional to its relevance.
+
+    The colours follow the background of the figure: landmarks with low relevance are close to it,
+    and those with high relevance are dark on a light background and light on a dark one. The
+    colour maps can be read with the common deficiencies of colour vision.
 
     Examples
     --------
@@ -62,14 +89,38 @@ class LandmarkRelevanceDisplay:
     1
     """
 
-    def __init__(self, scores, *, class_names=None, support=None, positions=None):
+    def __init__(
+        self,
+        scores,
+        *,
+        class_names=None,
+        support=None,
+        positions=None,
+        movement=None,
+        normalize=True,
+        score_name="relevance",
+    ):
         self.scores = scores
         self.class_names = class_names
         self.support = support
         self.positions = positions
+        self.movement = movement
+        self.normalize = normalize
+        self.score_name = score_name
 
     @classmethod
-    def from_scores(cls, scores, *, class_names=None, support=None, positions=None, **kwargs):
+    def from_scores(
+        cls,
+        scores,
+        *,
+        class_names=None,
+        support=None,
+        positions=None,
+        movement=None,
+        normalize=True,
+        score_name="relevance",
+        **kwargs,
+    ):
         """Draw the relevance of landmarks from an array.
 
         Parameters
@@ -80,20 +131,49 @@ class LandmarkRelevanceDisplay:
             Titles of the panels.
         support : array-like of bool, shaped as `scores` or (n_landmarks,), default=None
             Landmarks that are kept.
-        positions : array-like of shape (n_landmarks, 2), default=None
+        positions : array-like of shape ([n_classes,] n_landmarks, 2), default=None
             Position of each landmark with y up; required unless they are the full mesh.
+        movement : array-like, shaped as `positions`, default=None
+            Displacement that leads to the positions, for ``arrows=True``.
+        normalize : bool, default=True
+            Whether to divide the scores of each panel by their mean.
+        score_name : str, default="relevance"
+            What the scores are.
         **kwargs : dict
             Parameters of :meth:`plot`, such as `ax` and `per_class`.
 
         Returns
         -------
         LandmarkRelevanceDisplay
+
+        Examples
+        --------
+        The landmarks that move in synthetic clips:
+
+        >>> from sklearn_temo import LandmarkRelevanceDisplay
+        >>> from sklearn_temo.datasets import make_expression_clips
+        >>> clips = make_expression_clips(n_clips=7, n_frames=2, random_state=0)
+        >>> display = LandmarkRelevanceDisplay.from_scores(
+        ...     clips.moving, class_names=clips.target_names, normalize=False, score_name="moves"
+        ... )
+        >>> len(display.axes_)
+        7
         """
-        display = cls(scores, class_names=class_names, support=support, positions=positions)
+        display = cls(
+            scores,
+            class_names=class_names,
+            support=support,
+            positions=positions,
+            movement=movement,
+            normalize=normalize,
+            score_name=score_name,
+        )
         return display.plot(**kwargs)
 
     @classmethod
-    def from_estimator(cls, estimator, *, positions=None, per_class=True, **kwargs):
+    def from_estimator(
+        cls, estimator, X=None, y=None, *, positions=None, movement=None, per_class=True, **kwargs
+    ):
         """Draw the relevance that a fitted landmark selector computed.
 
         Parameters
@@ -111,12 +191,24 @@ class LandmarkRelevanceDisplay:
 
             The selector of a regressor with several outputs has a panel for each output, in the
             order of the columns of `y`.
-        positions : array-like of shape (n_landmarks, 2), default=None
-            Position of each landmark with y up; required unless they are the full mesh.
+        X : array-like of shape (n_clips, n_features) or list of clips, default=None
+            Clips whose mean face is drawn, as `estimator` takes them, or aligned. The landmarks are
+            at their mean positions in the last frame, after the
+            :class:`~sklearn_temo.LandmarkAligner` of `estimator`. None draws MediaPipe's canonical
+            face.
+        y : array-like of shape (n_clips,), default=None
+            Labels of the clips: the panel of a class shows the mean of its clips. None, or a
+            single panel, shows the mean of all clips.
+        positions : array-like of shape ([n_panels,] n_landmarks, 2), default=None
+            Position of each landmark with y up, instead of those of `X`. Required without `X`
+            unless the landmarks are the full mesh.
+        movement : array-like, shaped as `positions`, default=None
+            Displacement of each landmark for ``arrows=True``. None uses that from the first to the
+            last frame of `X`.
         per_class : bool, default=True
             One panel per class or output, or a single panel for all.
         **kwargs : dict
-            Other parameters of :meth:`plot`, such as `ax`.
+            Other parameters of :meth:`plot`, such as `ax` and `arrows`.
 
         Returns
         -------
@@ -127,9 +219,23 @@ class LandmarkRelevanceDisplay:
         TypeError
             If `estimator` contains no landmark selector.
         ValueError
-            If it contains selectors of different numbers of landmarks.
+            If it contains selectors of different numbers of landmarks, if `y` is passed without `X`
+            or lacks clips of a class, or if `X` has other landmarks than the selector.
         NotFittedError
             If `estimator` is not fitted.
+
+        Examples
+        --------
+        >>> from sklearn_temo import IGLandmarkSelector, LandmarkAligner, LandmarkRelevanceDisplay
+        >>> from sklearn_temo.datasets import make_expression_clips
+        >>> clips = make_expression_clips(n_clips=42, n_frames=4, random_state=0)
+        >>> X = LandmarkAligner().fit_transform(clips.data)
+        >>> selector = IGLandmarkSelector(k=64, random_state=0).fit(X, clips.target)
+        >>> display = LandmarkRelevanceDisplay.from_estimator(
+        ...     selector, X, clips.target, arrows=True
+        ... )
+        >>> display.positions.shape
+        (7, 468, 2)
         """
         found = find_relevance(estimator)
         if not found:
@@ -143,11 +249,105 @@ class LandmarkRelevanceDisplay:
         scores, support, classes = mean_relevance(
             found, getattr(estimator, "classes_", None), per_class
         )
-        kwargs |= {"positions": positions, "per_class": per_class}
+        if X is None and y is not None:
+            raise ValueError("y labels the clips of X, but X is None; pass both, or neither.")
+        if X is not None:
+            apex, displacement = class_faces(estimator, X, y, classes, found[0].layout)
+            if apex.shape[-2] != scores.shape[-1]:
+                raise ValueError(
+                    f"X has {apex.shape[-2]} landmarks, but the selector was fitted on "
+                    f"{scores.shape[-1]}; pass clips as the estimator takes them."
+                )
+            positions = apex if positions is None else positions
+            movement = displacement if movement is None else movement
+        kwargs |= {"positions": positions, "movement": movement, "per_class": per_class}
         return cls.from_scores(scores, class_names=classes, support=support, **kwargs)
 
+    @classmethod
+    def from_cv_results(cls, cv_results, *, positions=None, scatter_kw=None, **kwargs):
+        """Draw the share of the folds in which each landmark is kept.
+
+        Parameters
+        ----------
+        cv_results : dict or list of estimators
+            What ``cross_validate(..., return_estimator=True)`` returns, or its fitted estimators,
+            each of which contains a landmark selector.
+        positions : array-like of shape (n_landmarks, 2), default=None
+            Position of each landmark with y up; required unless they are the full mesh.
+        scatter_kw : dict, default=None
+            Passed to :meth:`matplotlib.axes.Axes.scatter`.
+        **kwargs : dict
+            Other parameters of :meth:`plot`, such as `ax`.
+
+        Returns
+        -------
+        LandmarkRelevanceDisplay
+
+        Raises
+        ------
+        TypeError
+            If a single estimator, such as a fitted search, is passed, or if the estimator of a fold
+            contains no landmark selector.
+        ValueError
+            If the dict contains no estimators, or there are fewer than two folds.
+
+        See Also
+        --------
+        selection_stability : The same shares, and a measure of their stability.
+
+        Examples
+        --------
+        >>> from sklearn.model_selection import cross_validate
+        >>> from sklearn_temo import LandmarkRelevanceDisplay, make_temo_pipeline
+        >>> from sklearn_temo.datasets import make_expression_clips
+        >>> clips = make_expression_clips(n_clips=42, n_frames=4, random_state=0)
+        >>> pipe = make_temo_pipeline(landmarks="passthrough", k=64, random_state=0)
+        >>> _ = pipe.set_params(classify__max_epochs=5)
+        >>> cv_results = cross_validate(
+        ...     pipe, clips.data, clips.target, cv=3, return_estimator=True
+        ... )
+        >>> display = LandmarkRelevanceDisplay.from_cv_results(cv_results)
+        >>> display.scores.shape
+        (468,)
+        """
+        from matplotlib.colors import Normalize
+
+        if hasattr(cv_results, "fit"):
+            raise TypeError(
+                f"cv_results must hold a fitted estimator for each fold, got one "
+                f"{type(cv_results).__name__}, which was fitted on all clips. Pass "
+                "cross_validate(estimator, X, y, return_estimator=True); to draw a single fit, use "
+                "LandmarkRelevanceDisplay.from_estimator."
+            )
+        if isinstance(cv_results, Mapping):
+            if "estimator" not in cv_results:
+                raise ValueError(
+                    'cv_results has no "estimator"; pass return_estimator=True to cross_validate. '
+                    "(The cv_results_ of a search do not contain the estimators of the folds.)"
+                )
+            cv_results = cv_results["estimator"]
+        return cls.from_scores(
+            selection_stability(cv_results).frequencies,
+            positions=positions,
+            normalize=False,
+            score_name="share of the folds that keep a landmark",
+            scatter_kw={"norm": Normalize(0, 1)} | (scatter_kw or {}),
+            **kwargs,
+        )
+
     def plot(
-        self, *, per_class=True, ax=None, cmap="magma_r", ncols=None, colorbar=True, scatter_kw=None
+        self,
+        *,
+        per_class=True,
+        contrast=False,
+        arrows=False,
+        annotate=None,
+        n_annotated=10,
+        ax=None,
+        cmap=None,
+        ncols=None,
+        colorbar=True,
+        scatter_kw=None,
     ):
         """Draw the panels.
 
@@ -156,16 +356,31 @@ class LandmarkRelevanceDisplay:
         per_class : bool, default=True
             One panel per class. False draws a single panel, with the unweighted mean of the
             relevance over the classes and the landmarks that are kept for any class.
+        contrast : bool, default=False
+            Draw the relevance for a class minus the mean over the classes: what is special to the
+            class, beside what matters for it. The colour scale is symmetric about 0.
+        arrows : bool or float, default=False
+            Draw the movement that leads to the position of each landmark, which is where the arrow
+            ends. True draws it in the scale of the face; a number enlarges it. A movement below a
+            quarter of the largest one of the panel is left out.
+        annotate : {"numbers", "regions"} or None, default=None
+            Labels with a line to what they name: the numbers of the most relevant landmarks, or the
+            regions of the face, see :func:`sklearn_temo.mesh.regions`.
+        n_annotated : int, default=10
+            How many landmarks have a number.
         ax : matplotlib Axes or array of them, default=None
             One Axes per panel. None creates a figure.
-        cmap : str or matplotlib Colormap, default="magma_r"
-            Colours of the relevance; light colours for low relevance are easiest to read.
+        cmap : str or matplotlib Colormap, default=None
+            Colours of the relevance. None uses those of "magma" without its darkest part, light to
+            dark on a light background and dark to light on a dark one; with `contrast`, blue below
+            and orange above 0.
         ncols : int, default=None
             Panels per row of a new figure. None uses at most 4, in rows of similar length.
         colorbar : bool, default=True
             Whether to draw the colour bar.
         scatter_kw : dict, default=None
-            Passed to :meth:`matplotlib.axes.Axes.scatter`.
+            Passed to :meth:`matplotlib.axes.Axes.scatter`. A ``"norm"`` replaces the colour
+            scale.
 
         Returns
         -------
@@ -174,93 +389,53 @@ class LandmarkRelevanceDisplay:
         Raises
         ------
         ValueError
-            If shapes do not match, or scores are negative or not finite.
+            If shapes do not match, scores are negative or not finite, or what an option needs is
+            missing: several classes for `contrast`, `movement` for `arrows`, and a full mesh for
+            ``annotate="regions"``.
         """
         from matplotlib.cm import ScalarMappable
-        from matplotlib.colors import Normalize
+        from matplotlib.colors import CenteredNorm, PowerNorm
 
-        relevance, support, titles = self._panels(per_class)
-        points = self._points(relevance.shape[1])
-        self.axes_ = panel_axes(ax, len(relevance), ncols, np.ptp(points, axis=0))
+        panels = relevance_panels(self, per_class, contrast, arrows)
+        labels = panels.labels(annotate, n_annotated)
+        self.axes_ = panel_axes(ax, panels.points, ncols, labels)
         self.figure_ = self.axes_[0].figure
-        # A few landmarks with very high relevance must not compress the scale for all others.
-        norm = Normalize(0, max(np.percentile(relevance, 99), 1.0), clip=True)
+        largest = float(np.abs(panels.values).max()) or 1.0
+        if cmap is None:
+            cmap = (signed_cmap if contrast else relevance_cmap)(self.axes_[0])
+        norm = CenteredNorm(0, largest) if contrast else PowerNorm(0.5, 0, largest)
         style = {"cmap": cmap, "norm": norm} | (scatter_kw or {})
         self.scatters_ = []
         for i, axes in enumerate(self.axes_):
+            points = panels.points[i]
             if mesh.is_full_mesh(len(points)):
                 draw_face(axes, points)
-            kept = None if support is None else support[i]
-            self.scatters_.append(draw_landmarks(axes, points, relevance[i], kept, **style))
+            kept = None if panels.support is None else panels.support[i]
+            self.scatters_.append(
+                draw_landmarks(axes, points, panels.values[i], kept, largest, **style)
+            )
+            if panels.movement is not None:
+                draw_movement(axes, points, panels.movement[i], float(arrows))
+            if labels:
+                draw_labels(axes, points, *labels[i])
             # Names of classes may contain "$", "_" or "\\", which are not meant as TeX.
-            axes.set_title(titles[i], parse_math=False, usetex=False)
-            axes.set_aspect("equal")
-            axes.set_axis_off()
+            axes.set_title(panels.titles[i], parse_math=False, usetex=False)
         self.colorbar_ = None
         if colorbar:
+            label = self.score_name
+            if contrast:
+                label += " minus the mean over the classes"
+            elif self.normalize:
+                label += " (1 = average landmark)"
             self.colorbar_ = self.figure_.colorbar(
-                ScalarMappable(norm, cmap),
+                ScalarMappable(style["norm"], style["cmap"]),
                 ax=list(self.axes_),
-                extend="max" if relevance.max() > norm.vmax else "neither",
-                label="relevance (1 = average landmark)",
+                label=label,
                 shrink=0.7,
                 aspect=25,
                 pad=0.02,
             )
             self.colorbar_.outline.set_visible(False)
-        if support is not None and ax is None:
-            add_support_legend(self.figure_, support)
+        if panels.support is not None and ax is None:
+            add_support_legend(self.figure_, self.axes_[0], panels.support)
         return self
-
-    def _panels(self, per_class: bool) -> tuple[NDArray[np.float64], Any, list[str]]:
-        """Relevance (mean 1), support (or None) and title of each panel."""
-        scores = check_array(self.scores, ensure_2d=False, dtype=np.float64, input_name="scores")
-        if scores.min() < 0:
-            raise ValueError(
-                f"scores must not be negative, got a minimum of {scores.min():.3g}; pass the "
-                "absolute values of signed attributions."
-            )
-        has_classes = scores.ndim > 1
-        scores = np.atleast_2d(scores)
-        mean = scores.mean(axis=1, keepdims=True)
-        relevance = np.divide(scores, mean, out=np.zeros_like(scores), where=mean > 0)
-        support: Any = self.support
-        if support is not None:
-            support = np.asarray(support, dtype=bool)
-            if support.shape not in (scores.shape, scores.shape[1:]):
-                raise ValueError(
-                    f"support must have shape {scores.shape[1:]} or {scores.shape}, got "
-                    f"{support.shape}."
-                )
-            support = np.broadcast_to(support, scores.shape)
-        if self.class_names is not None:
-            titles = [str(name) for name in np.atleast_1d(self.class_names)]
-        else:
-            titles = [f"class {i}" for i in range(len(scores))] if has_classes else [""]
-        if len(titles) != len(scores):
-            raise ValueError(
-                f"class_names has {len(titles)} names, but scores has {len(scores)} classes."
-            )
-        if has_classes and not per_class:
-            relevance = relevance.mean(axis=0, keepdims=True)
-            support = None if support is None else support.any(axis=0, keepdims=True)
-            titles = [""]
-        return relevance, support, titles
-
-    def _points(self, n_landmarks: int) -> NDArray[np.float64]:
-        """Positions of the landmarks in a panel, ndarray of shape (n_landmarks, 2)."""
-        if self.positions is not None:
-            points = check_array(self.positions, dtype=np.float64, input_name="positions")
-            if points.shape != (n_landmarks, 2):
-                raise ValueError(
-                    f"positions must have shape (n_landmarks, 2) = ({n_landmarks}, 2), "
-                    f"got {points.shape}."
-                )
-            return points
-        if not mesh.is_full_mesh(n_landmarks):
-            raise ValueError(
-                f"scores has {n_landmarks} landmarks, but the face mesh has 468 (478 with the "
-                "irises); pass positions of shape (n_landmarks, 2), with y up, to draw other "
-                "landmarks."
-            )
-        return face_positions(n_landmarks)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from numbers import Integral, Real
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from .._warnings import warn_user
+from .._search_results import fewest_landmarks, read_search
 
 
 def smallest_k(
@@ -52,6 +49,7 @@ def smallest_k(
     See Also
     --------
     IGLandmarkSelector : Its parameter `k` is the number of landmarks.
+    LandmarkCountDisplay : Draws the scores, and marks this candidate.
     selection_stability : Shows how much the selected landmarks depend on the clips.
 
     Notes
@@ -97,84 +95,5 @@ def smallest_k(
     ...     refit=partial(smallest_k, scoring="balanced_accuracy"),
     ... )
     """
-    metric = _find_metric(cv_results, scoring)
-    candidates = cv_results["params"]
-    sizes = _find_sizes(candidates, param)
-    mean = np.asarray(cv_results[f"mean_test_{metric}"], dtype=float)
-    if not np.isfinite(mean).any():
-        raise ValueError(
-            f"all {len(mean)} candidates have a mean test {metric} that is NaN or infinite. Pass "
-            'error_score="raise" to the search to see why they failed.'
-        )
-    best = int(np.where(np.isfinite(mean), mean, -np.inf).argmax())
-    is_near = np.isfinite(mean) & (mean >= mean[best] - _standard_error(cv_results, metric, best))
-    near = np.flatnonzero(is_near).tolist()
-    numbers = [i for i in near if isinstance(sizes[i], Integral)]
-    shares = [i for i in near if isinstance(sizes[i], Real) and i not in numbers]
-    if numbers and shares:
-        raise ValueError(
-            f"candidate {numbers[0]} ({candidates[numbers[0]]}) has a number of landmarks and "
-            f"candidate {shares[0]} ({candidates[shares[0]]}) a share of them. The results of the "
-            "search do not tell which is smaller: pass numbers only, or shares only."
-        )
-    everything = 1.0 if shares else np.inf
-
-    def fewest_then_best(i: int) -> tuple[float, float]:
-        return everything if isinstance(sizes[i], str) else float(sizes[i]), -mean[i]
-
-    return min(near, key=fewest_then_best)
-
-
-def _find_metric(cv_results: Mapping[str, Any], scoring: str | None) -> str:
-    prefix = "mean_test_"
-    names = [name.removeprefix(prefix) for name in cv_results if name.startswith(prefix)]
-    if scoring is None and len(names) == 1:
-        return names[0]
-    if scoring not in names:
-        raise ValueError(
-            f"scoring must be one of the metrics of the search, {names}; got {scoring!r}. Pass "
-            f'refit=functools.partial(smallest_k, scoring="{names[0]}"), for example.'
-        )
-    return str(scoring)
-
-
-def _standard_error(cv_results: Mapping[str, Any], metric: str, candidate: int) -> float:
-    """Compute the standard error of a candidate's mean score over the splits."""
-    scores: list[float] = []
-    while (name := f"split{len(scores)}_test_{metric}") in cv_results:
-        scores.append(cv_results[name][candidate])
-    if len(scores) == 1:
-        warn_user(
-            "the search has a single split, from which no standard error is computed: only "
-            "candidates with the best score are considered. Pass cv with two splits or more."
-        )
-        return 0.0
-    return float(np.std(scores, ddof=1) / np.sqrt(len(scores)))
-
-
-def _find_sizes(candidates: Sequence[Mapping[str, Any]], param: str | None) -> list[Any]:
-    """Find the number of landmarks, the share of them or "all" of each candidate."""
-    names = [
-        [name for name in params if (name == param if param else f"__{name}".endswith("__k"))]
-        for params in candidates
-    ]
-    steps = {name.removesuffix("__k") for found in names for name in found}
-    sizes = []
-    for i, (params, found) in enumerate(zip(candidates, names, strict=True)):
-        if len(found) > 1:
-            raise ValueError(
-                f"candidate {i} ({dict(params)}) has several parameters that may be the number of "
-                f"landmarks: {found}. Pass refit=functools.partial(smallest_k, "
-                f'param="{found[0]}"), for example.'
-            )
-        if found:
-            sizes.append(params[found[0]])
-        elif any(isinstance(params.get(s), str) and params[s] == "passthrough" for s in steps):
-            sizes.append("all")
-        else:
-            wanted = repr(param) if param else 'k, such as "select__k"'
-            raise ValueError(
-                f"candidate {i} ({dict(params)}) has no parameter {wanted}. Add it to each grid of "
-                "the search, with a single value if it is not varied."
-            )
-    return sizes
+    results = read_search(cv_results, scoring, param)
+    return fewest_landmarks(results.k, results.scores)

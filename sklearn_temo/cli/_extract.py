@@ -1,6 +1,6 @@
-"""Command line: ``sklearn-temo extract`` and ``sklearn-temo demo``.
+"""Command ``sklearn-temo extract``.
 
-exit codes of extract:
+exit codes:
   0    all clips are in the table
   1    some clips could not be used; the table has the others
   2    an argument cannot be used; no clip was read
@@ -16,57 +16,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
-import traceback
 import warnings
 from collections.abc import Sequence
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from . import __version__
-
-__all__ = ["main"]
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line.
-
-    Parameters
-    ----------
-    arguments : sequence of str or None, default=None
-        Arguments after the name of the program; None takes those of the process.
-
-    Returns
-    -------
-    int
-        Exit code.
-
-    Raises
-    ------
-    SystemExit
-        After ``--help`` and ``--version`` (code 0), or if an argument cannot be used (code 2).
-    """
-    parser = argparse.ArgumentParser(
-        prog="sklearn-temo", description="Find the face landmarks that matter for an emotion."
-    )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True)
-    _add_demo(commands)
-    _add_extract(commands)
-    options = parser.parse_args(arguments)
-    return options.run(options)
+from .._atomic_files import check_writable, replacing
+from ._messages import printable, run_long, say
 
 
-def _add_demo(commands: Any) -> None:
-    text = "extract embedded clips, find the smiles of 102 people; prints tables, draws a picture"
-    demo = commands.add_parser("demo", help=text, description=text)
-    demo.set_defaults(run=_demo)
-    text = "folder for the picture, created if missing (default: %(default)s)"
-    demo.add_argument("--output", type=Path, default="demo_output", metavar="DIR", help=text)
-
-
-def _add_extract(commands: Any) -> None:
+def add_extract(commands: Any) -> None:
+    """Add the command to the parser."""
     extract = commands.add_parser(
         "extract",
         help="write the face landmarks of clips as a table",
@@ -155,24 +115,17 @@ def _region(text: str) -> tuple[int, ...]:
     return left, top, right, bottom
 
 
-def _demo(options: argparse.Namespace) -> int:
-    from .demo import run_demo
-
-    run_demo(options.output)
-    return 0
-
-
 def _extract(options: argparse.Namespace) -> int:
     from joblib import effective_n_jobs
 
-    from .extraction import (
+    from ..extraction import (
         DoubtfulClipsWarning,
         FaceLandmarkTransformer,
         SkippedClipsWarning,
         save_landmarks,
     )
-    from .extraction._cache import open_cache
-    from .extraction._table import check_table_place, check_writable
+    from ..extraction._cache import open_cache
+    from ..extraction._table import check_table_place
 
     given = {"max_gap": options.max_gap, "region": options.region}
     transformer = FaceLandmarkTransformer(
@@ -203,42 +156,23 @@ def _extract(options: argparse.Namespace) -> int:
         if options.memory is not None:
             open_cache(Path(options.memory).expanduser())
     except (ImportError, OSError, TypeError, ValueError) as error:
-        options.error(_printable(error))
-    remedy = "; the same command continues where it stopped"
-    if options.memory is None:
-        remedy = "; with --memory DIR a run continues where it stopped"
-    try:
-        with redirect_stdout(sys.stderr), warnings.catch_warnings():
-            # The summary lists the skipped and the doubtful clips.
-            warnings.simplefilter("ignore", SkippedClipsWarning)
-            warnings.simplefilter("ignore", DoubtfulClipsWarning)
-            warnings.showwarning = lambda message, *_, **__: _say(f"warning: {message}")
-            found = transformer.extract(clips)
-            if any(clip.error is None for clip in found):
-                save_landmarks(options.out, found)
-    except KeyboardInterrupt:
-        _say(f"interrupted: no table was written{remedy}")
-        return 130
-    except Exception as error:
-        # Otherwise, Python would exit with 1, which means that a table was written.
-        if not isinstance(error, (ImportError, OSError, ValueError)):
-            traceback.print_exc()
-        _say(f"stopped: {error}{'' if isinstance(error, _PERMANENT) else remedy}")
-        return 4
-    return _report(transformer.report_, options)
+        options.error(printable(error))
 
+    def run() -> None:
+        # The summary lists the skipped and the doubtful clips.
+        warnings.simplefilter("ignore", SkippedClipsWarning)
+        warnings.simplefilter("ignore", DoubtfulClipsWarning)
+        found = transformer.extract(clips)
+        if any(clip.error is None for clip in found):
+            save_landmarks(options.out, found)
 
-# Errors that the same command would raise again: a library is missing, the model cannot be used, a
-# file may not be read or written.
-_PERMANENT = (
-    *(ImportError, TypeError, ValueError, FileNotFoundError, PermissionError),
-    *(FileExistsError, IsADirectoryError, NotADirectoryError),
-)
+    code = run_long(run, "table", options.memory)
+    return _report(transformer.report_, options) if code is None else code
 
 
 def _find_clips(paths: Sequence[str]) -> list[str]:
     """Named files, and the clips in named folders; each absolute path once."""
-    from .datasets._clip_files import find_clips, shorten_list
+    from ..datasets._clip_files import find_clips, shorten_list
 
     # Links are not resolved: labels may be read from the path, and a link is another path.
     clips: dict[str, str] = {}
@@ -252,7 +186,7 @@ def _find_clips(paths: Sequence[str]) -> list[str]:
             found = [str(file) for file in sorted(below.clips, key=lambda file: file.parts)]
             doubtful += map(str, below.doubtful)
             if Path(path) in below.clips:
-                _say(f"{path}: its numbered images are the frames of one clip")
+                say(f"{path}: its numbered images are the frames of one clip")
         if not found:
             raise ValueError(
                 f"{path!r}: no clips in this folder; name the files themselves if they are clips "
@@ -262,9 +196,9 @@ def _find_clips(paths: Sequence[str]) -> list[str]:
         for clip in found:
             clips.setdefault(os.path.abspath(clip), clip)
     if n_named > len(clips):
-        _say(f"repeated clips, which are extracted only once: {n_named - len(clips)}")
+        say(f"repeated clips, which are extracted only once: {n_named - len(clips)}")
     if doubtful:
-        _say(
+        say(
             f"warning: each image is a clip, but the images of {len(doubtful)} folders are "
             f"numbered like the frames of a clip ({shorten_list(doubtful)}); to make each of these "
             "folders one clip, name the folders themselves"
@@ -274,18 +208,18 @@ def _find_clips(paths: Sequence[str]) -> list[str]:
 
 def _report(report: Any, options: argparse.Namespace) -> int:
     """Print the summary, write the failures, and choose the exit code."""
-    from .extraction._table import protect_text, replacing, write_csv
+    from ..extraction._table import protect_text, write_csv
 
     n_good = report.n_clips - len(report.skipped)
     cached = f" ({report.n_cached} from the cache)" if options.memory else ""
     place = f"into {options.out}" if n_good else "and wrote no table"
     faces = f"{sum(report.n_frames_with_face)} of {sum(report.n_frames_seen)} frames"
-    _say(f"extracted {n_good} of {report.n_clips} clips{cached} {place}, a face in {faces}")
+    say(f"extracted {n_good} of {report.n_clips} clips{cached} {place}, a face in {faces}")
     failures = [(clip.source, _reason(clip)) for clip in report.skipped]
     for source, reason in failures:
-        _say(f"{source}: {reason}")
+        say(f"{source}: {reason}")
     for clip in report.doubtful:
-        _say(f"doubtful: {clip.source}: {_reason(clip)}")
+        say(f"doubtful: {clip.source}: {_reason(clip)}")
     if options.failures is not None:
         try:
             with replacing(options.failures) as file:
@@ -293,7 +227,7 @@ def _report(report: Any, options: argparse.Namespace) -> int:
                 write_csv(file, [("source", "reason"), *rows])
         except OSError as error:
             # The landmarks are written, and the lines above list the failures.
-            _say(f"--failures: {error}")
+            say(f"--failures: {error}")
     if not failures:
         return 0
     return 1 if n_good else 3
@@ -301,12 +235,3 @@ def _report(report: Any, options: argparse.Namespace) -> int:
 
 def _reason(clip: Any) -> str:
     return clip.reason.removeprefix(f"clip {clip.index} ({clip.source!r}): ")
-
-
-def _say(line: str) -> None:
-    print(_printable(line), file=sys.stderr, flush=True)
-
-
-def _printable(message: object) -> str:
-    r"""Text with line feeds, control characters and undecodable bytes escaped, as ``\n``."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(message))

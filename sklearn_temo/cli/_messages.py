@@ -1,0 +1,50 @@
+"""Lines that the commands print on stderr, and the exit codes of long runs."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+from contextlib import redirect_stdout
+
+# Errors that the same command would raise again: a library is missing, the model cannot be used, a
+# file may not be read or written.
+_PERMANENT = (
+    *(ImportError, TypeError, ValueError, FileNotFoundError, PermissionError),
+    *(FileExistsError, IsADirectoryError, NotADirectoryError),
+)
+
+
+def run_long(run: Callable[[], None], product: str, memory: str | None) -> int | None:
+    """Run the long part of a command; return its exit code if it failed, otherwise None.
+
+    What it prints, and its warnings, go to stderr. `product` is what it would have written.
+    """
+    remedy = "; the same command continues where it stopped"
+    if memory is None:
+        remedy = "; with --memory DIR a run continues where it stopped"
+    try:
+        with redirect_stdout(sys.stderr), warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: say(f"warning: {message}")
+            run()
+    except KeyboardInterrupt:
+        say(f"interrupted: no {product} was written{remedy}")
+        return 130
+    except Exception as error:
+        # Otherwise, Python would exit with 1, which means that the product was written.
+        if not isinstance(error, (ImportError, OSError, ValueError)):
+            traceback.print_exc()
+        say(f"stopped: {error}{'' if isinstance(error, _PERMANENT) else remedy}")
+        return 4
+    return None
+
+
+def say(line: str) -> None:
+    """Print a line on stderr."""
+    print(printable(line), file=sys.stderr, flush=True)
+
+
+def printable(message: object) -> str:
+    r"""Text with line feeds, control characters and undecodable bytes escaped, as ``\n``."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(message))

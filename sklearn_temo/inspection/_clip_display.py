@@ -1,0 +1,324 @@
+"""Display of the shares of landmarks on the face of one clip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_array
+
+from .. import mesh
+from ._face_drawing import ink, relative_width
+from ._landmark_drawing import draw_labels, signed_cmap
+from ._share_drawing import (
+    as_text,
+    draw_frame,
+    find_images,
+    share_colours,
+    sum_regions,
+)
+
+# Area of the landmark with the largest share, in points squared.
+_LARGEST_DOT = 90
+# Colours of the smallest and the largest shares, of 1: the sign of small shares must stay visible,
+# and the darkest colours have too little hue for dots on an image.
+_COLOURS = (0.35, 0.7)
+
+
+class ClipExplanationDisplay:
+    """Signed shares of the landmarks in a logit, on the face of the clip.
+
+    Orange landmarks raised the logit of the target, compared with the baselines, and blue ones
+    lowered it. The area and the strength of the colour are proportional to the absolute share.
+    Create a display with :meth:`from_explanation`; all parameters are stored as attributes.
+
+    Parameters
+    ----------
+    shares : array-like of shape (n_landmarks,)
+        Signed share of each landmark.
+    landmarks : array-like of shape (n_landmarks, 2) or (n_landmarks, 3)
+        Positions of the landmarks with y down, in pixels of `image` if there is one.
+    image : ndarray of uint8 of shape (height, width, 3), default=None
+        Image on which the landmarks lie. None draws a face.
+    support : array-like of bool of shape (n_landmarks,), default=None
+        Landmarks that are drawn. None draws all with a share.
+    regions : array-like of str of shape (n_landmarks,), default=None
+        Region of each landmark, for the bars. None uses those of
+        :func:`sklearn_temo.mesh.regions`, for a full mesh.
+    target : str, default="the target"
+        Name of the target in the legend.
+    title : str, default=None
+        Title of the figure.
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure
+    ax_ : matplotlib Axes
+        The face.
+    bars_ax_ : matplotlib Axes or None
+        The bars of the regions.
+    scatter_ : matplotlib PathCollection
+        Landmarks of the support, in increasing order of absolute share.
+
+    See Also
+    --------
+    explain_clips : Computes the shares.
+    RelevanceTimelineDisplay : Draws the shares of regions over time.
+
+    Notes
+    -----
+    The scale ends at the largest absolute share, so that no share is clipped. Neighbouring
+    landmarks move together, and the model may divide a share among them in many ways. The bars of
+    the regions are more reliable than the shares of single landmarks.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_temo import ClipExplanationDisplay, mesh
+    >>> face = mesh.canonical_face() * [1, -1, 1]
+    >>> shares = np.where(mesh.regions() == "lips", 0.02, -0.001)
+    >>> display = ClipExplanationDisplay(shares, face, target="happiness").plot()
+    >>> len(display.scatter_.get_offsets())
+    468
+    """
+
+    def __init__(
+        self,
+        shares,
+        landmarks,
+        *,
+        image=None,
+        support=None,
+        regions=None,
+        target="the target",
+        title=None,
+    ):
+        self.shares = shares
+        self.landmarks = landmarks
+        self.image = image
+        self.support = support
+        self.regions = regions
+        self.target = target
+        self.title = title
+
+    @classmethod
+    def from_explanation(
+        cls,
+        explanation,
+        clip=0,
+        *,
+        part="movement",
+        frame=None,
+        images="auto",
+        regions=None,
+        **kwargs,
+    ):
+        """Draw the shares of one clip, summed over its frames.
+
+        Parameters
+        ----------
+        explanation : ClipExplanation
+            As returned by :func:`explain_clips`.
+        clip : int, default=0
+            Index of the clip.
+        part : {"movement", "identity", "all"}, default="movement"
+            "movement" sums the shares of all frames but the reference frame, "identity" draws those
+            of the reference frame, "all" sums both.
+        frame : int, default=None
+            Frame whose face is drawn. None draws the frame with the largest absolute share of the
+            movement, and for ``part="identity"`` the reference frame.
+        images : {"auto", "frames", "drawn"}, default="auto"
+            "frames" shows the frame of the clip, which is read again; "drawn" draws a face from the
+            landmarks. "auto" shows the frame if the explanation has the clips, and draws otherwise.
+        regions : array-like of str of shape (n_landmarks,), default=None
+            Region of each landmark, for the bars. None uses those of a full mesh.
+        **kwargs : dict
+            Parameters of :meth:`plot`, such as `ax` and `annotate`.
+
+        Returns
+        -------
+        ClipExplanationDisplay
+
+        Raises
+        ------
+        ValueError
+            If `part` or `images` is unknown, or there are no images for ``images="frames"``, or no
+            reference frame for ``part="identity"``.
+        """
+        parts = {
+            "movement": "the movement",
+            "identity": "identity",
+            "all": "identity and movement",
+        }
+        if part not in parts:
+            raise ValueError(f"part={part!r} must be one of {sorted(parts)}.")
+        has_reference = explanation.has_reference_frame
+        if part == "identity" and not has_reference:
+            raise ValueError(
+                'part="identity" needs a reference frame, as after '
+                'LandmarkAligner(reference="first"), but the frames of the explanation hold '
+                'positions; pass part="all".'
+            )
+        shares = {
+            "movement": explanation.movement[clip].sum(axis=0),
+            "identity": explanation.identity[clip],
+            "all": explanation.attributions[clip].sum(axis=0),
+        }[part]
+        if frame is None:
+            frame = 0 if part == "identity" else int(explanation.peak_frame()[clip])
+        frames = find_images(explanation, clip, images)
+        target = str(explanation.target[clip])
+        time = explanation.times[clip, frame]
+        title = (
+            f"{Path(explanation.names[clip]).name}, frame {frame}"
+            f"{'' if np.isnan(time) else f' ({time:.2f} s)'}\n"
+            f"{target}: logit {as_text(explanation.logit[clip], '.2f')}, "
+            f"baselines {as_text(explanation.base_logit[clip], '.2f')}"
+        )
+        if has_reference:
+            title += f"\nshares of {parts[part]}"
+        display = cls(
+            shares,
+            explanation.landmarks[clip, frame],
+            image=None if frames is None else frames[frame],
+            support=explanation.support[clip],
+            regions=regions,
+            target=target,
+            title=title,
+        )
+        return display.plot(**kwargs)
+
+    def plot(self, *, ax=None, bars=None, annotate=0):
+        """Draw the figure.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or array of two, default=None
+            Axes of the face, or of the face and the bars. None creates a figure.
+        bars : bool, default=None
+            Whether bars beside the face show the sum of the positive and of the negative shares of
+            each region. None draws them if there are regions and Axes for them.
+        annotate : int, default=0
+            Number of landmarks with the largest absolute shares that are marked with their numbers.
+
+        Returns
+        -------
+        self : ClipExplanationDisplay
+
+        Raises
+        ------
+        ValueError
+            If shapes do not match, or shares are not finite.
+        """
+        shares = check_array(self.shares, ensure_2d=False, dtype=np.float64, input_name="shares")
+        points = check_array(self.landmarks, dtype=np.float64, input_name="landmarks")[:, :2]
+        if shares.shape != points.shape[:1]:
+            raise ValueError(
+                f"shares must have one value for each of the {len(points)} landmarks, got shape "
+                f"{shares.shape}."
+            )
+        support = shares != 0 if self.support is None else np.asarray(self.support, dtype=bool)
+        given = [] if ax is None else list(np.atleast_1d(np.asarray(ax, dtype=object)).ravel())
+        if bars is None:
+            can_sum = self.regions is not None or mesh.is_full_mesh(len(points))
+            bars = can_sum and len(given) != 1
+        if given and len(given) != 1 + bars:
+            raise ValueError(
+                f"ax must hold {1 + bars} Axes with bars={bars}, for the face"
+                f"{' and the bars' if bars else ''}; got {len(given)}."
+            )
+        self.ax_, self.bars_ax_ = (given or _new_axes(bars)) + [None] * (not bars)
+        self.figure_ = self.ax_.figure
+        draw_frame(self.ax_, points, self.image)
+        self._draw_landmarks(shares[support], points[support] * [1, -1])
+        if annotate:
+            top = np.argsort(-np.abs(shares) * support, kind="stable")[:annotate]
+            corners = np.transpose([self.ax_.get_xlim(), self.ax_.get_ylim()])
+            draw_labels(self.ax_, corners, points[top] * [1, -1], [str(i) for i in top])
+        if bars:
+            self._draw_bars(shares)
+        if self.title is not None:
+            # Names may contain "$", "_" or "\\", which are not meant as TeX.
+            style = {"parse_math": False, "usetex": False, "fontsize": "medium"}
+            if given:
+                self.ax_.set_title(self.title, **style)
+            else:
+                self.figure_.suptitle(self.title, **style)
+        return self
+
+    def _draw_landmarks(self, shares: NDArray[np.float64], points: NDArray[np.float64]) -> None:
+        from matplotlib.lines import Line2D
+
+        order = np.argsort(np.abs(shares), kind="stable")
+        shares, points = shares[order], points[order]
+        limit = np.abs(shares).max(initial=0) or 1.0
+        strength = np.abs(shares) / limit
+        unit = relative_width(self.ax_)
+        colour = np.sign(shares) * np.interp(strength, [0, 1], _COLOURS)
+        self.scatter_ = self.ax_.scatter(
+            *points.T,
+            c=colour,
+            s=unit * (2 + _LARGEST_DOT * strength),
+            cmap=signed_cmap(self.ax_),
+            vmin=-1,
+            vmax=1,
+            edgecolors=[ink(self.ax_, 0.0)],
+            linewidths=0.4,
+            zorder=2,
+        )
+        against, supporting = share_colours(self.ax_)
+        dots = [
+            Line2D([], [], linestyle="none", marker="o", markeredgewidth=0, color=colour)
+            for colour in (supporting, against)
+        ]
+        self.ax_.legend(
+            dots,
+            [
+                f"for {self.target} ({as_text(shares[shares > 0].sum(), '+.2g')})",
+                f"against ({as_text(shares[shares < 0].sum(), '+.2g')})",
+            ],
+            loc="upper center",
+            bbox_to_anchor=(0.5, 0.0),
+            ncols=2,
+            frameon=False,
+            handletextpad=0.1,
+            columnspacing=1.0,
+            fontsize="small",
+        )
+
+    def _draw_bars(self, shares: NDArray[np.float64]) -> None:
+        axes = self.bars_ax_
+        against, supporting = share_colours(axes)
+        negative, names = sum_regions(np.minimum(shares, 0), self.regions)
+        positive, _ = sum_regions(np.maximum(shares, 0), self.regions)
+        axes.barh(names, positive, height=0.7, color=supporting)
+        axes.barh(names, negative, height=0.7, color=against)
+        text = axes.xaxis.label.get_color()
+        axes.axvline(0, color=text, linewidth=0.8)
+        axes.plot(
+            positive + negative,
+            names,
+            "|",
+            color=text,
+            markersize=9,
+            markeredgewidth=1.5,
+            label="sum",
+        )
+        axes.legend(frameon=False, fontsize="small", handletextpad=0.1, loc="best")
+        axes.invert_yaxis()
+        axes.set_xlabel("share of the logit")
+        axes.tick_params(axis="y", length=0)
+        axes.spines[["top", "left", "right"]].set_visible(False)
+
+
+def _new_axes(bars: bool) -> list[Any]:
+    """Axes of a new figure."""
+    import matplotlib.pyplot as plt
+
+    if not bars:
+        _, axes = plt.subplots(figsize=(3.6, 4.2), layout="constrained")
+        return [axes]
+    _, grid = plt.subplots(1, 2, figsize=(6.4, 4.0), width_ratios=[1.5, 1.0], layout="constrained")
+    return list(grid)
