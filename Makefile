@@ -16,7 +16,7 @@ INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraint
 # Two pips at once would break one environment.
 .NOTPARALLEL:
 
-.PHONY: help demo test browser figures bench-attribution bench-networks bench-extraction bench-claims bench-selectors bench-report fuzz endurance lint docs wheel constraints clean
+.PHONY: help demo test browser figures bench-attribution bench-networks bench-extraction bench-claims bench-selectors bench-explanations bench-report fuzz endurance lint docs wheel constraints clean
 
 help: ## print this list
 	@echo "usage: make TARGET"
@@ -52,6 +52,10 @@ bench-claims: $(VENV)/installed-test ## test the paper's claims on people never 
 bench-selectors: export OMP_NUM_THREADS = 1
 bench-selectors: $(VENV)/installed-bench ## compare the selector with other selection methods
 	$(BIN)/python -m benchmarks.selectors $(ARGS)
+
+bench-explanations: export OMP_NUM_THREADS = 1
+bench-explanations: $(VENV)/installed-test ## compare Integrated Gradients with other explanations
+	$(BIN)/python -m benchmarks.explanations $(ARGS)
 
 bench-report: export OMP_NUM_THREADS = 1
 bench-report: $(VENV)/installed-test ## print the seconds and the size of reports of 231 clips
