@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from selenium.webdriver.support.ui import WebDriverWait
 from sklearn.linear_model import Ridge
 from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import GroupKFold, cross_val_predict
@@ -542,7 +543,8 @@ def test_dark_mode_and_print_have_their_own_colours(page):
     try:
         emulate(features=dark_scheme)
         assert background() < 40
-        assert pixels(page).mean() < light.mean() / 2
+        # The face is drawn again in the next frame of the browser.
+        WebDriverWait(page, 10).until(lambda driver: pixels(driver).mean() < light.mean() / 2)
         emulate(features=dark_scheme, media="print")
         assert background() > 240
         assert not css(page, "#landmarks canvas").is_displayed()

@@ -1,6 +1,9 @@
 """scikit-learn's own checks of all estimators, with the checks that are expected to fail."""
 
+from functools import partial
+
 import pytest
+from sklearn.utils._testing import assert_allclose
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_temo import (
@@ -113,7 +116,14 @@ def expected_failures(estimator):
     expected_failed_checks=expected_failures,
     xfail_strict=True,
 )
-def test_estimator_follows_scikit_learn(estimator, check):
+def test_estimator_follows_scikit_learn(estimator, check, monkeypatch):
+    is_temo = isinstance(estimator, TEMOClassifier | TEMORegressor)
+    if is_temo and check.func.__name__ == "check_methods_subset_invariance":
+        # T-EMO computes in single precision, and BLAS rounds in another way in a batch of another
+        # size on some processors. The check compares with the precision of the result, which is
+        # double.
+        for_single_precision = partial(assert_allclose, rtol=1e-4)
+        monkeypatch.setattr("sklearn.utils.estimator_checks.assert_allclose", for_single_precision)
     check(estimator)
 
 

@@ -6,9 +6,11 @@ function landmarkSection(relevance, classes) {
   const n = ranking.length;
   const shown = ["all", ...classes].filter((name) => scores[name]);
   const mean = Object.fromEntries(shown.map((name) => [name, sum(scores[name]) / n || 1]));
-  // As in LandmarkRelevanceDisplay: 1 is an average landmark, and all faces share one scale.
+  // As in LandmarkRelevanceDisplay: 1 is an average landmark, all faces share one scale, and the
+  // colour follows the square root of the relevance.
   const relative = (name) => scores[name].map((score) => score / mean[name]);
-  const most = Math.max(1, ...shown.map((name) => quantile(relative(name), 0.99)));
+  const most = Math.max(1, ...shown.map((name) => Math.max(...relative(name))));
+  const level = (value) => Math.sqrt(clamp(value / most, 0, 1));
   const state = { name: shown[0], k: relevance.k };
   const title = (name) => (name === "all" ? "all classes" : name);
 
@@ -42,8 +44,8 @@ function landmarkSection(relevance, classes) {
     : "This browser has no WebGL for three dimensions, so the landmarks are shown from the front.";
 
   const style = (i) => ({
-    colour: ranking[i] <= state.k ? sequential(current[i] / most) : "var(--faint)",
-    size: clamp(current[i] / most, 0, 1),
+    colour: ranking[i] <= state.k ? sequential(level(current[i])) : "var(--faint)",
+    size: level(current[i]),
     faint: ranking[i] > state.k,
   });
   let current = relative(state.name);
@@ -163,7 +165,7 @@ function landmarkSection(relevance, classes) {
         ),
         colourBar(
           sequential,
-          ["0", `${fixed(most / 2, 1)}`, `${fixed(most, 1)} and more`],
+          ["0", `${fixed(most / 4, 1)}`, `${fixed(most, 1)}`],
           "relevance (1 = average landmark)",
         ),
         regionBars,
