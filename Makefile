@@ -56,6 +56,7 @@ bench-selectors: $(VENV)/installed-bench ## compare the selector with other sele
 bench-explanations: export OMP_NUM_THREADS = 1
 bench-explanations: $(VENV)/installed-test ## compare Integrated Gradients with other explanations
 	$(BIN)/python -m benchmarks.explanations $(ARGS)
+	$(BIN)/python -m benchmarks.clip_explanations
 
 bench-report: export OMP_NUM_THREADS = 1
 bench-report: $(VENV)/installed-test ## print the seconds and the size of reports of 231 clips
