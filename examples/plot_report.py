@@ -13,7 +13,8 @@ the command ``sklearn-temo report`` writes the same page.
 # %%
 # Write a report
 # --------------
-# The smiles of 40 people: two photographs of each, neutral and smiling. ``groups`` contains the person of each photograph.
+# The smiles of 40 people: two photographs of each, neutral and smiling. ``groups`` contains the
+# person of each photograph.
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
