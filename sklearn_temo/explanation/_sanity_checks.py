@@ -166,7 +166,7 @@ def check_random_weights(
     """
 
     def without_learning(setting: _Setting, rng: np.random.RandomState) -> Any:
-        return _with_shuffled_weights(setting.chain.function(), rng)
+        return _with_shuffled_weights(setting.chain.function(setting.rows), rng)
 
     return _check(
         "random weights",
@@ -356,7 +356,7 @@ class _Setting:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             final.fit(self.final_rows, y)
-        return replace(self.chain, final=final).function()
+        return replace(self.chain, final=final).function(self.rows)
 
 
 @one_thread()
@@ -371,7 +371,7 @@ def _check(
     if n_repeats < _MIN_REPEATS:
         raise ValueError(f"n_repeats must be at least {_MIN_REPEATS}, got {n_repeats}.")
     rng = check_random_state(random_state)
-    shares = setting.shares(setting.chain.function())
+    shares = setting.shares(setting.chain.function(setting.rows))
 
     def similarities(make: Callable[[], Any]) -> NDArray[np.float64]:
         return np.array(
