@@ -114,8 +114,9 @@ def check_random_weights(
     TypeError
         If the estimator has no network and is not linear, or is a OneVsRestClassifier.
     ValueError
-        If `y` has other labels than the estimator or several outputs, the estimator uses fewer than
-        5 landmarks, or `n_repeats` is less than 3.
+        If `y` has other labels than the estimator, lacks some of them or has several outputs, the
+        estimator uses fewer than 5 landmarks, `n_repeats` is less than 3, or `attribute` returns
+        another shape or NaN.
     NotFittedError
         If the estimator is not fitted.
 
@@ -220,8 +221,9 @@ def check_random_labels(
     TypeError
         If the estimator has no network and is not linear, or is a OneVsRestClassifier.
     ValueError
-        If `y` has other labels than the estimator or several outputs, the estimator uses fewer than
-        5 landmarks, or `n_repeats` is less than 3.
+        If `y` has other labels than the estimator, lacks some of them or has several outputs, the
+        estimator uses fewer than 5 landmarks, `n_repeats` is less than 3, or `attribute` returns
+        another shape or NaN.
     NotFittedError
         If the estimator is not fitted.
 
@@ -314,6 +316,13 @@ class _Setting:
                     f"y contains {unknown.tolist()[0]!r}, which is not a class of the estimator: "
                     f"expected some of {chain.classes.tolist()}."
                 )
+            missing = chain.classes[~np.isin(chain.classes, y)]
+            if len(missing):
+                raise ValueError(
+                    f"y has no clip of {missing.tolist()[0]!r}, but networks are fitted again to "
+                    "these clips: pass clips of all classes of the estimator, such as the training "
+                    "clips."
+                )
             order = np.argsort(chain.classes)
             target = order[np.searchsorted(chain.classes, y, sorter=order)]
         used = layout.unflatten(chain.uses(layout.n_features)[None]).any(axis=(0, 1, 3))
@@ -342,6 +351,8 @@ class _Setting:
                 f"attribute must return attributions of shape {self.rows.shape}, that of the rows "
                 f"that it gets, but returned shape {found.shape}."
             )
+        if not np.isfinite(found).all():
+            raise ValueError("attribute returned attributions that are NaN or infinite.")
         return np.abs(self.layout.unflatten(found).sum(axis=(1, 3)))[:, self.used]
 
     def fit_again(self, y: NDArray[Any], rng: np.random.RandomState) -> Any:
