@@ -557,6 +557,13 @@ def test_estimators_without_a_class_for_each_clip_are_named(aligned):
         explain_clips(model, X[:2])
 
 
+def test_extraction_inside_one_vs_rest_is_named(fitted, cremad_paths):
+    pipe = make_pipeline(FaceLandmarkTransformer(n_frames=4).fit(cremad_paths[:1]), *fitted[1:])
+    model = OneVsRestClassifier(FrozenEstimator(pipe)).fit(cremad_paths, list("abcabc"))
+    with pytest.raises(TypeError, match="put the FaceLandmarkTransformer in front"):
+        explain_clips(model, cremad_paths)
+
+
 def test_read_only_rows_do_not_warn(fitted, expression_clips):
     rows = pd.DataFrame(np.asarray(fitted[1:3].transform(expression_clips.data[:3])))
     # torch would warn of the first such array only.

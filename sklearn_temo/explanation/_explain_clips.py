@@ -146,6 +146,14 @@ def explain_clips(
     if chain.steps and hasattr(chain.steps[0], "extract"):
         extractor = chain.steps[0]
         chain = replace(chain, steps=chain.steps[1:])
+    elif isinstance(chain.final, OneVsRestClassifier):
+        inner = FittedChain.of(chain.final.estimators_[0])
+        if inner.steps and hasattr(inner.steps[0], "extract"):
+            raise TypeError(
+                "each pipeline in the OneVsRestClassifier extracts the clips again: put the "
+                "FaceLandmarkTransformer in front of it, make_pipeline(FaceLandmarkTransformer(), "
+                'OneVsRestClassifier(make_temo_pipeline(landmarks="passthrough"))).'
+            )
     given = _read(clips, extractor, "clips")
     if baselines is None or (isinstance(baselines, str) and baselines not in ("typical", "still")):
         raise ValueError(
