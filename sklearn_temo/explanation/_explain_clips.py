@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,10 +19,8 @@ from ..alignment import LandmarkAligner
 from ..attribution._integrated_gradients import integrated_gradients
 from ..layout import LandmarkLayout, restore_positions
 from ._clip_explanation import ClipExplanation
-from ._explained_function import ExplainedFunction, FittedChain
+from ._explained_function import BATCH_SIZE, ExplainedFunction, FittedChain
 
-# Clips that are explained at once, which bounds the memory.
-_BATCH_SIZE = 256
 # Largest relative completeness gap without a warning.
 _TOL = 1e-3
 # Smallest denominator of the relative completeness gap, as a share of the logits.
@@ -60,8 +59,8 @@ def explain_clips(
         scalers and principal components.
     clips : list of clips, or array-like of shape (n_clips, n_features)
         The clips as the estimator takes them: paths or images if its first step is a
-        :class:`~sklearn_temo.FaceLandmarkTransformer`, otherwise rows. Rows of landmarks are also
-        accepted in place of paths.
+        :class:`~sklearn_temo.FaceLandmarkTransformer`, otherwise rows. An array of rows
+        is also accepted in place of paths.
     target : array-like of shape (n_clips,), or label, default=None
         Class to explain, for each clip or for all. None explains the predicted class. For a
         regressor with several outputs, the index of the output.
@@ -109,7 +108,8 @@ def explain_clips(
     With more than two classes, the logit is the output of the network for the class. With two
     classes, it is the logarithm of the odds of the class, and so it is for each class of a
     OneVsRestClassifier. This is `decision_function`, with the opposite sign for the first of two
-    classes.
+    classes. Of a network that gives probabilities, as for the default loss of skorch, the logit is
+    the logarithm of the probability.
 
     For a linear model with coefficients :math:`w`, the share of a column is
     :math:`w_i (x_i - b_i)` with the mean baseline :math:`b`, which is exact. The shares of T-EMO
@@ -146,9 +146,19 @@ def explain_clips(
     if chain.steps and hasattr(chain.steps[0], "extract"):
         extractor = chain.steps[0]
         chain = replace(chain, steps=chain.steps[1:])
+    elif isinstance(chain.final, OneVsRestClassifier):
+        inner = FittedChain.of(chain.final.estimators_[0])
+        if inner.steps and hasattr(inner.steps[0], "extract"):
+            raise TypeError(
+                "each pipeline in the OneVsRestClassifier extracts the clips again: put the "
+                "FaceLandmarkTransformer in front of it, make_pipeline(FaceLandmarkTransformer(), "
+                'OneVsRestClassifier(make_temo_pipeline(landmarks="passthrough"))).'
+            )
     given = _read(clips, extractor, "clips")
-    if isinstance(baselines, str) and baselines not in ("typical", "still"):
-        raise ValueError(f'baselines must be "typical", "still" or clips, got {baselines!r}.')
+    if baselines is None or (isinstance(baselines, str) and baselines not in ("typical", "still")):
+        raise ValueError(
+            f'baselines must be "typical", "still" or a list of clips, got {baselines!r}.'
+        )
     if not isinstance(baselines, str):
         baselines = _read(baselines, extractor, "baselines").rows
     labels, outputs = _find_targets(chain, given, target)
@@ -198,23 +208,40 @@ def explain_clips(
 
 def _read(clips: Any, extractor: Any, name: str) -> _Input:
     """Rows of clips, extracted where they are paths or images."""
-    is_rows = (
-        getattr(clips, "ndim", 0) == 2 and getattr(clips, "dtype", np.dtype(float)).kind in "fiu"
-    )
-    if extractor is None or is_rows:
-        if not is_rows:
-            clips = np.asanyarray(clips)
-        if clips.ndim != 2 or (not is_rows and clips.dtype.kind not in "fiu"):
+    is_rows = getattr(clips, "ndim", 0) == 2 and np.asarray(clips).dtype.kind in "fiu"
+    if extractor is None and not is_rows:
+        clips = np.asanyarray(clips)
+        if clips.size == 0:
+            raise ValueError(f"{name} is empty: at least one clip is needed.")
+        is_number = clips.dtype.kind in "fiu"
+        if clips.ndim != 2 or not is_number:
+            advice = (
+                "Pass [row] for a single clip."
+                if clips.ndim == 1 and is_number
+                else "Extract the landmarks of paths or images first."
+            )
             raise ValueError(
                 f"{name} must be rows of landmarks of shape (n_clips, n_features), since the first "
                 f"step of the estimator is no FaceLandmarkTransformer; got shape {clips.shape} and "
-                f"dtype {clips.dtype}. Extract the landmarks of paths or images first."
+                f"dtype {clips.dtype}. {advice}"
             )
+    if extractor is None or is_rows:
         return _Input(clips, [f"clip {i}" for i in range(len(clips))])
+    if isinstance(clips, Iterator):
+        clips = list(clips)
     found = extractor.extract(clips)
+    if getattr(clips, "ndim", 1) == 2:
+        # A table with one column of paths.
+        clips = np.asarray(clips)[:, 0]
     for i, clip in enumerate(found):
         if clip.error is not None:
             raise ValueError(f"{name}[{i}] ({clip.source}) cannot be used: {clip.error}")
+    lengths = sorted({len(clip.landmarks) for clip in found})
+    if len(lengths) > 1:
+        raise ValueError(
+            f"{name} have {lengths[0]} to {lengths[-1]} frames, but must have equally many: pass "
+            "n_frames to the FaceLandmarkTransformer."
+        )
     rows = np.stack([clip.landmarks.ravel() for clip in found])
     # Arrays and images have numbers in place of times, and no frame rate.
     times = np.stack(
@@ -248,7 +275,7 @@ def _find_targets(
             f"target must be one label, or one for each of the {n_clips} clips; got an array of "
             f"shape {target.shape}."
         )
-    labels = np.broadcast_to(target, n_clips).copy()
+    labels = np.broadcast_to(target, n_clips)
     unknown = labels[~np.isin(labels, classes)]
     if len(unknown):
         raise ValueError(
@@ -256,7 +283,9 @@ def _find_targets(
             f"expected some of {classes.tolist()}."
         )
     order = np.argsort(classes)
-    return labels, order[np.searchsorted(classes, labels, sorter=order)]
+    outputs = order[np.searchsorted(classes, labels, sorter=order)]
+    # Labels as the estimator has them: 1 and True are equal.
+    return classes[outputs], outputs
 
 
 @dataclass(frozen=True)
@@ -283,7 +312,7 @@ def _explain(
     original = _safe_indexing(given.rows, indices)
     rows = _prepare(chain, original, [given.names[i] for i in indices])
     layout = chain.layout(rows)
-    function = chain.function()
+    function = chain.function(rows)
     _check_linear(chain, function, rows)
     rows = np.asarray(rows)
     positions, has_reference_frame = _positions(chain, layout, rows, np.asarray(original))
@@ -298,7 +327,7 @@ def _explain(
     targets = outputs if function.is_binary or n_outputs > 1 else None
     shares = np.empty((len(rows), layout.n_frames, layout.n_landmarks), dtype=np.float32)
     total = np.empty(len(rows))
-    for batch in gen_batches(len(rows), _BATCH_SIZE):
+    for batch in gen_batches(len(rows), BATCH_SIZE):
         of_batch = None if targets is None else targets[batch]
         with warnings.catch_warnings():
             # Of single baselines; the caller warns of the mean.
@@ -347,6 +376,13 @@ def _find_baselines(
             'baselines="still" needs clips of two frames or more that are displacements from '
             'frame 0, as after LandmarkAligner(reference="first"): pass baselines="typical".'
         )
+    prepared = chain.steps[: chain.n_prepared]
+    if prepared and not isinstance(prepared[-1], LandmarkAligner):
+        raise ValueError(
+            f'baselines="still" sets displacements to 0, but {type(prepared[-1]).__name__}, which '
+            "follows the alignment, may change what 0 means: move it behind the landmark selector, "
+            "or pass clips without movement as baselines."
+        )
     clips = layout.unflatten(rows).copy()
     clips[:, 1:] = 0
     return layout.flatten(clips)
@@ -376,8 +412,8 @@ def _check_linear(chain: FittedChain, function: ExplainedFunction, rows: Any) ->
     expected = np.reshape(predict(rows), (len(found), -1))
     if found.shape != expected.shape or not np.allclose(found, expected, rtol=1e-3, atol=1e-3):
         raise TypeError(
-            f"{chain.final!r} has coefficients, but its predictions are not linear: it cannot be "
-            "explained."
+            f"{type(chain.final).__name__} has coefficients, but its predictions are not linear: "
+            "it cannot be explained."
         )
 
 
@@ -386,10 +422,10 @@ def _positions(
 ) -> tuple[NDArray[np.float32], bool]:
     """Landmarks before the alignment, and whether frame 0 is a reference frame of the others."""
     aligners = [step for step in chain.steps if isinstance(step, LandmarkAligner)]
+    # Steps such as scalers change positions.
+    clips = layout.unflatten(original if original.shape == rows.shape else rows)
     # Rows that were aligned before are recognised by their sizes.
-    positions, has_reference_frame = restore_positions(layout.unflatten(rows))
+    positions, has_reference_frame = restore_positions(clips)
     if aligners:
         has_reference_frame = aligners[-1].reference == "first" and layout.n_frames > 1
-        if original.shape == rows.shape:
-            positions = layout.unflatten(original)
     return positions.astype(np.float32), has_reference_frame

@@ -114,8 +114,9 @@ def check_random_weights(
     TypeError
         If the estimator has no network and is not linear, or is a OneVsRestClassifier.
     ValueError
-        If `y` has other labels than the estimator or several outputs, the estimator uses fewer than
-        5 landmarks, or `n_repeats` is less than 3.
+        If `y` has other labels than the estimator, lacks some of them or has several outputs, the
+        estimator uses fewer than 5 landmarks, `n_repeats` is less than 3, or `attribute` returns
+        another shape or NaN.
     NotFittedError
         If the estimator is not fitted.
 
@@ -166,7 +167,7 @@ def check_random_weights(
     """
 
     def without_learning(setting: _Setting, rng: np.random.RandomState) -> Any:
-        return _with_shuffled_weights(setting.chain.function(), rng)
+        return _with_shuffled_weights(setting.chain.function(setting.rows), rng)
 
     return _check(
         "random weights",
@@ -220,8 +221,9 @@ def check_random_labels(
     TypeError
         If the estimator has no network and is not linear, or is a OneVsRestClassifier.
     ValueError
-        If `y` has other labels than the estimator or several outputs, the estimator uses fewer than
-        5 landmarks, or `n_repeats` is less than 3.
+        If `y` has other labels than the estimator, lacks some of them or has several outputs, the
+        estimator uses fewer than 5 landmarks, `n_repeats` is less than 3, or `attribute` returns
+        another shape or NaN.
     NotFittedError
         If the estimator is not fitted.
 
@@ -314,6 +316,13 @@ class _Setting:
                     f"y contains {unknown.tolist()[0]!r}, which is not a class of the estimator: "
                     f"expected some of {chain.classes.tolist()}."
                 )
+            missing = chain.classes[~np.isin(chain.classes, y)]
+            if len(missing):
+                raise ValueError(
+                    f"y has no clip of {missing.tolist()[0]!r}, but networks are fitted again to "
+                    "these clips: pass clips of all classes of the estimator, such as the training "
+                    "clips."
+                )
             order = np.argsort(chain.classes)
             target = order[np.searchsorted(chain.classes, y, sorter=order)]
         used = layout.unflatten(chain.uses(layout.n_features)[None]).any(axis=(0, 1, 3))
@@ -342,6 +351,8 @@ class _Setting:
                 f"attribute must return attributions of shape {self.rows.shape}, that of the rows "
                 f"that it gets, but returned shape {found.shape}."
             )
+        if not np.isfinite(found).all():
+            raise ValueError("attribute returned attributions that are NaN or infinite.")
         return np.abs(self.layout.unflatten(found).sum(axis=(1, 3)))[:, self.used]
 
     def fit_again(self, y: NDArray[Any], rng: np.random.RandomState) -> Any:
@@ -356,7 +367,7 @@ class _Setting:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             final.fit(self.final_rows, y)
-        return replace(self.chain, final=final).function()
+        return replace(self.chain, final=final).function(self.rows)
 
 
 @one_thread()
@@ -371,7 +382,7 @@ def _check(
     if n_repeats < _MIN_REPEATS:
         raise ValueError(f"n_repeats must be at least {_MIN_REPEATS}, got {n_repeats}.")
     rng = check_random_state(random_state)
-    shares = setting.shares(setting.chain.function())
+    shares = setting.shares(setting.chain.function(setting.rows))
 
     def similarities(make: Callable[[], Any]) -> NDArray[np.float64]:
         return np.array(
