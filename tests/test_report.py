@@ -470,6 +470,53 @@ def test_rows_are_needed_without_extraction(smiles, tmp_path):
         write_report(pipeline(), ["clip.mp4"] * 60, y, path=tmp_path / "r.html")
 
 
+def test_labels_that_are_not_text_have_one_name(smiles, tmp_path):
+    X, y, groups = smiles
+    for labels in (y == "happiness", (y == "happiness").astype(float)):
+        evaluation = evaluate(
+            pipeline(k=64), X, labels, groups=groups, cv=2, ignore=EVALUATION_CHECKS
+        )
+        report = write_report(
+            *(pipeline(k=64), X, labels),
+            groups=groups,
+            evaluation=evaluation,
+            path=tmp_path / "r.html",
+        )
+        names = report["confusion"]["classes"]
+        assert names == list(report["timeline"]["shares"])
+        assert names == [each["name"] for each in report["data"]["classes"]]
+        assert names == [name for name in report["relevance"]["positions"] if name != "all"]
+
+
+def test_problems_of_the_evaluation_are_a_warning_that_points_to_the_report(smiles, tmp_path):
+    X, y, _ = smiles
+    with pytest.warns(UserWarning, match=r"no_groups.*The report says") as found:
+        report = write_report(
+            make_pipeline(StandardScaler(), SVC()), X, y, path=tmp_path / "r.html"
+        )
+    assert not any("ignore=" in str(each.message) for each in found)
+    assert report["checks"][0]["verdict"] == "warning"
+
+
+def test_a_single_fold_has_no_stability(smiles, tmp_path):
+    X, y, groups = smiles
+    holdout = [(np.arange(20, 60), np.arange(20))]
+    evaluation = evaluate(pipeline(k=64), X, y, groups=groups, cv=holdout, ignore=EVALUATION_CHECKS)
+    report = write_report(
+        *(pipeline(k=64), X, y), groups=groups, evaluation=evaluation, path=tmp_path / "r.html"
+    )
+    assert report["stability"] is None
+    assert len(report["clips"]["right"]) + len(report["clips"]["wrong"]) > 9
+
+
+@pytest.mark.parametrize("missing", [None, np.nan])
+def test_missing_groups_are_rejected_before_the_clips_are_read(tmp_path, monkeypatch, missing):
+    monkeypatch.setattr(FaceLandmarkTransformer, "extract", None)
+    paths, y, groups = ["a.mp4"] * 4, [0, 1, 0, 1], ["x", "y", "z", missing]
+    with pytest.raises(ValueError, match=r"groups is missing .* clip 3"):
+        write_report(make_temo_pipeline(), paths, y, groups=groups, path=tmp_path / "r.html")
+
+
 def test_evaluation_of_other_clips_is_rejected(smiles, smile_evaluation, tmp_path):
     X, y, groups = smiles
     with pytest.raises(ValueError, match="evaluation is of 60 clips, but X has 50"):

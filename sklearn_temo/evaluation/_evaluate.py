@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from sklearn.base import is_classifier
 from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
-from sklearn.utils import check_consistent_length, check_random_state, indexable
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils import check_random_state, indexable
 
 from .._progress import Progress
 from .._warnings import warn_user
 from ..layout import LandmarkLayout
-from ._checks import EVALUATION_CHECKS, run_checks
+from ._arguments import check_arguments, check_labels
+from ._checks import run_checks
 from ._evaluation import Evaluation
 from ._models import FoldResult, add_extraction, evaluate_fold, without_extraction
 from ._run import Run
@@ -63,8 +62,9 @@ def evaluate(
     cv : int, splitter, iterable or None, default=None
         Folds. None or an int shuffles the people, or the clips if there are no `groups`, with
         :class:`~sklearn.model_selection.StratifiedGroupKFold` or
-        :class:`~sklearn.model_selection.StratifiedKFold` of 5, or that many, folds. Each clip may
-        be tested once at most.
+        :class:`~sklearn.model_selection.StratifiedKFold` of that many folds. None means 5, or
+        fewer if there are fewer people or fewer clips of each class. Each clip may be tested once
+        at most.
     ignore : collection of str, default=()
         Names of checks that are not run, see Notes.
     n_bootstraps : int, default=1000
@@ -86,10 +86,11 @@ def evaluate(
     Raises
     ------
     TypeError
-        If `estimator` is not a classifier.
+        If `estimator` is not a classifier, or the values of `y` or `groups` cannot be sorted.
     ValueError
-        If `y` has one class only, a name in `ignore` is unknown, or `cv` tests a clip several
-        times.
+        If `y` has one class only, a value of `y` or `groups` is missing, a name in `ignore` is
+        unknown, `cv` tests a clip several times, the training clips of a fold are of one class, or
+        a search cannot be fitted in each fold.
 
     Warns
     -----
@@ -114,8 +115,9 @@ def evaluate(
     - *random landmarks*: the estimator with random landmarks instead of its landmark selector, as
       many as this selects and with the parameters that a search has chosen; the mean of 3 draws;
     - *best SVM*: a linear SVM (``C=0.01``) or an RBF SVM (``C=10``) on all landmarks, behind
-      :class:`~sklearn.preprocessing.StandardScaler` and the first steps of the estimator that learn
-      nothing, such as :class:`~sklearn_temo.LandmarkAligner`. Inner folds of the training clips
+      the first steps of the estimator that learn nothing, such as
+      :class:`~sklearn_temo.LandmarkAligner`, :class:`~sklearn.impute.SimpleImputer` for missing
+      values and :class:`~sklearn.preprocessing.StandardScaler`. Inner folds of the training clips
       choose between the two by their balanced accuracy.
 
     **Extraction.** It learns nothing from the clips. If the first step of the pipeline is a
@@ -175,13 +177,9 @@ def evaluate(
     >>> [check.name for check in result.checks if check.verdict == "warning"]
     []
     """
-    _check_arguments(estimator, ignore, confidence_level)
-    X, y, groups = indexable(X, np.asarray(y), None if groups is None else np.asarray(groups))
-    check_consistent_length(X, y, groups)
-    check_classification_targets(y)
+    check_arguments(estimator, ignore, n_bootstraps, confidence_level)
+    X, y, groups = indexable(X, *check_labels(y, groups))
     classes = np.unique(y)
-    if len(classes) < 2:
-        raise ValueError(f"y must have two classes or more, got only {classes[0]!r}.")
     random: np.random.RandomState = check_random_state(random_state)
     splits = _make_splits(cv, X, y, groups, random)
     rows_estimator, extractor = without_extraction(estimator)
@@ -191,7 +189,9 @@ def evaluate(
         splits = [
             (train[~np.isin(train, skipped)], test[~np.isin(test, skipped)])
             for train, test in splits
+            if not np.isin(test, skipped).all()
         ]
+    _check_folds(splits, y)
     layout = find_layout(X, rows_estimator)
     seed = int(random.randint(2**31 - 1))
     progress = Progress("evaluate", len(splits), "folds", verbose)
@@ -264,22 +264,6 @@ def evaluate(
     )
 
 
-def _check_arguments(estimator: Any, ignore: Collection[str], confidence_level: float) -> None:
-    if not is_classifier(estimator):
-        raise TypeError(
-            f"estimator must be a classifier, got {type(estimator).__name__}. For a regressor, use "
-            "sklearn.model_selection.cross_val_predict with groups."
-        )
-    unknown = {ignore} if isinstance(ignore, str) else {*ignore} - EVALUATION_CHECKS.keys()
-    if unknown:
-        raise ValueError(
-            f"ignore must be a collection of names of checks, got {ignore!r}; the checks are "
-            f"{', '.join(EVALUATION_CHECKS)}."
-        )
-    if not 0 < confidence_level < 1:
-        raise ValueError(f"confidence_level must be between 0 and 1, got {confidence_level}.")
-
-
 def _make_splits(
     cv: Any,
     X: Any,
@@ -289,23 +273,52 @@ def _make_splits(
 ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Training and test clips of each fold."""
     if cv is None or isinstance(cv, Integral):
+        n_folds = _count_folds(cv, y, groups)
         seed = int(random_state.randint(2**31 - 1))
         splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
-        cv = splitter(cv or _N_FOLDS, shuffle=True, random_state=seed)
+        cv = splitter(n_folds, shuffle=True, random_state=seed)
     clips = np.arange(len(y))
     with warnings.catch_warnings():
-        # A check reports people on both sides.
+        # Checks report people on both sides, and rare classes.
         warnings.filterwarnings("ignore", message="The groups parameter is ignored")
+        warnings.filterwarnings("ignore", message="The least populated class")
         pairs: Iterator[Any] = check_cv(cv, y, classifier=True).split(X, y, groups)
         splits = [(clips[train], clips[test]) for train, test in pairs]
+    if not splits:
+        raise ValueError("cv has no folds.")
     clips, counts = np.unique(np.concatenate([test for _, test in splits]), return_counts=True)
-    if counts.max() > 1:
+    if (counts > 1).any():
         raise ValueError(
             f"cv tests {(counts > 1).sum()} clips several times, the first is clip "
             f"{clips[counts > 1][0]}; pass a splitter that tests each clip at most once, and call "
             "evaluate for each repetition."
         )
     return splits
+
+
+def _count_folds(cv: Any, y: NDArray[Any], groups: NDArray[Any] | None) -> int:
+    n_largest = int(np.unique(y, return_counts=True)[1].max())
+    n_people = len(y) if groups is None else len(np.unique(groups))
+    n_possible = min(n_largest, n_people)
+    n_folds = max(2, min(_N_FOLDS, n_possible)) if cv is None else int(cv)
+    if n_folds > n_possible:
+        people = "" if groups is None else f"people {n_people}, "
+        raise ValueError(
+            f"{n_folds} folds need as many people, and as many clips of a class; the numbers are: "
+            f"{people}clips of the largest class {n_largest}. Pass more clips, or a smaller cv."
+        )
+    return n_folds
+
+
+def _check_folds(splits: list[tuple[NDArray[np.intp], NDArray[np.intp]]], y: NDArray[Any]) -> None:
+    for fold, (train, test) in enumerate(splits):
+        if not len(test):
+            raise ValueError(f"fold {fold} (counted from 0) of cv has no test clips.")
+        if len(np.unique(y[train])) < 2:
+            raise ValueError(
+                f"the training clips of fold {fold} (counted from 0) of cv are not of two classes "
+                "or more: pass another cv or random_state, or more clips."
+            )
 
 
 def find_layout(X: Any, estimator: Any) -> LandmarkLayout | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from dataclasses import asdict, replace
 from datetime import datetime
 from importlib.metadata import version
@@ -20,6 +21,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from .._atomic_files import check_writable, replacing
 from .._progress import Progress
+from .._warnings import warn_user
 from ..inspection import selection_stability
 from ..inspection._fitted_selectors import find_relevance
 from ._clips import ReportClips, read_clips
@@ -90,17 +92,17 @@ def write_report(
     Raises
     ------
     ValueError
-        If `path` does not end in ``.html``, no clip can be used, lengths differ, `y` is not a label
-        for each clip, or `evaluation` belongs to other clips.
+        If `path` does not end in ``.html``, no clip can be used, lengths differ, a value of `y` or
+        `groups` is missing, or `evaluation` belongs to other clips.
     TypeError
-        If `estimator` is not a classifier.
+        If `estimator` is not a classifier, or the values of `y` or `groups` cannot be sorted.
     OSError
         If the files cannot be written. This is checked before the clips are read.
 
     Warns
     -----
     UserWarning
-        If clips could not be used.
+        If clips could not be used, or checks of the evaluation found problems.
 
     See Also
     --------
@@ -160,6 +162,7 @@ def write_report(
     (42, 64)
     """
     from ..evaluation import evaluate
+    from ..evaluation._arguments import check_labels
     from ..evaluation._models import without_extraction
 
     page = check_path(path)
@@ -169,23 +172,26 @@ def write_report(
             "a search that ends with one."
         )
     check_consistent_length(X, y, groups)
-    y = np.asarray(y)
-    if len(np.unique(y)) < 2:
-        raise ValueError(f"y must have two classes or more, got only {str(y[0])!r}.")
+    y, groups = check_labels(y, groups)
+    is_given = evaluation is not None
     progress = Progress("write_report", _N_PARTS, "parts", verbose)
     for_rows, extractor = without_extraction(estimator)
     clips = read_clips(extractor, X, y, groups, verbose)
     progress.advance()
     if evaluation is None:
-        evaluation = evaluate(
-            for_rows,
-            clips.rows,
-            clips.y,
-            groups=clips.groups,
-            n_jobs=n_jobs,
-            random_state=random_state,
-            verbose=verbose,
-        )
+        with warnings.catch_warnings():
+            # It speaks of the result and of `ignore`, which the caller has not.
+            warnings.filterwarnings("ignore", r"\d+ of \d+ checks of the evaluation")
+            evaluation = evaluate(
+                for_rows,
+                clips.rows,
+                clips.y,
+                groups=clips.groups,
+                n_jobs=n_jobs,
+                random_state=random_state,
+                verbose=verbose,
+            )
+        _warn_of_checks(evaluation)
     elif (n_clips := len(evaluation.predictions)) != len(y):
         raise ValueError(
             f"evaluation is of {n_clips} clips, but X has {len(y)}: evaluate the same clips."
@@ -206,9 +212,12 @@ def write_report(
         "data_sha256": clips.sha256(),
         "data": _describe_data(clips, fitted),
         "scores": _describe_scores(evaluation),
-        "checks": [asdict(check) for check in evaluation.checks],
+        "checks": _describe_checks(evaluation, clips, is_given),
         "score_against_k": score_against_k,
-        "confusion": {"classes": evaluation.classes, "counts": evaluation.confusion},
+        "confusion": {
+            "classes": [str(label) for label in evaluation.classes],
+            "counts": evaluation.confusion,
+        },
         "people": _describe_people(evaluation),
         "relevance": describe_relevance(fitted, clips),
         "timeline": describe_timeline(evaluation, clips) if is_explained else None,
@@ -241,6 +250,15 @@ def _fit(estimator: Any, for_rows: Any, clips: ReportClips) -> Any:
         groups = groups_for_fit(for_rows, clips.groups)
         return clone(for_rows).fit(clips.rows, clips.y, **groups)
     return estimator
+
+
+def _warn_of_checks(evaluation: Any) -> None:
+    found = [check.name for check in evaluation.checks if check.verdict == "warning"]
+    if found:
+        warn_user(
+            f"{len(found)} of {len(evaluation.checks)} checks of the evaluation found a problem: "
+            f"{', '.join(found)}. The report says what was found and what to do."
+        )
 
 
 def _take_clips(evaluation: Any, indices: Any) -> Any:
@@ -291,6 +309,21 @@ def _describe_scores(evaluation: Any) -> dict[str, Any]:
     }
 
 
+def _describe_checks(evaluation: Any, clips: ReportClips, is_given: bool) -> list[dict[str, Any]]:
+    """The checks, with the names of the clips that they mention by their indices."""
+    indices = clips.indices if is_given else np.arange(len(clips))
+    names = dict(zip(indices.tolist(), clips.names, strict=True))
+    checks = [asdict(check) for check in evaluation.checks]
+    for check in checks:
+        if clips.extraction is not None and "training_clip" in check["numbers"]:
+            test, train = check["numbers"].pop("test_clip"), check["numbers"].pop("training_clip")
+            check["message"] = check["message"].replace(
+                f"clip {test} and clip {train} (counted from 0)",
+                f"{names[test]} and {names[train]}",
+            )
+    return checks
+
+
 def _describe_people(evaluation: Any) -> list[dict[str, Any]] | None:
     if evaluation.people is None:
         return None
@@ -301,7 +334,9 @@ def _describe_people(evaluation: Any) -> list[dict[str, Any]] | None:
 
 
 def _describe_stability(evaluation: Any) -> dict[str, Any] | None:
-    """Stability of the landmarks that the folds selected; None without selectors."""
+    """Stability of the landmarks that the folds selected; None without selectors or one fold."""
+    if len(evaluation.estimators) < 2:
+        return None
     if not all(find_relevance(estimator) for estimator in evaluation.estimators):
         return None
     result = selection_stability(evaluation.estimators)
