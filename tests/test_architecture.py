@@ -24,6 +24,7 @@ BASE = {
     "_atomic_files",
     "_cache_folder",
     "_frame_folder",
+    "_pipelines",
     "_progress",
     "_search_results",
     "_threads",
@@ -37,6 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_atomic_files": set(),
     "_cache_folder": {"_warnings"},
     "_frame_folder": set(),
+    "_pipelines": {"layout"},
     "_progress": set(),
     "_search_results": {"_warnings"},
     "_threads": set(),
@@ -50,8 +52,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 MAY_IMPORT["pipeline"] = BASE | STEPS | {"selection"}
 MAY_IMPORT["explanation"] = BASE | STEPS | {"selection"}
-MAY_IMPORT["evaluation"] = MAY_IMPORT["explanation"] | {"explanation"}
-MAY_IMPORT["report"] = MAY_IMPORT["evaluation"] | {"evaluation"}
+MAY_IMPORT["evaluation"] = BASE | STEPS | {"selection"}
+MAY_IMPORT["report"] = MAY_IMPORT["evaluation"] | {"evaluation", "explanation"}
 MAY_IMPORT["demo"] = MAY_IMPORT["pipeline"] | {"pipeline", "__init__"}
 MAY_IMPORT["cli"] = MAY_IMPORT["demo"] | {"demo", "report"}
 MAY_IMPORT["__main__"] = {"cli"}

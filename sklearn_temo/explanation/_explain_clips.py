@@ -227,8 +227,8 @@ def _find_targets(
     chain: FittedChain, given: _Input, target: Any
 ) -> tuple[NDArray[Any], NDArray[np.intp]]:
     """Label of the class to explain of each clip, and the index of its output."""
-    n_clips, classes = len(given.names), chain.classes
-    if classes is None:
+    n_clips = len(given.names)
+    if chain.classes is None:
         target = np.asarray(0 if target is None else target)
         if target.dtype.kind not in "iu" or target.shape not in ((), (n_clips,)):
             raise ValueError(
@@ -238,10 +238,7 @@ def _find_targets(
         outputs = np.broadcast_to(target, n_clips).astype(np.intp)
         return outputs, outputs
     if target is None:
-        rows = _prepare(chain, given.rows, given.names)
-        for step in chain.steps[chain.n_prepared :]:
-            rows = step.transform(rows)
-        target = chain.final.predict(rows)
+        target = chain.final.predict(chain.reduce(_prepare(chain, given.rows, given.names)))
     target = np.asarray(target)
     if target.shape not in ((), (n_clips,)):
         raise ValueError(
@@ -249,14 +246,7 @@ def _find_targets(
             f"shape {target.shape}."
         )
     labels = np.broadcast_to(target, n_clips).copy()
-    unknown = labels[~np.isin(labels, classes)]
-    if len(unknown):
-        raise ValueError(
-            f"target contains {unknown.tolist()[0]!r}, which is not a class of the estimator: "
-            f"expected some of {classes.tolist()}."
-        )
-    order = np.argsort(classes)
-    return labels, order[np.searchsorted(classes, labels, sorter=order)]
+    return labels, chain.class_indices(labels, "target")
 
 
 @dataclass(frozen=True)
@@ -354,8 +344,7 @@ def _find_baselines(
 
 def _prepare(chain: FittedChain, rows: Any, names: list[str]) -> Any:
     """Apply the steps that prepare the clips with the given names."""
-    for step in chain.steps[: chain.n_prepared]:
-        rows = step.transform(rows)
+    rows = chain.prepare(rows)
     missing = np.isnan(np.asarray(rows)).any(axis=1)
     if missing.any():
         raise ValueError(
@@ -370,10 +359,8 @@ def _check_linear(chain: FittedChain, function: ExplainedFunction, rows: Any) ->
     if not hasattr(chain.final, "coef_"):
         return
     found = function.outputs(np.asarray(rows))
-    for step in chain.steps[chain.n_prepared :]:
-        rows = step.transform(rows)
     predict = chain.final.predict if chain.classes is None else chain.final.decision_function
-    expected = np.reshape(predict(rows), (len(found), -1))
+    expected = np.reshape(predict(chain.reduce(rows)), (len(found), -1))
     if found.shape != expected.shape or not np.allclose(found, expected, rtol=1e-3, atol=1e-3):
         raise TypeError(
             f"{chain.final!r} has coefficients, but its predictions are not linear: it cannot be "

@@ -102,6 +102,30 @@ class FittedChain:
             n_affine += 1
         return len(self.steps) - n_affine
 
+    def prepare(self, rows: Any) -> Any:
+        """Apply the steps that prepare the clips."""
+        for step in self.steps[: self.n_prepared]:
+            rows = step.transform(rows)
+        return rows
+
+    def reduce(self, rows: Any) -> Any:
+        """Apply the steps between prepared clips and the predictor."""
+        for step in self.steps[self.n_prepared :]:
+            rows = step.transform(rows)
+        return rows
+
+    def class_indices(self, labels: NDArray[Any], name: str) -> NDArray[np.intp]:
+        """Index of the class of each label; `name` is that of the argument with the labels."""
+        classes = np.asarray(self.final.classes_)
+        unknown = labels[~np.isin(labels, classes)]
+        if len(unknown):
+            raise ValueError(
+                f"{name} contains {unknown.tolist()[0]!r}, which is not a class of the estimator: "
+                f"expected some of {classes.tolist()}."
+            )
+        order = np.argsort(classes)
+        return order[np.searchsorted(classes, labels, sorter=order)]
+
     def function(self) -> ExplainedFunction:
         """The function from prepared clips to logits or predictions."""
         maps = [_affine_map(step) for step in self.steps[self.n_prepared :]]

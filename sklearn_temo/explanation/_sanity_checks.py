@@ -293,29 +293,15 @@ class _Setting:
                 "the networks of a OneVsRestClassifier are checked one by one: pass one of its "
                 "estimators_, and as y whether each clip has the label of that estimator."
             )
-        prepared: Any = X
-        for step in chain.steps[: chain.n_prepared]:
-            prepared = step.transform(prepared)
+        prepared = chain.prepare(X)
         layout = chain.layout(prepared)
-        final_rows = prepared
-        for step in chain.steps[chain.n_prepared :]:
-            final_rows = step.transform(final_rows)
         rows, y = np.asarray(prepared), np.asarray(y)
         if y.shape != (len(rows),):
             raise ValueError(
                 f"y must have one label, or one number, for each of the {len(rows)} clips of X; "
                 f"got shape {y.shape}. Check the outputs of a regressor one by one."
             )
-        target = None
-        if chain.classes is not None:
-            unknown = y[~np.isin(y, chain.classes)]
-            if len(unknown):
-                raise ValueError(
-                    f"y contains {unknown.tolist()[0]!r}, which is not a class of the estimator: "
-                    f"expected some of {chain.classes.tolist()}."
-                )
-            order = np.argsort(chain.classes)
-            target = order[np.searchsorted(chain.classes, y, sorter=order)]
+        target = None if chain.classes is None else chain.class_indices(y, "y")
         used = layout.unflatten(chain.uses(layout.n_features)[None]).any(axis=(0, 1, 3))
         if used.sum() < _MIN_LANDMARKS:
             raise ValueError(
@@ -325,7 +311,7 @@ class _Setting:
         return cls(
             chain,
             rows,
-            final_rows,
+            chain.reduce(prepared),
             y,
             target,
             np.asarray(chain.baselines()),

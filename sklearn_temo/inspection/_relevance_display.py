@@ -12,6 +12,7 @@ from ._class_faces import class_faces
 from ._face_drawing import draw_face
 from ._fitted_selectors import find_relevance, mean_relevance
 from ._landmark_drawing import (
+    LITERAL,
     add_support_legend,
     draw_labels,
     draw_landmarks,
@@ -418,8 +419,7 @@ class LandmarkRelevanceDisplay:
                 draw_movement(axes, points, panels.movement[i], float(arrows))
             if labels:
                 draw_labels(axes, points, *labels[i])
-            # Names of classes may contain "$", "_" or "\\", which are not meant as TeX.
-            axes.set_title(panels.titles[i], parse_math=False, usetex=False)
+            axes.set_title(panels.titles[i], **LITERAL)
         self.colorbar_ = None
         if colorbar:
             label = self.score_name

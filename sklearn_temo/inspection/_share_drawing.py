@@ -8,22 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import mesh
-from ._face_drawing import draw_face, ink
+from ._face_drawing import draw_face, ink, lightness
 from ._landmark_drawing import signed_cmap
 
-# From the forehead down, mirror pairs side by side.
-_REGIONS = (
-    "forehead",
-    "right brow",
-    "left brow",
-    "right eye",
-    "left eye",
-    "nose",
-    "right cheek",
-    "left cheek",
-    "lips",
-    "chin",
-)
 # Side of the square around a face, relative to the larger side of its landmarks.
 _MARGIN = 1.15
 
@@ -68,7 +55,7 @@ def sum_regions(shares: NDArray[Any], regions: Any = None) -> tuple[NDArray[np.f
             f"regions must hold one name for each of the {n_landmarks} landmarks, got an array of "
             f"shape {regions.shape}."
         )
-    place = {name: i for i, name in enumerate(_REGIONS)}
+    place = {name: i for i, name in enumerate(mesh.REGIONS)}
     names = sorted(dict.fromkeys(regions.tolist()), key=lambda name: place.get(name, len(place)))
     return np.stack([shares[..., regions == name].sum(axis=-1) for name in names], axis=-1), names
 
@@ -131,11 +118,9 @@ def draw_frame(axes: Any, points: NDArray[Any], image: NDArray[np.uint8] | None 
     points = points * [1, -1]
     if image is not None:
         height, width = image.shape[:2]
-        grey = image @ [0.299, 0.587, 0.114]
+        style = {"cmap": "gray", "vmin": 0, "vmax": 255, "extent": (0, width, -height, 0)}
         # Pale, so that the colours of the shares stand out.
-        axes.imshow(
-            grey, cmap="gray", vmin=0, vmax=255, alpha=0.6, extent=(0, width, -height, 0), zorder=0
-        )
+        axes.imshow(lightness(image), alpha=0.6, zorder=0, **style)
     elif mesh.is_full_mesh(len(points)):
         draw_face(axes, points)
     else:

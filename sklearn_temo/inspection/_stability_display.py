@@ -244,7 +244,8 @@ class SelectionStabilityDisplay:
         # Steps of less than half a landmark would hide the first bar.
         first = int(np.searchsorted(random_edges[1:], 0.5))
         axes.step(
-            *([0.0, *random_edges[first + 1 :]], [*heights[first:], 0.0]),
+            [0.0, *random_edges[first + 1 :]],
+            [*heights[first:], 0.0],
             where="post",
             label="expected if the selections were random",
             color=axes.xaxis.label.get_color(),
@@ -285,7 +286,6 @@ def _axes(ax: Any, points: NDArray[np.float64] | None) -> NDArray[np.object_]:
         return np.array([axes], dtype=object)
     height = 3.6
     width = height * np.ptp(points[:, 0]) / np.ptp(points[:, 1])
-    _, panels = plt.subplots(
-        *(1, 2), figsize=(width + 4, height), width_ratios=[width, 3.8], layout="constrained"
-    )
+    size, ratios = (width + 4, height), [width, 3.8]
+    _, panels = plt.subplots(1, 2, figsize=size, width_ratios=ratios, layout="constrained")
     return panels
