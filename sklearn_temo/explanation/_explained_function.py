@@ -131,15 +131,16 @@ class FittedChain:
         maps = [_affine_map(step) for step in self.steps[self.n_prepared :]]
         return ExplainedFunction(maps, _network(self.final), self.classes)
 
-    def uses(self, n_columns: int) -> NDArray[np.bool_]:
-        """Mask of the columns of prepared clips that the function depends on."""
-        columns = np.arange(n_columns)
+    def support(self, layout: LandmarkLayout) -> NDArray[np.bool_]:
+        """Mask of the landmarks that the function depends on, for prepared clips of a layout."""
+        columns = np.arange(layout.n_features)
         for step in self.steps[self.n_prepared :]:
             if hasattr(step, "get_support"):
                 columns = columns[step.get_support()]
             elif isinstance(step, _PROJECTIONS):
                 break
-        return np.isin(np.arange(n_columns), columns)
+        used = np.isin(np.arange(layout.n_features), columns)
+        return layout.unflatten(used).any(axis=(0, 2))
 
     def layout(self, rows: NDArray[Any]) -> LandmarkLayout:
         """Layout of prepared clips."""
