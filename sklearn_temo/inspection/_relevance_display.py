@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
@@ -22,7 +20,7 @@ from ._landmark_drawing import (
     signed_cmap,
 )
 from ._relevance_panels import relevance_panels
-from ._stability import selection_stability
+from ._stability import fold_estimators, selection_stability
 
 
 class LandmarkRelevanceDisplay:
@@ -313,22 +311,8 @@ class LandmarkRelevanceDisplay:
         """
         from matplotlib.colors import Normalize
 
-        if hasattr(cv_results, "fit"):
-            raise TypeError(
-                f"cv_results must hold a fitted estimator for each fold, got one "
-                f"{type(cv_results).__name__}, which was fitted on all clips. Pass "
-                "cross_validate(estimator, X, y, return_estimator=True); to draw a single fit, use "
-                "LandmarkRelevanceDisplay.from_estimator."
-            )
-        if isinstance(cv_results, Mapping):
-            if "estimator" not in cv_results:
-                raise ValueError(
-                    'cv_results has no "estimator"; pass return_estimator=True to cross_validate. '
-                    "(The cv_results_ of a search do not contain the estimators of the folds.)"
-                )
-            cv_results = cv_results["estimator"]
         return cls.from_scores(
-            selection_stability(cv_results).frequencies,
+            selection_stability(fold_estimators(cv_results)).frequencies,
             positions=positions,
             normalize=False,
             score_name="share of the folds that keep a landmark",

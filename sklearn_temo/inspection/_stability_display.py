@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_array
 from .. import mesh
 from ._face_drawing import draw_face, face_positions
 from ._landmark_drawing import draw_landmarks, relevance_cmap
-from ._stability import selection_stability
+from ._stability import fold_estimators, selection_stability
 
 
 class SelectionStabilityDisplay:
@@ -156,17 +156,13 @@ class SelectionStabilityDisplay:
 
         Raises
         ------
+        TypeError
+            If a single estimator, such as a fitted search, is passed.
         ValueError
             If `cv_results` has no estimators.
         """
-        if "estimator" not in cv_results:
-            raise ValueError(
-                f"cv_results has no key 'estimator', only {list(cv_results)}; expected the result "
-                "of cross_validate(..., return_estimator=True). A search keeps no estimators of "
-                "its folds: cross-validate its best_estimator_."
-            )
         kwargs |= {"confidence_level": confidence_level, "positions": positions}
-        return cls.from_estimators(cv_results["estimator"], **kwargs)
+        return cls.from_estimators(fold_estimators(cv_results), **kwargs)
 
     def plot(self, ax=None, *, cmap=None):
         """Draw the panels.
