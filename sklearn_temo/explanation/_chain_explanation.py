@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
 
 from ..alignment import LandmarkAligner
-from ..attribution._integrated_gradients import integrated_gradients
+from ..attribution import integrated_gradients
 from ..layout import LandmarkLayout, restore_positions
 from ._explained_function import ExplainedFunction, FittedChain
 

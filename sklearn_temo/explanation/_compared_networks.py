@@ -13,6 +13,7 @@ from scipy.stats import rankdata
 from sklearn.base import clone
 from sklearn.multiclass import OneVsRestClassifier
 
+from ..attribution import integrated_gradients
 from ..layout import LandmarkLayout
 from ._explained_function import FittedChain
 
@@ -115,8 +116,6 @@ def mean_rank_correlation(a: NDArray[Any], b: NDArray[Any]) -> float:
 def _integrated_gradients(
     module: Any, rows: NDArray[Any], baselines: NDArray[Any], target: Any
 ) -> NDArray[Any]:
-    from ..attribution import integrated_gradients
-
     return integrated_gradients(module, rows, baselines, target, average=True)[0]
 
 

@@ -13,6 +13,8 @@ from ._landmark_drawing import signed_cmap
 
 # Side of the square around a face, relative to the larger side of its landmarks.
 _MARGIN = 1.15
+# Height and width of the picture of a face in pixels.
+_SIDE = 128
 
 
 def as_text(value: float, form: str) -> str:
@@ -75,9 +77,7 @@ def find_images(explanation: Any, clip: int, images: str | None) -> NDArray[np.u
     return frames
 
 
-def face_pictures(
-    images: NDArray[np.uint8], points: NDArray[Any], side: int = 128
-) -> NDArray[np.uint8]:
+def face_pictures(images: NDArray[np.uint8], points: NDArray[Any]) -> NDArray[np.uint8]:
     """Cut the faces out of the frames of a clip.
 
     Parameters
@@ -85,12 +85,10 @@ def face_pictures(
     images : ndarray of uint8 of shape (n_frames, height, width, 3)
     points : ndarray of shape (n_frames, n_landmarks, 2)
         Positions in the images, in pixels.
-    side : int, default=128
-        Height and width of the result in pixels.
 
     Returns
     -------
-    ndarray of uint8 of shape (n_frames, side, side, 3)
+    ndarray of uint8 of shape (n_frames, 128, 128, 3)
         Squares of the same size in the images; black where a square reaches beyond the image.
     """
     from PIL import Image
@@ -98,7 +96,7 @@ def face_pictures(
     centres, half = _face_squares(points)
     corners = np.hstack([centres - half, centres + half]).round().astype(int).tolist()
     pictures = [
-        Image.fromarray(image).crop(box).resize((side, side), Image.Resampling.LANCZOS)
+        Image.fromarray(image).crop(box).resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
         for image, box in zip(images, corners, strict=True)
     ]
     return np.stack([np.asarray(picture) for picture in pictures])
