@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import bootstrap, norm
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.dummy import DummyClassifier
 from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix
 from sklearn.model_selection import (
@@ -101,6 +103,41 @@ def set_predictions(right, y):
     """Columns with which FirstColumn is right where it is asked to be; labels are 0 and 1."""
     column = np.where(right, y, 1 - y)
     return np.column_stack([column, np.random.default_rng(0).normal(size=(len(y), 3))])
+
+
+def test_missing_values_are_left_to_the_estimator(clips):
+    X = clips.data[:, :30].copy()
+    X[::7, 3] = np.nan
+    estimator = make_pipeline(SimpleImputer(), SVM)
+    result = evaluate(estimator, X, clips.target, cv=2, ignore=EVALUATION_CHECKS)
+    assert set(result.scores) == {"estimator", "majority class", "best SVM"}
+
+
+@pytest.mark.parametrize("routing", [False, True])
+def test_frozen_steps_and_metadata_routing(clips, routing):
+    estimator = make_pipeline(FrozenEstimator(LandmarkAligner()), StandardScaler(), SVM)
+    with config_context(enable_metadata_routing=routing):
+        result = run_check("identity", estimator, clips.data, clips.target, groups=clips.groups)
+    assert result.numbers["n_people"] == 20
+
+
+def test_few_people_and_rare_classes_give_no_warnings_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(12, 30)), np.tile([0, 1, 2], 4)
+    y[3:] %= 2
+    search = GridSearchCV(SVM, {"C": [1]}, cv=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for estimator, cv in ((SVM, LeaveOneGroupOut()), (search, StratifiedKFold(2)), (SVM, 3)):
+            evaluate(
+                *(estimator, X, y),
+                groups=np.arange(12) // 3,
+                cv=cv,
+                ignore=EVALUATION_CHECKS,
+                random_state=0,
+            )
+        # One training clip of each class: no inner folds.
+        evaluate(SVM, X[:4], [0, 1, 0, 1], groups=[0, 0, 1, 1], cv=2, ignore=EVALUATION_CHECKS)
 
 
 # Scores ---------------------------------------------------------------------------------------
@@ -498,6 +535,16 @@ def test_rare_classes_are_found(clips):
     assert "anger (3 people)" in found.message
 
 
+def test_the_only_person_of_a_class_does_not_carry_the_score():
+    y = np.repeat([0, 1], 50)
+    people = np.arange(100) // 5
+    column = np.where(np.arange(100) % 5, y, 1)
+    y[:5], column[:5] = 2, 0
+    X = np.column_stack([column, np.random.default_rng(0).normal(size=(100, 3))])
+    result = run_check("dominant_person", FirstColumn(), X, y, groups=people)
+    assert result.verdict == "passed"
+
+
 def test_a_person_who_carries_the_score_is_found():
     # 40 of 100 clips are of one person, who is always recognised; the others are guessed.
     random = np.random.default_rng(0)
@@ -590,6 +637,42 @@ def test_repeated_tests_of_a_clip_are_an_error(clips):
         evaluate(
             DummyClassifier(), clips.data, clips.target, cv=RepeatedStratifiedKFold(n_splits=2)
         )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"groups": ["a"] * 119 + [np.nan]}, ValueError, "groups is missing .* clip 119"),
+        ({"groups": [None] * 2 + ["a"] * 118}, ValueError, "groups is missing .* for 2 of 120"),
+        ({"groups": np.array([1, "a"] * 60, object)}, TypeError, "several types, int, str"),
+        ({"groups": "subject"}, ValueError, "one value for each clip, got 'subject'"),
+        ({"y": ["a", "b"] * 59 + ["a", None]}, ValueError, "y is missing .* clip 119"),
+        ({"y": np.eye(2)[np.arange(120) % 2]}, ValueError, "y must have one value for each clip"),
+        ({"ignore": None}, ValueError, "ignore must be a collection .* no_groups"),
+        ({"n_bootstraps": 0}, ValueError, "n_bootstraps == 0"),
+        ({"cv": 0}, ValueError, "at least one train/test split"),
+        ({"cv": 21}, ValueError, "21 folds are too many for clips of 20 different people"),
+        ({"cv": []}, ValueError, "cv has no folds"),
+        ({"cv": [([], range(9))]}, ValueError, "fold 0 .* not of two classes"),
+        ({"cv": [(range(120), [])]}, ValueError, "fold 0 .* no test clips"),
+        ({"estimator": GridSearchCV(SVM, {}, refit=False)}, ValueError, "refit=True"),
+        ({"estimator": GridSearchCV(SVM, {}, cv=[([0], [1])])}, ValueError, "list of splits"),
+    ],
+)
+def test_wrong_arguments_are_rejected_before_anything_is_fitted(
+    clips, monkeypatch, arguments, error, message
+):
+    monkeypatch.setattr(GaussianNB, "fit", None)
+    given = {"estimator": BAYES, "X": clips.data, "y": clips.target, "groups": clips.groups}
+    with pytest.raises(error, match=message):
+        evaluate(**given | arguments)
+
+
+def test_a_column_of_labels_is_accepted(clips):
+    result = evaluate(
+        BAYES, clips.data[:, :30], clips.target[:, None], cv=2, ignore=EVALUATION_CHECKS
+    )
+    assert result.predictions.shape == (120,)
 
 
 def test_text_has_the_scores_and_the_problems(clips):

@@ -477,6 +477,25 @@ def test_rows_are_needed_without_extraction(smiles, tmp_path):
         write_report(pipeline(), ["clip.mp4"] * 60, y, path=tmp_path / "r.html")
 
 
+def test_a_single_fold_has_no_stability(smiles, tmp_path):
+    X, y, groups = smiles
+    holdout = [(np.arange(20, 60), np.arange(20))]
+    evaluation = evaluate(pipeline(k=64), X, y, groups=groups, cv=holdout, ignore=EVALUATION_CHECKS)
+    report = write_report(
+        *(pipeline(k=64), X, y), groups=groups, evaluation=evaluation, path=tmp_path / "r.html"
+    )
+    assert report["stability"] is None
+    assert len(report["clips"]["right"]) + len(report["clips"]["wrong"]) > 9
+
+
+@pytest.mark.parametrize("missing", [None, np.nan])
+def test_missing_groups_are_rejected_before_the_clips_are_read(tmp_path, monkeypatch, missing):
+    monkeypatch.setattr(FaceLandmarkTransformer, "extract", None)
+    paths, y, groups = ["a.mp4"] * 4, [0, 1, 0, 1], ["x", "y", "z", missing]
+    with pytest.raises(ValueError, match=r"groups is missing .* clip 3"):
+        write_report(make_temo_pipeline(), paths, y, groups=groups, path=tmp_path / "r.html")
+
+
 def test_evaluation_of_other_clips_is_rejected(smiles, smile_evaluation, tmp_path):
     X, y, groups = smiles
     with pytest.raises(ValueError, match="evaluation is of 60 clips, but X has 50"):

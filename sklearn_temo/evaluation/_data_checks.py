@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import _safe_indexing, get_tags
 
 from .._pipelines import find_search, stateless_steps
+from ..alignment import LandmarkAligner
 from ..layout import LandmarkLayout, restore_positions
 from ._run import Finding, Run
 from ._scores import balanced_weights
@@ -64,7 +65,7 @@ def shared_people(run: Run) -> Finding:
     if n_outer:
         return (
             "warning",
-            f"up to {n_outer} people have clips in the training and the test data of a fold, so "
+            f"{n_outer} of the people have clips in the training and the test data of a fold, so "
             "that the classifier can recognise them, and the scores may be too high. Use a "
             "splitter that keeps groups together, such as StratifiedGroupKFold, or cv=None.",
             numbers,
@@ -72,9 +73,9 @@ def shared_people(run: Run) -> Finding:
     if n_inner:
         return (
             "warning",
-            f"the search splits its training data so that up to {n_inner} people are on both sides "
-            "of a split: it may choose parameters that recognise people. Pass a splitter that "
-            "keeps groups together to the search, such as cv=StratifiedGroupKFold().",
+            f"the search splits its training data so that {n_inner} of the people are on both "
+            "sides of a split: it may choose parameters that recognise people. Pass a splitter "
+            "that keeps groups together to the search, such as cv=StratifiedGroupKFold().",
             numbers,
         )
     return "passed", "no person is on both sides of a split.", numbers
@@ -192,14 +193,19 @@ def rare_class(run: Run) -> Finding:
     rarest = min(counts, key=lambda label: counts[label])
     numbers = {f"n_{unit}_of_rarest_class": counts[rarest]}
     if rare:
+        listed = ", ".join(f"{label} ({_count(counts[label], unit)})" for label in rare)
         return (
             "warning",
-            f"{', '.join(f'{label} ({counts[label]} {unit})' for label in rare)}: shown by fewer "
-            f"than {_MIN_PEOPLE} {unit}, or missing in the training data of a fold, so that its "
-            "recall means little. Add people, leave the class out, or merge it with another one.",
+            f"{listed}: shown by fewer than {_MIN_PEOPLE} {unit}, or missing in the training data "
+            "of a fold, so that its recall means little. Add people, leave the class out, or merge "
+            "it with another one.",
             numbers,
         )
     return "passed", f"the rarest class, {rarest}, has {counts[rarest]} {unit}.", numbers
+
+
+def _count(n: int, unit: str) -> str:
+    return f"1 {'person' if unit == 'people' else 'clip'}" if n == 1 else f"{n} {unit}"
 
 
 def identity(run: Run) -> Finding:
@@ -215,15 +221,16 @@ def identity(run: Run) -> Finding:
     n_people = len(np.unique(people))
     if n_people < _MIN_PEOPLE:
         return "not run", f"needs {_MIN_PEOPLE} people with clips of two classes.", {}
-    rows = run.X
-    for _, step in stateless_steps(run.estimator):
-        rows = step.fit_transform(rows)
+    rows, steps = run.X, [step for _, step in stateless_steps(run.estimator)]
+    for step in steps:
+        rows = step.fit(rows, run.y).transform(rows)  # frozen steps have no fit_transform
     rows = np.asarray(rows)[used]
     if not np.isfinite(rows).all():
         return "not run", "X contains NaN.", {}
     # Classes do not help to recognise people, who are predicted in classes that were left out.
     model = make_pipeline(StandardScaler(), RidgeClassifier(alpha=1000))
-    predicted = cross_val_predict(model, rows, people, groups=y, cv=LeaveOneGroupOut())
+    cv = list(LeaveOneGroupOut().split(rows, people, y))
+    predicted = cross_val_predict(model, rows, people, cv=cv)
     of_people = balanced_accuracy_score(people, predicted, adjusted=True)
     tested = run.folds >= 0
     weights = balanced_weights(np.ones((1, tested.sum())), run.y[tested])[0]
@@ -235,11 +242,15 @@ def identity(run: Run) -> Finding:
         f"classes with {of_classes:.2f} (0 is chance, 1 perfect)"
     )
     if of_people > of_classes:
-        return (
-            "warning",
-            f"{message}. Keep people apart, and make the landmarks depend less on the person, for "
-            'example with LandmarkAligner(reference="first") on clips that begin with a neutral '
-            "face.",
-            numbers,
-        )
+        if any(isinstance(step, LandmarkAligner) and step.reference == "first" for step in steps):
+            advice = (
+                "Check that the clips begin with a neutral face, which LandmarkAligner subtracts, "
+                "and add people."
+            )
+        else:
+            advice = (
+                'If the clips begin with a neutral face, LandmarkAligner(reference="first") '
+                "subtracts it; otherwise add people."
+            )
+        return "warning", f"{message}. {advice}", numbers
     return "passed", f"{message}.", numbers

@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from sklearn.base import is_classifier
 from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
-from sklearn.utils import check_consistent_length, check_random_state, indexable
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils import check_random_state, indexable
 
 from .._pipelines import add_extraction, find_layout, without_extraction
 from .._progress import Progress
 from .._warnings import warn_user
-from ._checks import EVALUATION_CHECKS, run_checks
+from ._arguments import check_arguments, check_labels
+from ._checks import run_checks
 from ._evaluation import Evaluation
 from ._models import FoldResult, evaluate_fold
 from ._run import Run
@@ -86,10 +85,11 @@ def evaluate(
     Raises
     ------
     TypeError
-        If `estimator` is not a classifier.
+        If `estimator` is not a classifier, or the values of `y` or `groups` cannot be sorted.
     ValueError
-        If `y` has one class only, a name in `ignore` is unknown, or `cv` tests a clip several
-        times.
+        If `y` has one class only, a value of `y` or `groups` is missing, a name in `ignore` is
+        unknown, `cv` tests a clip several times, the training clips of a fold are of one class, or
+        a search cannot be fitted in each fold.
 
     Warns
     -----
@@ -114,8 +114,9 @@ def evaluate(
     - *random landmarks*: the estimator with random landmarks instead of its landmark selector, as
       many as this selects and with the parameters that a search has chosen; the mean of 3 draws;
     - *best SVM*: a linear SVM (``C=0.01``) or an RBF SVM (``C=10``) on all landmarks, behind
-      :class:`~sklearn.preprocessing.StandardScaler` and the first steps of the estimator that learn
-      nothing, such as :class:`~sklearn_temo.LandmarkAligner`. Inner folds of the training clips
+      the first steps of the estimator that learn nothing, such as
+      :class:`~sklearn_temo.LandmarkAligner`, :class:`~sklearn.impute.SimpleImputer` for missing
+      values and :class:`~sklearn.preprocessing.StandardScaler`. Inner folds of the training clips
       choose between the two by their balanced accuracy.
 
     **Extraction.** It learns nothing from the clips. If the first step of the pipeline is a
@@ -175,13 +176,9 @@ def evaluate(
     >>> [check.name for check in result.checks if check.verdict == "warning"]
     []
     """
-    _check_arguments(estimator, ignore, confidence_level)
-    X, y, groups = indexable(X, np.asarray(y), None if groups is None else np.asarray(groups))
-    check_consistent_length(X, y, groups)
-    check_classification_targets(y)
+    check_arguments(estimator, ignore, n_bootstraps, confidence_level)
+    X, y, groups = indexable(X, *check_labels(y, groups))
     classes = np.unique(y)
-    if len(classes) < 2:
-        raise ValueError(f"y must have two classes or more, got only {classes[0]!r}.")
     random: np.random.RandomState = check_random_state(random_state)
     splits = _make_splits(cv, X, y, groups, random)
     rows_estimator, extractor = without_extraction(estimator)
@@ -192,6 +189,7 @@ def evaluate(
             (train[~np.isin(train, skipped)], test[~np.isin(test, skipped)])
             for train, test in splits
         ]
+    _check_folds(splits, y)
     layout = find_layout(X, rows_estimator)
     seed = int(random.randint(2**31 - 1))
     progress = Progress("evaluate", len(splits), "folds", verbose)
@@ -264,22 +262,6 @@ def evaluate(
     )
 
 
-def _check_arguments(estimator: Any, ignore: Collection[str], confidence_level: float) -> None:
-    if not is_classifier(estimator):
-        raise TypeError(
-            f"estimator must be a classifier, got {type(estimator).__name__}. For a regressor, use "
-            "sklearn.model_selection.cross_val_predict with groups."
-        )
-    unknown = {ignore} if isinstance(ignore, str) else {*ignore} - EVALUATION_CHECKS.keys()
-    if unknown:
-        raise ValueError(
-            f"ignore must be a collection of names of checks, got {ignore!r}; the checks are "
-            f"{', '.join(EVALUATION_CHECKS)}."
-        )
-    if not 0 < confidence_level < 1:
-        raise ValueError(f"confidence_level must be between 0 and 1, got {confidence_level}.")
-
-
 def _make_splits(
     cv: Any,
     X: Any,
@@ -289,23 +271,50 @@ def _make_splits(
 ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Training and test clips of each fold."""
     if cv is None or isinstance(cv, Integral):
+        n_folds = _N_FOLDS if cv is None else int(cv)
+        _check_n_folds(n_folds, y, groups)
         seed = int(random_state.randint(2**31 - 1))
         splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
-        cv = splitter(cv or _N_FOLDS, shuffle=True, random_state=seed)
+        cv = splitter(n_folds, shuffle=True, random_state=seed)
     clips = np.arange(len(y))
     with warnings.catch_warnings():
-        # A check reports people on both sides.
+        # Checks report people on both sides, and rare classes.
         warnings.filterwarnings("ignore", message="The groups parameter is ignored")
+        warnings.filterwarnings("ignore", message="The least populated class")
         pairs: Iterator[Any] = check_cv(cv, y, classifier=True).split(X, y, groups)
         splits = [(clips[train], clips[test]) for train, test in pairs]
+    if not splits:
+        raise ValueError("cv has no folds.")
     clips, counts = np.unique(np.concatenate([test for _, test in splits]), return_counts=True)
-    if counts.max() > 1:
+    if (counts > 1).any():
         raise ValueError(
             f"cv tests {(counts > 1).sum()} clips several times, the first is clip "
             f"{clips[counts > 1][0]}; pass a splitter that tests each clip at most once, and call "
             "evaluate for each repetition."
         )
     return splits
+
+
+def _check_n_folds(n_folds: int, y: NDArray[Any], groups: NDArray[Any] | None) -> None:
+    n_largest = np.unique(y, return_counts=True)[1].max()
+    n_people = len(y) if groups is None else len(np.unique(groups))
+    if n_folds > min(n_largest, n_people):
+        people = "" if groups is None else f"clips of {n_people} different people and "
+        raise ValueError(
+            f"{n_folds} folds are too many for {people}at most {n_largest} clips of a class: pass "
+            "a smaller cv, or more clips."
+        )
+
+
+def _check_folds(splits: list[tuple[NDArray[np.intp], NDArray[np.intp]]], y: NDArray[Any]) -> None:
+    for fold, (train, test) in enumerate(splits):
+        if not len(test):
+            raise ValueError(f"fold {fold} (counted from 0) of cv has no test clips.")
+        if len(np.unique(y[train])) < 2:
+            raise ValueError(
+                f"the training clips of fold {fold} (counted from 0) of cv are not of two classes "
+                "or more: pass another cv or random_state, or more clips."
+            )
 
 
 def _scores_of_people(

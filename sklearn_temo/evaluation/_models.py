@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import FitFailedWarning
+from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -74,7 +76,11 @@ def evaluate_fold(
     """Fit the estimator and the other models on the training clips; predict the test clips."""
     X_train, X_test, y_train = _safe_indexing(X, train), _safe_indexing(X, test), y[train]
     train_groups = None if groups is None else groups[train]
-    fitted = clone(estimator).fit(X_train, y_train, **groups_for_fit(estimator, train_groups))
+    with warnings.catch_warnings():
+        # Of the splitter of a search: the checks "shared_people" and "rare_class" report it.
+        warnings.filterwarnings("ignore", message="The groups parameter is ignored")
+        warnings.filterwarnings("ignore", message="The least populated class")
+        fitted = clone(estimator).fit(X_train, y_train, **groups_for_fit(estimator, train_groups))
     predictions = {"estimator": [fitted.predict(X_test)]}
     majority = DummyClassifier(strategy="most_frequent").fit(np.zeros((len(train), 1)), y_train)
     predictions["majority class"] = [majority.predict(np.zeros((len(test), 1)))]
@@ -83,10 +89,13 @@ def evaluate_fold(
         predictions["random landmarks"] = [
             control.fit(X_train, y_train).predict(X_test) for control in controls
         ]
-    svm = _best_svm(estimator, train_groups)
+    svm = _best_svm(estimator, y_train, train_groups)
     with warnings.catch_warnings():
-        # A class with few clips: the check "rare_class" reports it.
-        warnings.filterwarnings("ignore", message="The least populated class")
+        # Inner folds without a class: the check "rare_class" reports it.
+        for message in ("The least populated class", "y_pred contains classes", "A single label"):
+            warnings.filterwarnings("ignore", message=message)
+        warnings.filterwarnings("ignore", message="One or more of the test scores are non-finite")
+        warnings.simplefilter("ignore", FitFailedWarning)
         svm.fit(X_train, y_train, **groups_for_fit(svm, train_groups))
     predictions["best SVM"] = [svm.predict(X_test)]
     probabilities = fitted.predict_proba(X_test) if hasattr(fitted, "predict_proba") else None
@@ -123,14 +132,16 @@ def _with_random_landmarks(fitted: Any, layout: LandmarkLayout | None, seed: int
     return controls
 
 
-def _best_svm(estimator: Any, groups: NDArray[Any] | None) -> GridSearchCV:
+def _best_svm(estimator: Any, y: NDArray[Any], groups: NDArray[Any] | None) -> Any:
     """A linear and an RBF SVM on all landmarks; the training clips decide which one is used."""
-    steps = [*stateless_steps(estimator), ("scale", StandardScaler()), ("svm", SVC())]
-    n_people = 0 if groups is None else len(np.unique(groups))
-    cv = (
-        StratifiedGroupKFold(min(_N_INNER_FOLDS, n_people))
-        if n_people > 1
-        else StratifiedKFold(_N_INNER_FOLDS)
+    first = [*stateless_steps(estimator), ("impute", SimpleImputer(keep_empty_features=True))]
+    pipeline = Pipeline(
+        [*first, ("scale", StandardScaler()), ("svm", SVC(kernel="linear", C=0.01))]
     )
+    n_people = 0 if groups is None else len(np.unique(groups))
+    n_folds = min(_N_INNER_FOLDS, np.unique(y, return_counts=True)[1].max())
+    if n_folds < 2:
+        return pipeline
+    cv = StratifiedGroupKFold(min(n_folds, n_people)) if n_people > 1 else StratifiedKFold(n_folds)
     svms = [SVC(kernel="linear", C=0.01), SVC(C=10)]
-    return GridSearchCV(Pipeline(steps), {"svm": svms}, cv=cv, scoring="balanced_accuracy")
+    return GridSearchCV(pipeline, {"svm": svms}, cv=cv, scoring="balanced_accuracy")

@@ -31,13 +31,17 @@ def dominant_person(run: Run) -> Finding:
         return "not run", "needs two people or more.", {}
     # In row i the clips of all people but person i; all clips in the last row.
     counts = np.vstack([index != np.arange(len(people))[:, None], np.ones(len(index))])
-    weights = balanced_weights(counts, run.y[tested])
+    labels = np.unique(run.y[tested], return_inverse=True)[1]
+    weights = balanced_weights(counts, labels)
     weights /= weights.sum(axis=1, keepdims=True)
     scores, majority = weights @ run.hits[tested], weights @ run.majority_hits[tested]
     *without, excess = scores - majority
     if excess <= 0:
         return "not run", "the estimator is not better than the majority class.", {}
-    share = np.abs(excess - without) / excess
+    # Without the only person of a class, the score is of fewer classes.
+    shown = np.unique(np.column_stack([index, labels]), axis=0)
+    is_only = np.isin(np.arange(len(people)), shown[np.bincount(shown[:, 1])[shown[:, 1]] == 1, 0])
+    share = np.where(is_only, 0, np.abs(excess - without) / excess)
     most = int(share.argmax())
     numbers = {"largest_share": float(share[most]), "score": scores[-1], "without": scores[most]}
     message = (

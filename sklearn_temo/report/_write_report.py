@@ -91,10 +91,10 @@ def write_report(
     Raises
     ------
     ValueError
-        If `path` does not end in ``.html``, no clip can be used, lengths differ, `y` is not a label
-        for each clip, or `evaluation` belongs to other clips.
+        If `path` does not end in ``.html``, no clip can be used, lengths differ, a value of `y` or
+        `groups` is missing, or `evaluation` belongs to other clips.
     TypeError
-        If `estimator` is not a classifier.
+        If `estimator` is not a classifier, or the values of `y` or `groups` cannot be sorted.
     OSError
         If the files cannot be written. This is checked before the clips are read.
 
@@ -161,6 +161,7 @@ def write_report(
     (42, 64)
     """
     from ..evaluation import evaluate
+    from ..evaluation._arguments import check_labels
 
     page = check_path(path)
     if not is_classifier(estimator):
@@ -169,9 +170,7 @@ def write_report(
             "a search that ends with one."
         )
     check_consistent_length(X, y, groups)
-    y = np.asarray(y)
-    if len(np.unique(y)) < 2:
-        raise ValueError(f"y must have two classes or more, got only {str(y[0])!r}.")
+    y, groups = check_labels(y, groups)
     progress = Progress("write_report", _N_PARTS, "parts", verbose)
     for_rows, extractor = without_extraction(estimator)
     clips = read_clips(extractor, X, y, groups, verbose)
@@ -299,7 +298,9 @@ def _describe_people(evaluation: Any) -> list[dict[str, Any]] | None:
 
 
 def _describe_stability(evaluation: Any) -> dict[str, Any] | None:
-    """Stability of the landmarks that the folds selected; None without selectors."""
+    """Stability of the landmarks that the folds selected; None without selectors or one fold."""
+    if len(evaluation.estimators) < 2:
+        return None
     if not all(find_relevance(estimator) for estimator in evaluation.estimators):
         return None
     result = selection_stability(evaluation.estimators)
