@@ -172,6 +172,30 @@ def test_timeline_divides_the_place_of_an_axes(explanation):
         display.plot(ax=figure.add_axes((0, 0, 1, 1)))
 
 
+def test_displays_can_be_drawn_in_subfigures(explanation):
+    figure = plt.figure(figsize=(10, 4), layout="constrained")
+    left, right = figure.subfigures(1, 2)
+    face = ClipExplanationDisplay.from_explanation(explanation, 3, ax=left.subplots())
+    timeline = RelevanceTimelineDisplay.from_explanation(explanation, 3, ax=right.subplots())
+    assert face.figure_ is left
+    assert timeline.figure_ is right
+    # Sizes are those of a figure as large as the subfigure.
+    alone = plt.figure(figsize=(5, 4), layout="constrained").subplots()
+    expected = ClipExplanationDisplay.from_explanation(explanation, 3, ax=alone)
+    np.testing.assert_allclose(face.scatter_.get_sizes(), expected.scatter_.get_sizes())
+
+
+@pytest.mark.parametrize("images", ["drawn", None])
+def test_title_on_given_axes_is_above_the_faces(images, explanation):
+    figure, axes = plt.subplots(2, 1, figsize=(7, 8), layout="constrained")
+    display = RelevanceTimelineDisplay.from_explanation(explanation, 3, ax=axes[1], images=images)
+    figure.canvas.draw()
+    (title,) = [text for text in figure.findobj(Text) if "target happiness" in text.get_text()]
+    bottom = title.get_window_extent().y0
+    drawn = [part for part in display.axes_.values() for part in (part, *part.child_axes)]
+    assert bottom >= max(part.get_window_extent().y1 for part in drawn)
+
+
 def test_timeline_of_other_landmarks_needs_regions(explanation):
     hand = replace(
         explanation,
@@ -194,6 +218,10 @@ def test_timeline_checks_its_shares(explanation):
         RelevanceTimelineDisplay([[np.nan, 1.0]], regions=["a"]).plot()
     with pytest.raises(ValueError, match="selects none of the 5 clips"):
         RelevanceTimelineDisplay.from_explanation(explanation, [])
+    with pytest.raises(ValueError, match="images='photo' must be"):
+        RelevanceTimelineDisplay.from_explanation(explanation, None, images="photo")
+    with pytest.raises(ValueError, match="max_faces must be at least 1, got 0"):
+        RelevanceTimelineDisplay.from_explanation(explanation, max_faces=0)
 
 
 # Face
@@ -285,6 +313,25 @@ def test_other_landmarks_are_drawn_without_bars(explanation):
     hand = ClipExplanationDisplay(np.linspace(-1, 1, 21), np.random.RandomState(0).rand(21, 2))
     assert hand.plot().bars_ax_ is None
     assert len([c for c in hand.ax_.collections if isinstance(c, PathCollection)]) == 2
+
+
+def test_frames_are_counted_from_the_end(explanation):
+    display = ClipExplanationDisplay.from_explanation(explanation, 3, frame=-1)
+    assert "frame 7 " in display.title
+    with pytest.raises(ValueError, match=r"frame=8 does not exist: the clip has 8 frames"):
+        ClipExplanationDisplay.from_explanation(explanation, 3, frame=8)
+
+
+def test_bars_without_shares_are_centred(explanation):
+    none = replace(explanation, attributions=np.zeros_like(explanation.attributions))
+    display = ClipExplanationDisplay.from_explanation(none)
+    assert display.bars_ax_.get_xlim() == (-1, 1)
+
+
+@pytest.mark.parametrize("clip", [None, [0, 1], slice(2)])
+def test_a_face_is_that_of_a_single_clip(clip, explanation):
+    with pytest.raises(TypeError, match="index of a single clip"):
+        ClipExplanationDisplay.from_explanation(explanation, clip)
 
 
 def test_face_checks_its_parameters(explanation):

@@ -119,7 +119,7 @@ def test_text_names_the_target_the_regions_and_the_frame(explanation):
         "    most telling frame: 6 (0.60 s), movement +2",
     ]
     without_times = replace(made, times=np.full((5, 8), np.nan), has_reference_frame=False)
-    assert "frame: 6, movement" in str(without_times)
+    assert "frame: 6, share" in str(without_times)
     assert "identity" not in str(without_times)
 
 

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
@@ -22,7 +23,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 from sklearn.svm import SVC, LinearSVC
-from skorch import NeuralNetClassifier
+from skorch import NeuralNet, NeuralNetBinaryClassifier, NeuralNetClassifier
 from torch import nn
 
 from sklearn_temo import (
@@ -268,6 +269,54 @@ def test_a_skorch_net_is_explained(aligned):
     assert explanation.completeness_gap.max() < 1e-3
 
 
+@pytest.mark.parametrize("n_classes", [2, 7])
+def test_logits_of_a_network_with_softmax_are_logarithms(n_classes, aligned):
+    X, y = aligned
+    codes = np.unique(y, return_inverse=True)[1] % n_classes
+    torch.manual_seed(0)
+    layers = nn.Linear(5616, 8), nn.Tanh(), nn.Linear(8, n_classes)
+    net = NeuralNetClassifier(
+        nn.Sequential(*layers, nn.Softmax(-1)), max_epochs=2, train_split=None, verbose=0
+    ).fit(X, codes)
+    # The softmax adds the same number to the logarithms of all classes.
+    bare = NeuralNetClassifier(
+        nn.Sequential(*net.module_[:-1]), criterion=nn.CrossEntropyLoss, max_epochs=0, verbose=0
+    ).fit(X, codes)
+
+    def difference(net):
+        low, high = (explain_clips(net, X[:3], baselines=X[-2:], target=i) for i in (0, 1))
+        return high.logit - low.logit, high.attributions - low.attributions
+
+    for found, expected in zip(difference(net), difference(bare), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
+    explanation = explain_clips(net, X[:3], baselines=X[-2:], target=1)
+    probability = net.predict_proba(X[:3])
+    expected = np.log(probability[:, 1])
+    if n_classes == 2:
+        expected -= np.log(probability[:, 0])
+    np.testing.assert_allclose(explanation.logit, expected, rtol=1e-4)
+
+
+def test_the_logit_of_a_network_with_sigmoid_is_that_of_its_probability(aligned):
+    X, y = aligned
+    torch.manual_seed(0)
+    net = NeuralNetBinaryClassifier(
+        nn.Sequential(nn.Linear(5616, 1), nn.Sigmoid(), nn.Flatten(0)),
+        criterion=nn.BCELoss,
+        max_epochs=2,
+        train_split=None,
+        verbose=0,
+    ).fit(X, (y == "fear").astype(np.float32))
+    explanation = explain_clips(net, X[:3], baselines=X[-2:], target=1)
+    # A linear logit: exact shares are known.
+    with torch.no_grad():
+        weights = net.module_[0].weight.numpy()[0]
+    shares = (X[:3] - X[-2:].mean(axis=0)) * weights
+    np.testing.assert_allclose(
+        explanation.attributions, shares.reshape(3, 4, 468, 3).sum(axis=-1), atol=1e-5
+    )
+
+
 class _Tanh(nn.Module):
     def __init__(self):
         super().__init__()
@@ -387,6 +436,14 @@ def test_paths_and_their_rows_have_the_same_explanation(cremad_paths):
         explain_clips(pipe[1:], cremad_paths)
 
 
+@pytest.mark.parametrize("form", [iter, pd.Series, pd.DataFrame])
+def test_paths_may_come_in_any_container(form, fitted, cremad_paths):
+    pipe = make_pipeline(FaceLandmarkTransformer(n_frames=4).fit(cremad_paths[:1]), *fitted[1:])
+    explanation = explain_clips(pipe, form(cremad_paths[:2]))
+    assert explanation.names == cremad_paths[:2]
+    assert explanation.images(1).shape == (4, 360, 480, 3)
+
+
 def test_hands_are_explained_in_their_own_numbering():
     digits = load_sign_digits()
     X, y = digits.data[:200], digits.target[:200]
@@ -416,12 +473,22 @@ def test_a_list_of_targets_has_one_for_each_clip(fitted, expression_clips):
     np.testing.assert_allclose(explanation.attributions[1], one.attributions[0], atol=1e-6)
 
 
+def test_targets_are_the_labels_of_the_estimator(expression_clips):
+    X, y = expression_clips.data, expression_clips.target == "fear"
+    pipe = temo_pipeline(k=16).fit(X, y)
+    explanation = explain_clips(pipe, X[:2], target=[1, 0])
+    assert explanation.target.dtype == bool
+    assert explanation.target.tolist() == [True, False]
+
+
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
         ({"target": "joy"}, "'joy', which is not a class"),
         ({"target": ["fear"] * 3}, "one for each of the 2"),
         ({"baselines": "mean"}, '"typical", "still"'),
+        ({"baselines": None}, '"typical", "still".*got None'),
+        ({"baselines": []}, "baselines is empty"),
     ],
 )
 def test_wrong_arguments_are_named(arguments, match, fitted, expression_clips):
@@ -431,8 +498,10 @@ def test_wrong_arguments_are_named(arguments, match, fitted, expression_clips):
 
 def test_wrong_clips_are_named(fitted, expression_clips):
     X = expression_clips.data[:2].copy()
-    with pytest.raises(ValueError, match="must be rows of landmarks"):
+    with pytest.raises(ValueError, match=r"must be rows of landmarks.*Pass \[row\]"):
         explain_clips(fitted, X[0])
+    with pytest.raises(ValueError, match="clips is empty"):
+        explain_clips(fitted, [])
     with pytest.raises(ValueError, match="features"):
         explain_clips(fitted, X, baselines=X[:, :9])
     X[1, 5] = np.nan
@@ -443,6 +512,54 @@ def test_wrong_clips_are_named(fitted, expression_clips):
 def test_an_unfitted_estimator_is_an_error(fitted, expression_clips):
     with pytest.raises(NotFittedError):
         explain_clips(clone(fitted), expression_clips.data)
+
+
+def test_still_baselines_need_displacements(expression_clips):
+    X, y = expression_clips.data, expression_clips.target
+    pipe = make_pipeline(
+        LandmarkAligner(),
+        StandardScaler(),
+        IGLandmarkSelector(k=16, n_frames=4, random_state=0),
+        TEMOClassifier(**FAST),
+    ).fit(X, y)
+    with pytest.raises(ValueError, match="StandardScaler, which follows the alignment"):
+        explain_clips(pipe, X[:2], baselines="still")
+
+
+def test_faces_are_those_in_front_of_scalers(aligned):
+    X, y = aligned
+    pipe = make_pipeline(
+        StandardScaler(), IGLandmarkSelector(k=16, n_frames=4, random_state=0), TEMOClassifier()
+    )
+    explanation = explain_clips(pipe.set_params(temoclassifier__max_epochs=1).fit(X, y), X[:2])
+    positions = np.asarray(X[:2]).reshape(2, 4, 468, 3).copy()
+    positions[:, 1:] += positions[:, :1]
+    np.testing.assert_allclose(explanation.landmarks, positions, atol=1e-6)
+    assert explanation.has_reference_frame
+
+
+def test_estimators_without_a_class_for_each_clip_are_named(aligned):
+    X, y = aligned
+    codes = np.unique(y, return_inverse=True)[1]
+    net = NeuralNet(_Tanh, criterion=nn.CrossEntropyLoss, max_epochs=1, verbose=0)
+    with pytest.raises(TypeError, match="NeuralNet, which is neither a classifier"):
+        explain_clips(net.fit(X, codes), X[:2])
+    labels = np.column_stack([y == "fear", y == "anger"]).astype(int)
+    model = OneVsRestClassifier(Ridge()).fit(X, labels)
+    with pytest.raises(TypeError, match="several labels for a clip"):
+        explain_clips(model, X[:2])
+
+
+def test_read_only_rows_do_not_warn(fitted, expression_clips):
+    rows = pd.DataFrame(np.asarray(fitted[1:3].transform(expression_clips.data[:3])))
+    # torch would warn of the first such array only.
+    torch.set_warn_always(True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            explain_clips(fitted[3], rows)
+    finally:
+        torch.set_warn_always(False)
 
 
 @pytest.mark.parametrize(
@@ -492,8 +609,6 @@ def test_steps_before_the_selector_may_be_anything(expression_clips):
 
 
 def test_pandas_output_and_frames_are_accepted(expression_clips):
-    import pandas as pd
-
     names = expression_clips.layout.feature_names()
     X = pd.DataFrame(expression_clips.data, columns=names)
     pipe = temo_pipeline().set_output(transform="pandas").fit(X, expression_clips.target)

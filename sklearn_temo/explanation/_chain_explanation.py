@@ -14,10 +14,8 @@ from sklearn.utils import gen_batches
 from ..alignment import LandmarkAligner
 from ..attribution import integrated_gradients
 from ..layout import LandmarkLayout, restore_positions
-from ._explained_function import ExplainedFunction, FittedChain
+from ._explained_function import BATCH_SIZE, ExplainedFunction, FittedChain
 
-# Clips that are explained at once, which bounds the memory.
-_BATCH_SIZE = 256
 # Smallest denominator of the relative completeness gap, as a share of the logits.
 _SMALL_DIFFERENCE = 0.01
 
@@ -44,7 +42,7 @@ def explain_chain(
     """
     rows = prepare(chain, clips, names)
     layout = chain.layout(rows)
-    function = chain.function()
+    function = chain.function(rows)
     _check_linear(chain, function, rows)
     rows = np.asarray(rows)
     positions, has_reference_frame = _positions(chain, layout, rows, np.asarray(clips))
@@ -59,7 +57,7 @@ def explain_chain(
     targets = outputs if function.is_binary or n_outputs > 1 else None
     shares = np.empty((len(rows), layout.n_frames, layout.n_landmarks), dtype=np.float32)
     total = np.empty(len(rows))
-    for batch in gen_batches(len(rows), _BATCH_SIZE):
+    for batch in gen_batches(len(rows), BATCH_SIZE):
         of_batch = None if targets is None else targets[batch]
         with warnings.catch_warnings():
             # Of single baselines; the caller warns of the mean.
@@ -108,6 +106,13 @@ def _find_baselines(
             'baselines="still" needs clips of two frames or more that are displacements from '
             'frame 0, as after LandmarkAligner(reference="first"): pass baselines="typical".'
         )
+    prepared = chain.steps[: chain.n_prepared]
+    if prepared and not isinstance(prepared[-1], LandmarkAligner):
+        raise ValueError(
+            f'baselines="still" sets displacements to 0, but {type(prepared[-1]).__name__}, which '
+            "follows the alignment, may change what 0 means: move it behind the landmark selector, "
+            "or pass clips without movement as baselines."
+        )
     clips = layout.unflatten(rows).copy()
     clips[:, 1:] = 0
     return layout.flatten(clips)
@@ -134,8 +139,8 @@ def _check_linear(chain: FittedChain, function: ExplainedFunction, rows: Any) ->
     expected = np.reshape(predict(chain.reduce(rows)), (len(found), -1))
     if found.shape != expected.shape or not np.allclose(found, expected, rtol=1e-3, atol=1e-3):
         raise TypeError(
-            f"{chain.final!r} has coefficients, but its predictions are not linear: it cannot be "
-            "explained."
+            f"{type(chain.final).__name__} has coefficients, but its predictions are not linear: "
+            "it cannot be explained."
         )
 
 
@@ -144,10 +149,10 @@ def _positions(
 ) -> tuple[NDArray[np.float32], bool]:
     """Landmarks before the alignment, and whether frame 0 is a reference frame of the others."""
     aligners = [step for step in chain.steps if isinstance(step, LandmarkAligner)]
+    # Steps such as scalers change positions.
+    clips = layout.unflatten(original if original.shape == rows.shape else rows)
     # Rows that were aligned before are recognised by their sizes.
-    positions, has_reference_frame = restore_positions(layout.unflatten(rows))
+    positions, has_reference_frame = restore_positions(clips)
     if aligners:
         has_reference_frame = aligners[-1].reference == "first" and layout.n_frames > 1
-        if original.shape == rows.shape:
-            positions = layout.unflatten(original)
     return positions.astype(np.float32), has_reference_frame

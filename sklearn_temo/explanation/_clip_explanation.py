@@ -138,7 +138,8 @@ class ClipExplanation:
                 lines.append(f"{title}: {listed or 'no region'}")
         time = self.times[0, frame]
         seconds = "" if np.isnan(time) else f" ({time:.2f} s)"
-        lines.append(f"most telling frame: {frame}{seconds}, movement {movement[frame]:+.3g}")
+        part = "movement" if self.has_reference_frame else "share"
+        lines.append(f"most telling frame: {frame}{seconds}, {part} {movement[frame]:+.3g}")
         return "\n    ".join(lines)
 
     @property

@@ -99,7 +99,7 @@ class Setting:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             final.fit(self.final_rows, y)
-        return replace(self.chain, final=final).function()
+        return replace(self.chain, final=final).function(self.rows)
 
 
 def mean_rank_correlation(a: NDArray[Any], b: NDArray[Any]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,8 +54,8 @@ def explain_clips(
         scalers and principal components.
     clips : list of clips, or array-like of shape (n_clips, n_features)
         The clips as the estimator takes them: paths or images if its first step is a
-        :class:`~sklearn_temo.FaceLandmarkTransformer`, otherwise rows. Rows of landmarks are also
-        accepted in place of paths.
+        :class:`~sklearn_temo.FaceLandmarkTransformer`, otherwise rows. An array of rows
+        is also accepted in place of paths.
     target : array-like of shape (n_clips,), or label, default=None
         Class to explain, for each clip or for all. None explains the predicted class. For a
         regressor with several outputs, the index of the output.
@@ -102,7 +103,8 @@ def explain_clips(
     With more than two classes, the logit is the output of the network for the class. With two
     classes, it is the logarithm of the odds of the class, and so it is for each class of a
     OneVsRestClassifier. This is `decision_function`, with the opposite sign for the first of two
-    classes.
+    classes. Of a network that gives probabilities, as for the default loss of skorch, the logit is
+    the logarithm of the probability.
 
     For a linear model with coefficients :math:`w`, the share of a column is
     :math:`w_i (x_i - b_i)` with the mean baseline :math:`b`, which is exact. The shares of T-EMO
@@ -140,8 +142,10 @@ def explain_clips(
         extractor = chain.steps[0]
         chain = replace(chain, steps=chain.steps[1:])
     given = _read(clips, extractor, "clips")
-    if isinstance(baselines, str) and baselines not in ("typical", "still"):
-        raise ValueError(f'baselines must be "typical", "still" or clips, got {baselines!r}.')
+    if baselines is None or (isinstance(baselines, str) and baselines not in ("typical", "still")):
+        raise ValueError(
+            f'baselines must be "typical", "still" or a list of clips, got {baselines!r}.'
+        )
     if not isinstance(baselines, str):
         baselines = _read(baselines, extractor, "baselines").rows
     labels, outputs = _find_targets(chain, given, target)
@@ -194,20 +198,31 @@ def explain_clips(
 
 def _read(clips: Any, extractor: Any, name: str) -> _Input:
     """Rows of clips, extracted where they are paths or images."""
-    is_rows = (
-        getattr(clips, "ndim", 0) == 2 and getattr(clips, "dtype", np.dtype(float)).kind in "fiu"
-    )
-    if extractor is None or is_rows:
-        if not is_rows:
-            clips = np.asanyarray(clips)
-        if clips.ndim != 2 or (not is_rows and clips.dtype.kind not in "fiu"):
+    is_rows = getattr(clips, "ndim", 0) == 2 and np.asarray(clips).dtype.kind in "fiu"
+    if extractor is None and not is_rows:
+        clips = np.asanyarray(clips)
+        if clips.size == 0:
+            raise ValueError(f"{name} is empty: at least one clip is needed.")
+        is_number = clips.dtype.kind in "fiu"
+        if clips.ndim != 2 or not is_number:
+            advice = (
+                "Pass [row] for a single clip."
+                if clips.ndim == 1 and is_number
+                else "Extract the landmarks of paths or images first."
+            )
             raise ValueError(
                 f"{name} must be rows of landmarks of shape (n_clips, n_features), since the first "
                 f"step of the estimator is no FaceLandmarkTransformer; got shape {clips.shape} and "
-                f"dtype {clips.dtype}. Extract the landmarks of paths or images first."
+                f"dtype {clips.dtype}. {advice}"
             )
+    if extractor is None or is_rows:
         return _Input(clips, [f"clip {i}" for i in range(len(clips))])
+    if isinstance(clips, Iterator):
+        clips = list(clips)
     found = extractor.extract(clips)
+    if getattr(clips, "ndim", 1) == 2:
+        # A table with one column of paths.
+        clips = np.asarray(clips)[:, 0]
     for i, clip in enumerate(found):
         if clip.error is not None:
             raise ValueError(f"{name}[{i}] ({clip.source}) cannot be used: {clip.error}")
@@ -241,5 +256,6 @@ def _find_targets(
             f"target must be one label, or one for each of the {n_clips} clips; got an array of "
             f"shape {target.shape}."
         )
-    labels = np.broadcast_to(target, n_clips).copy()
-    return labels, chain.class_indices(labels, "target")
+    outputs = chain.class_indices(np.broadcast_to(target, n_clips), "target")
+    # Labels as the estimator has them: 1 and True are equal.
+    return chain.classes[outputs], outputs

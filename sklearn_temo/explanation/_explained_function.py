@@ -16,6 +16,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 from sklearn.svm import SVC, NuSVC
+from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
@@ -25,6 +26,10 @@ from ..layout import LandmarkLayout
 
 _SCALERS = (StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler)
 _PROJECTIONS = (PCA, IncrementalPCA, TruncatedSVD)
+# Clips that are explained at once, which bounds the memory.
+BATCH_SIZE = 256
+# Clips for which the outputs of a network are compared with its probabilities.
+_N_COMPARED = 20
 
 
 @dataclass(frozen=True)
@@ -65,21 +70,29 @@ class FittedChain:
         """Labels of the classes; None for a regressor."""
         if not hasattr(self.final, "predict"):
             raise TypeError(
-                f"the last step is {self.final!r}, which predicts nothing: pass a pipeline that "
-                "ends with a classifier or regressor."
+                f"the last step is {type(self.final).__name__}, which predicts nothing: pass a "
+                "pipeline that ends with a classifier or regressor."
             )
-        return None if is_regressor(self.final) else np.asarray(self.final.classes_)
+        if is_regressor(self.final):
+            return None
+        if not hasattr(self.final, "classes_"):
+            raise TypeError(
+                f"the last step is {type(self.final).__name__}, which is neither a classifier with "
+                "classes_ nor a regressor: pass, for example, skorch's NeuralNetClassifier or "
+                "NeuralNetRegressor."
+            )
+        if getattr(self.final, "multilabel_", False):
+            raise TypeError(
+                "a OneVsRestClassifier of several labels for a clip cannot be explained: pass one "
+                "of its estimators_."
+            )
+        return np.asarray(self.final.classes_)
 
     def of_class(self, index: int) -> tuple[FittedChain, int]:
         """The chain to the binary estimator of a class, and the output that stands for the class.
 
         For an estimator that ends with a OneVsRestClassifier.
         """
-        if self.final.multilabel_:
-            raise TypeError(
-                "a OneVsRestClassifier of several labels for a clip cannot be explained: pass one "
-                "of its estimators_."
-            )
         # Two classes share the estimator of the second one.
         is_shared = len(self.final.estimators_) == 1
         inner = FittedChain.of(self.final.estimators_[0 if is_shared else index])
@@ -126,10 +139,23 @@ class FittedChain:
         order = np.argsort(classes)
         return order[np.searchsorted(classes, labels, sorter=order)]
 
-    def function(self) -> ExplainedFunction:
-        """The function from prepared clips to logits or predictions."""
+    def function(self, rows: Any) -> ExplainedFunction:
+        """The function from prepared clips, of which `rows` are some, to logits or predictions."""
         maps = [_affine_map(step) for step in self.steps[self.n_prepared :]]
-        return ExplainedFunction(maps, _network(self.final), self.classes)
+        function = ExplainedFunction(maps, _network(self.final), self.classes)
+        if self.classes is None or not hasattr(self.final, "module_"):
+            return function
+        # Networks for skorch's default loss end with a softmax.
+        rows = rows[:_N_COMPARED]
+        with torch.no_grad(), frozen(function):
+            output = function.network(function.maps(function.tensor(rows)))
+        probabilities = self.final.predict_proba(self.reduce(rows))
+        output = output.reshape(len(rows), -1).cpu().numpy()
+        function.gives_probabilities = bool(
+            (output >= 0).all()
+            and np.allclose(output, probabilities[:, -output.shape[1] :], atol=1e-5)
+        )
+        return function
 
     def support(self, layout: LandmarkLayout) -> NDArray[np.bool_]:
         """Mask of the landmarks that the function depends on, for prepared clips of a layout."""
@@ -176,7 +202,8 @@ class FittedChain:
 class ExplainedFunction(nn.Module):
     """Affine maps, and a network or linear model.
 
-    Its output for two classes is the logit of the second one.
+    Its output for two classes is the logit of the second one. If the network gives probabilities,
+    its logits are their logarithms, or for a single output the logarithm of the odds.
 
     Parameters
     ----------
@@ -193,6 +220,7 @@ class ExplainedFunction(nn.Module):
         like = next(network.parameters())
         self.maps = nn.Sequential(*maps).to(like.device, like.dtype)
         self.is_binary = classes is not None and len(classes) == 2
+        self.gives_probabilities = False
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute the logits of prepared clips."""
@@ -209,13 +237,21 @@ class ExplainedFunction(nn.Module):
             return front, lambda z: self._logits(split.body(z))
         return IDENTITY, front, split.activation, lambda z: self._logits(split.output(z))
 
+    def tensor(self, rows: Any) -> Tensor:
+        """Prepared clips on the device and in the precision of the network."""
+        like = next(self.network.parameters())
+        # A copy: torch warns of arrays that are read-only, as those of pandas.
+        return torch.tensor(np.asarray(rows), dtype=like.dtype, device=like.device)
+
     @torch.no_grad()
     def outputs(self, rows: NDArray[Any]) -> NDArray[np.float64]:
         """Outputs for prepared clips, of shape (n_clips, n_outputs)."""
-        like = next(self.network.parameters())
         with frozen(self):
-            found = self(torch.as_tensor(rows, dtype=like.dtype, device=like.device))
-        return found.reshape(len(rows), -1).double().cpu().numpy()
+            found = [
+                self(self.tensor(rows[batch])).double().cpu().numpy()
+                for batch in gen_batches(len(rows), BATCH_SIZE)
+            ]
+        return np.concatenate(found).reshape(len(rows), -1)
 
     def logits(self, rows: NDArray[Any], index: Any) -> NDArray[np.float64]:
         """Logits of the classes, or predictions of the outputs, with the given indices."""
@@ -225,6 +261,10 @@ class ExplainedFunction(nn.Module):
         return found[np.arange(len(rows)), index]
 
     def _logits(self, output: Tensor) -> Tensor:
+        if self.gives_probabilities:
+            output = output.clamp_min(torch.finfo(output.dtype).tiny)
+            is_single = output.ndim == 1 or output.shape[1] == 1
+            output = output.logit(torch.finfo(output.dtype).eps) if is_single else output.log()
         if self.is_binary and output.ndim > 1 and output.shape[1] == 2:
             return output[:, 1:] - output[:, :1]
         return output
@@ -329,10 +369,10 @@ def _network(final: Any) -> nn.Module:
     if by_pairs:
         reason = "decides between pairs of classes, so that a class has no logit"
     raise TypeError(
-        f"{final!r} cannot be explained, since it {reason}: pass an estimator whose last step is a "
-        "TEMOClassifier or TEMORegressor, a skorch net, or a linear model such as "
-        "LogisticRegression or LinearSVC, for several classes also in a OneVsRestClassifier. For "
-        "other models, see sklearn.inspection.permutation_importance."
+        f"{type(final).__name__} cannot be explained, since it {reason}: pass an estimator whose "
+        "last step is a TEMOClassifier or TEMORegressor, a skorch net, a linear model such as "
+        "LogisticRegression or LinearSVC, or a OneVsRestClassifier of these. For other models, see "
+        "sklearn.inspection.permutation_importance."
     )
 
 

@@ -157,7 +157,7 @@ def check_random_weights(
     """
 
     def without_learning(setting: Setting, rng: np.random.RandomState) -> Any:
-        return with_shuffled_weights(setting.chain.function(), rng)
+        return with_shuffled_weights(setting.chain.function(setting.rows), rng)
 
     return _check(
         "random weights",
@@ -270,7 +270,7 @@ def _check(
     if n_repeats < _MIN_REPEATS:
         raise ValueError(f"n_repeats must be at least {_MIN_REPEATS}, got {n_repeats}.")
     rng = check_random_state(random_state)
-    shares = setting.shares(setting.chain.function())
+    shares = setting.shares(setting.chain.function(setting.rows))
 
     def similarities(make: Callable[[], Any]) -> NDArray[np.float64]:
         return np.array(

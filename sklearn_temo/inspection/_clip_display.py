@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -143,15 +144,22 @@ class ClipExplanationDisplay:
 
         Raises
         ------
+        TypeError
+            If `clip` is not a single index.
         ValueError
-            If `part` or `images` is unknown, or there are no images for ``images="frames"``, or no
-            reference frame for ``part="identity"``.
+            If `part`, `images` or `frame` is unknown, or there are no images for
+            ``images="frames"``, or no reference frame for ``part="identity"``.
         """
         parts = {
             "movement": "the movement",
             "identity": "identity",
             "all": "identity and movement",
         }
+        if not isinstance(clip, Integral):
+            raise TypeError(
+                f"clip must be the index of a single clip, got {clip!r}; RelevanceTimelineDisplay "
+                "averages several clips."
+            )
         if part not in parts:
             raise ValueError(f"part={part!r} must be one of {sorted(parts)}.")
         has_reference = explanation.has_reference_frame
@@ -168,7 +176,11 @@ class ClipExplanationDisplay:
         }[part]
         if frame is None:
             frame = 0 if part == "identity" else int(explanation.peak_frame()[clip])
-        frames = find_images(explanation, clip, images)
+        n_frames = explanation.attributions.shape[1]
+        if not -n_frames <= frame < n_frames:
+            raise ValueError(f"frame={frame} does not exist: the clip has {n_frames} frames.")
+        frame %= n_frames
+        frames = find_images(explanation, int(clip), images)
         target = str(explanation.target[clip])
         time = explanation.times[clip, frame]
         title = (
@@ -305,6 +317,8 @@ class ClipExplanationDisplay:
         axes.legend(frameon=False, fontsize="small", handletextpad=0.1, loc="best")
         axes.invert_yaxis()
         axes.set_xlabel("share of the logit")
+        if not shares.any():
+            axes.set_xlim(-1, 1)
         axes.tick_params(axis="y", length=0)
         axes.spines[["top", "left", "right"]].set_visible(False)
 

@@ -112,7 +112,9 @@ def draw_face(axes: Any, points: NDArray[np.float64]) -> None:
 
 def relative_width(axes: Any) -> float:
     """Width of an Axes, divided by the width that lines and points are sized for."""
-    return float(axes.get_position().width * axes.figure.get_figwidth() / PANEL_INCHES)
+    # The figure may be a subfigure.
+    figure_inches = axes.figure.bbox.width / axes.figure.dpi
+    return float(axes.get_position().width * figure_inches / PANEL_INCHES)
 
 
 def lightness(colours: Any) -> Any:

@@ -141,6 +141,8 @@ class RelevanceTimelineDisplay:
         if not len(chosen):
             raise ValueError(f"clip={clip!r} selects none of the {len(explanation)} clips.")
         sums, names = sum_regions(explanation.attributions[chosen].mean(axis=0), regions)
+        if images not in ("auto", "frames", "drawn", None):
+            raise ValueError(f'images={images!r} must be "auto", "frames" or "drawn", or None.')
         if len(chosen) == 1:
             faces = _faces(explanation, int(chosen[0]), images)
         elif images == "frames":
@@ -173,7 +175,7 @@ class RelevanceTimelineDisplay:
         ----------
         ax : matplotlib Axes, default=None
             Its place in the figure is used, and divided; it must be part of a grid, as those of
-            ``plt.subplots``. None creates a figure.
+            ``plt.subplots(layout="constrained")``. None creates a figure.
         max_faces : int, default=8
             Largest number of faces above the heat map.
 
@@ -184,13 +186,18 @@ class RelevanceTimelineDisplay:
         Raises
         ------
         ValueError
-            If shapes do not match, or shares are not finite.
+            If shapes do not match, shares are not finite, or `max_faces` is less than 1.
         """
         shares = np.asarray(self.shares, dtype=np.float64)
         if shares.ndim != 2 or len(shares) != len(self.regions) or not np.isfinite(shares).all():
             raise ValueError(
                 f"shares must be finite and of shape (n_regions, n_frames), with n_regions = "
                 f"{len(self.regions)}; got shape {shares.shape}."
+            )
+        if max_faces < 1:
+            raise ValueError(
+                f"max_faces must be at least 1, got {max_faces}; pass images=None to "
+                "from_explanation for no faces."
             )
         self._make_axes(ax)
         n_reference = int(self.has_reference_frame)
@@ -216,7 +223,9 @@ class RelevanceTimelineDisplay:
                 self._draw_faces("reference faces", [0], [0.5], min(width, 1))
             self._draw_leaders((np.array(peaks) + 0.5) / n_frames, places)
         if self.title is not None:
-            write = self.figure_.suptitle if ax is None else ax.set_title
+            # Layout engines leave no room for a title of an Axes that is divided.
+            top = self.axes_["shares" if self.faces is None else "faces"]
+            write = self.figure_.suptitle if ax is None else top.set_title
             write(self.title, fontsize="medium", **LITERAL)
         return self
 
