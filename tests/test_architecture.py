@@ -81,6 +81,7 @@ MAY_BE_HEAVY = {
     "classification._regressor": {"torch"},
     "classification._temo": {"torch"},
     "classification._training": {"skorch", "torch"},
+    "explanation._affine_maps": {"torch"},
     "explanation._explained_function": {"torch"},
     "selection._round": {"skorch", "torch"},
 }
