@@ -444,6 +444,13 @@ def test_paths_may_come_in_any_container(form, fitted, cremad_paths):
     assert explanation.images(1).shape == (4, 360, 480, 3)
 
 
+def test_clips_of_different_lengths_are_named(fitted, cremad_frames):
+    extractor = FaceLandmarkTransformer(n_frames=None).fit([cremad_frames[0][:4]])
+    pipe = make_pipeline(extractor, *fitted[1:])
+    with pytest.raises(ValueError, match=r"clips have 4 to 5 frames.*pass n_frames"):
+        explain_clips(pipe, [cremad_frames[0][:4], cremad_frames[1][:5]])
+
+
 def test_hands_are_explained_in_their_own_numbering():
     digits = load_sign_digits()
     X, y = digits.data[:200], digits.target[:200]

@@ -138,6 +138,11 @@ def test_wrong_use_is_an_error_that_says_what_to_pass(pipeline, expression_clips
         check_random_weights(pipeline, X, y[:3])
     with pytest.raises(ValueError, match=r"returned shape \(84,\)"):
         check_random_weights(pipeline, X, y, attribute=lambda module, rows, *_: rows[:, 0])
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        check_random_labels(pipeline, X, y, attribute=lambda module, rows, *_: rows * np.nan)
+    some = y != "fear"
+    with pytest.raises(ValueError, match="no clip of 'fear'"):
+        check_random_weights(pipeline, X[some], y[some])
     with pytest.raises(ValueError, match="n_repeats must be at least 3, got 0"):
         check_random_labels(pipeline, X, y, n_repeats=0)
     rows, _ = aligned

@@ -58,7 +58,16 @@ class Setting:
                 f"y must have one label, or one number, for each of the {len(rows)} clips of X; "
                 f"got shape {y.shape}. Check the outputs of a regressor one by one."
             )
-        target = None if chain.classes is None else chain.class_indices(y, "y")
+        target = None
+        if chain.classes is not None:
+            target = chain.class_indices(y, "y")
+            missing = chain.classes[~np.isin(chain.classes, y)]
+            if len(missing):
+                raise ValueError(
+                    f"y has no clip of {missing.tolist()[0]!r}, but networks are fitted again to "
+                    "these clips: pass clips of all classes of the estimator, such as the training "
+                    "clips."
+                )
         used = chain.support(layout)
         if used.sum() < _MIN_LANDMARKS:
             raise ValueError(
@@ -85,6 +94,8 @@ class Setting:
                 f"attribute must return attributions of shape {self.rows.shape}, that of the rows "
                 f"that it gets, but returned shape {found.shape}."
             )
+        if not np.isfinite(found).all():
+            raise ValueError("attribute returned attributions that are NaN or infinite.")
         return np.abs(self.layout.unflatten(found).sum(axis=(1, 3)))[:, self.used]
 
     def fit_again(self, y: NDArray[Any], rng: np.random.RandomState) -> Any:

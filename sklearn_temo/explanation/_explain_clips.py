@@ -226,6 +226,12 @@ def _read(clips: Any, extractor: Any, name: str) -> _Input:
     for i, clip in enumerate(found):
         if clip.error is not None:
             raise ValueError(f"{name}[{i}] ({clip.source}) cannot be used: {clip.error}")
+    lengths = sorted({len(clip.landmarks) for clip in found})
+    if len(lengths) > 1:
+        raise ValueError(
+            f"{name} have {lengths[0]} to {lengths[-1]} frames, but must have equally many: pass "
+            "n_frames to the FaceLandmarkTransformer."
+        )
     rows = np.stack([clip.landmarks.ravel() for clip in found])
     # Arrays and images have numbers in place of times, and no frame rate.
     times = np.stack(

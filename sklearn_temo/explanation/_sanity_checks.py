@@ -105,8 +105,9 @@ def check_random_weights(
     TypeError
         If the estimator has no network and is not linear, or is a OneVsRestClassifier.
     ValueError
-        If `y` has other labels than the estimator or several outputs, the estimator uses fewer than
-        5 landmarks, or `n_repeats` is less than 3.
+        If `y` has other labels than the estimator, lacks some of them or has several outputs, the
+        estimator uses fewer than 5 landmarks, `n_repeats` is less than 3, or `attribute` returns
+        another shape or NaN.
     NotFittedError
         If the estimator is not fitted.
 
@@ -211,8 +212,9 @@ def check_random_labels(
     TypeError
         If the estimator has no network and is not linear, or is a OneVsRestClassifier.
     ValueError
-        If `y` has other labels than the estimator or several outputs, the estimator uses fewer than
-        5 landmarks, or `n_repeats` is less than 3.
+        If `y` has other labels than the estimator, lacks some of them or has several outputs, the
+        estimator uses fewer than 5 landmarks, `n_repeats` is less than 3, or `attribute` returns
+        another shape or NaN.
     NotFittedError
         If the estimator is not fitted.
 
