@@ -87,7 +87,7 @@ def test_labels_and_people_come_from_the_folders(calls, here, capfd):
     assert output == ""
     assert errors.splitlines()[1:] == [
         "wrote the report of 2 of 2 clips into r.html, a face in 3 of 4 frames",
-        "balanced accuracy of the estimator: 0.8 (0.7 to 0.9)",
+        "balanced accuracy of the estimator: 0.800 (0.700 to 0.900)",
         "check identity: look at it.",
     ]
 
@@ -114,6 +114,7 @@ def test_options_reach_the_pipeline(calls, here):
         ("clips --out r.htm", "'r.htm' must end in .html"),
         ("clips --out gone/r.html", "gone/r.html' cannot be written (No such file or directory)"),
         ("gone --out r.html", "'gone'"),
+        ("same --out r.html", "all clips of 'same' are of the class 'anger'"),
         ("clips --out r.html --k 469", "expected a whole number from 1 to 468, or all; got '469'"),
         ("clips --out r.html --n-frames 0", "The 'n_frames' parameter of FaceLandmarkTransformer"),
         ("clips --out r.html --classifier tree", "invalid choice: 'tree'"),
@@ -124,7 +125,7 @@ def test_options_reach_the_pipeline(calls, here):
 def test_invalid_arguments_exit_with_2_before_any_clip_is_read(
     calls, here, capfd, arguments, message
 ):
-    plant("clips/anger/1.mp4", "clips/fear/2.mp4")
+    plant("clips/anger/1.mp4", "clips/fear/2.mp4", "same/anger/1.mp4", "same/anger/2.mp4")
     with pytest.raises(SystemExit) as refused:
         main(["report", *arguments.split()])
     assert refused.value.code == 2

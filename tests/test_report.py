@@ -477,6 +477,24 @@ def test_rows_are_needed_without_extraction(smiles, tmp_path):
         write_report(pipeline(), ["clip.mp4"] * 60, y, path=tmp_path / "r.html")
 
 
+def test_labels_that_are_not_text_have_one_name(smiles, tmp_path):
+    X, y, groups = smiles
+    for labels in (y == "happiness", (y == "happiness").astype(float)):
+        evaluation = evaluate(
+            pipeline(k=64), X, labels, groups=groups, cv=2, ignore=EVALUATION_CHECKS
+        )
+        report = write_report(
+            *(pipeline(k=64), X, labels),
+            groups=groups,
+            evaluation=evaluation,
+            path=tmp_path / "r.html",
+        )
+        names = report["confusion"]["classes"]
+        assert names == list(report["timeline"]["shares"])
+        assert names == [each["name"] for each in report["data"]["classes"]]
+        assert names == [name for name in report["relevance"]["positions"] if name != "all"]
+
+
 def test_a_single_fold_has_no_stability(smiles, tmp_path):
     X, y, groups = smiles
     holdout = [(np.arange(20, 60), np.arange(20))]

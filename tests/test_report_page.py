@@ -596,6 +596,28 @@ def test_page_fits_the_window(page, width):
 
 
 @needs_browser
+def test_unknown_layouts_and_fractional_levels_are_shown(browser, show):
+    report = sample_report()
+    report["data"] |= {"n_frames": None, "n_landmarks": None}
+    report["scores"]["level"] = 0.975
+    show(browser, report)
+    assert errors(browser) == []
+    text = css(browser, "body").text
+    assert "97.5\u202f% confidence intervals" in text
+    assert "96 clips of 16 people.\n" in text
+    assert "Versions" in text
+
+
+def test_scores_are_of_people_only_if_they_are_apart(browser, show):
+    report = sample_report()
+    for verdict, who in (("passed", "people"), ("warning", "clips")):
+        report["checks"] = [
+            {"name": "shared_people", "verdict": verdict, "message": "Text.", "numbers": {}}
+        ]
+        show(browser, report)
+        assert f"Scores on {who} that were not in the training data" in css(browser, "body").text
+
+
 def test_sections_without_data_say_why(browser, show):
     page = show(browser, hand_report(), "hand")
     assert errors(page) == []

@@ -71,6 +71,7 @@ def _k(text: str) -> int | str:
 
 
 def _report(options: argparse.Namespace) -> int:
+    import numpy as np
     from joblib import effective_n_jobs
 
     from ..datasets import load_clip_folder
@@ -86,6 +87,11 @@ def _report(options: argparse.Namespace) -> int:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_, **__: say(f"warning: {message}")
             paths, y, groups = load_clip_folder(Path(options.clips).expanduser())
+        if len(np.unique(y)) < 2:
+            raise ValueError(
+                f"all clips of {options.clips!r} are of the class {str(y[0])!r}; a report needs "
+                "two classes or more."
+            )
         pipeline = make_temo_pipeline(
             k=options.k,
             classifier=_make_classifier(options.classifier),
@@ -147,8 +153,9 @@ def _summarise(report: dict[str, Any], out: str) -> int:
     say(f"wrote the report of {n_clips} into {out}, a face in {faces}")
     for row in report["scores"]["rows"]:
         score = row["balanced_accuracy"]
-        interval = f"({score['low']} to {score['high']})" if score["low"] is not None else ""
-        say(f"balanced accuracy of the {row['model']}: {score['value']} {interval}".rstrip())
+        value, low, high = score["value"], score["low"], score["high"]
+        interval = "" if low is None else f" ({low:.3f} to {high:.3f})"
+        say(f"balanced accuracy of the {row['model']}: {value:.3f}{interval}")
     for check in report["checks"]:
         if check["verdict"] == "warning":
             say(f"check {check['name']}: {check['message']}")

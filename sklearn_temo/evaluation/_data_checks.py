@@ -113,6 +113,7 @@ def near_duplicates(run: Run) -> Finding:
     if not n_near:
         return "passed", "no test clip is nearly equal to a training clip.", numbers
     first, second = clips[nearest.argmin()]
+    numbers |= {"test_clip": first, "training_clip": second}
     return (
         "warning",
         f"{n_near} of {len(nearest)} test clips have a frame that is nearly equal to a frame of a "

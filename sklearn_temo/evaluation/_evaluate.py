@@ -62,8 +62,9 @@ def evaluate(
     cv : int, splitter, iterable or None, default=None
         Folds. None or an int shuffles the people, or the clips if there are no `groups`, with
         :class:`~sklearn.model_selection.StratifiedGroupKFold` or
-        :class:`~sklearn.model_selection.StratifiedKFold` of 5, or that many, folds. Each clip may
-        be tested once at most.
+        :class:`~sklearn.model_selection.StratifiedKFold` of that many folds. None means 5, or
+        fewer if there are fewer people or fewer clips of each class. Each clip may be tested once
+        at most.
     ignore : collection of str, default=()
         Names of checks that are not run, see Notes.
     n_bootstraps : int, default=1000
@@ -271,8 +272,7 @@ def _make_splits(
 ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Training and test clips of each fold."""
     if cv is None or isinstance(cv, Integral):
-        n_folds = _N_FOLDS if cv is None else int(cv)
-        _check_n_folds(n_folds, y, groups)
+        n_folds = _count_folds(cv, y, groups)
         seed = int(random_state.randint(2**31 - 1))
         splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
         cv = splitter(n_folds, shuffle=True, random_state=seed)
@@ -295,15 +295,18 @@ def _make_splits(
     return splits
 
 
-def _check_n_folds(n_folds: int, y: NDArray[Any], groups: NDArray[Any] | None) -> None:
-    n_largest = np.unique(y, return_counts=True)[1].max()
+def _count_folds(cv: Any, y: NDArray[Any], groups: NDArray[Any] | None) -> int:
+    n_largest = int(np.unique(y, return_counts=True)[1].max())
     n_people = len(y) if groups is None else len(np.unique(groups))
-    if n_folds > min(n_largest, n_people):
-        people = "" if groups is None else f"clips of {n_people} different people and "
+    n_possible = min(n_largest, n_people)
+    n_folds = max(2, min(_N_FOLDS, n_possible)) if cv is None else int(cv)
+    if n_folds > n_possible:
+        people = "" if groups is None else f"people {n_people}, "
         raise ValueError(
-            f"{n_folds} folds are too many for {people}at most {n_largest} clips of a class: pass "
-            "a smaller cv, or more clips."
+            f"{n_folds} folds need as many people, and as many clips of a class; the numbers are: "
+            f"{people}clips of the largest class {n_largest}. Pass more clips, or a smaller cv."
         )
+    return n_folds
 
 
 def _check_folds(splits: list[tuple[NDArray[np.intp], NDArray[np.intp]]], y: NDArray[Any]) -> None:

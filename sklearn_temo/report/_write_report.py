@@ -171,6 +171,7 @@ def write_report(
         )
     check_consistent_length(X, y, groups)
     y, groups = check_labels(y, groups)
+    is_given = evaluation is not None
     progress = Progress("write_report", _N_PARTS, "parts", verbose)
     for_rows, extractor = without_extraction(estimator)
     clips = read_clips(extractor, X, y, groups, verbose)
@@ -205,9 +206,12 @@ def write_report(
         "data_sha256": clips.sha256(),
         "data": _describe_data(clips, fitted),
         "scores": _describe_scores(evaluation),
-        "checks": [asdict(check) for check in evaluation.checks],
+        "checks": _describe_checks(evaluation, clips, is_given),
         "score_against_k": score_against_k,
-        "confusion": {"classes": evaluation.classes, "counts": evaluation.confusion},
+        "confusion": {
+            "classes": [str(label) for label in evaluation.classes],
+            "counts": evaluation.confusion,
+        },
         "people": _describe_people(evaluation),
         "relevance": describe_relevance(fitted, clips),
         "timeline": describe_timeline(evaluation, clips) if is_explained else None,
@@ -286,6 +290,21 @@ def _describe_scores(evaluation: Any) -> dict[str, Any]:
             for model, scores in evaluation.scores.items()
         ],
     }
+
+
+def _describe_checks(evaluation: Any, clips: ReportClips, is_given: bool) -> list[dict[str, Any]]:
+    """The checks, with the names of the clips that they mention by their indices."""
+    indices = clips.indices if is_given else np.arange(len(clips))
+    names = dict(zip(indices.tolist(), clips.names, strict=True))
+    checks = [asdict(check) for check in evaluation.checks]
+    for check in checks:
+        if clips.extraction is not None and "training_clip" in check["numbers"]:
+            test, train = check["numbers"].pop("test_clip"), check["numbers"].pop("training_clip")
+            check["message"] = check["message"].replace(
+                f"clip {test} and clip {train} (counted from 0)",
+                f"{names[test]} and {names[train]}",
+            )
+    return checks
 
 
 def _describe_people(evaluation: Any) -> list[dict[str, Any]] | None:

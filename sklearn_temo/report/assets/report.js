@@ -3,7 +3,7 @@
 
 const report = JSON.parse(document.getElementById("report-data").textContent);
 const classNames = report.confusion.classes.map(String);
-const level = `${Math.round(100 * report.scores.level)}\u202f%`;
+const level = `${Number((100 * report.scores.level).toFixed(2))}\u202f%`;
 const paragraph = (text, name = "") => html("p", name ? { class: name } : {}, text);
 const missing = (text) => [paragraph(text, "missing")];
 
@@ -16,10 +16,11 @@ function data() {
     classes,
     extraction,
   } = report.data;
-  const text = paragraph(
-    `${count(n, "clip")}${nPeople === null ? "" : ` of ${count(nPeople, "person", "people")}`}, ` +
-      `${count(nFrames, "frame")} each, with ${count(nLandmarks, "landmark")}.`,
-  );
+  const frames = isNumber(nFrames)
+    ? `, ${count(nFrames, "frame")} each, with ${count(nLandmarks, "landmark")}`
+    : "";
+  const people = nPeople === null ? "" : ` of ${count(nPeople, "person", "people")}`;
+  const text = paragraph(`${count(n, "clip")}${people}${frames}.`);
   const hasPeople = classes.some(({ n_people: people }) => isNumber(people));
   const columns = ["class", "clips", ...(hasPeople ? ["people"] : [])];
   const numbers = table(
@@ -79,7 +80,8 @@ function versions() {
   ];
 }
 
-const apart = report.data.n_people === null ? "clips" : "people";
+const areApart = report.checks.some((c) => c.name === "shared_people" && c.verdict === "passed");
+const apart = areApart ? "people" : "clips";
 const noNetwork =
   "The estimator has no landmark selector or network that can be explained, so " +
   "this section is empty.";
