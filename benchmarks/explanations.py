@@ -36,7 +36,7 @@ NETWORKS = {
     "randomized": TEMOClassifier(randomized=True),
 }
 FIRST_SEED = 900
-N_FOLDS = 3
+N_FOLDS = 5
 
 # Values of a measure in all folds, by network, method and measure.
 Values = dict[tuple[str, str], dict[str, np.ndarray]]

@@ -3,16 +3,18 @@ Report: one page about a pipeline and its clips
 ===============================================
 
 :func:`~sklearn_temo.write_report` evaluates a pipeline on people that it was not fitted on, checks
-the evaluation, and writes what a reader needs to judge it: scores with intervals, a face to turn,
-the landmarks at any ``k``, and the clips that were classified most surely right and wrong, each
-with its explanation. The page is one HTML file without any other, so that it can be sent to a
-colleague. From a folder of videos, the command ``sklearn-temo report`` writes the same page.
+the evaluation, and writes what a reader needs to judge it: scores with intervals, a face that can
+be rotated, the landmarks at any ``k``, and the right and wrong predictions with the highest
+probabilities, each with its explanation. The page is a single HTML file that works without any
+other file and without a network. A JSON file beside it has the numbers. From a folder of videos,
+the command ``sklearn-temo report`` writes the same page.
 """
 
 # %%
 # Write a report
 # --------------
-# The smiles of 40 people: two photographs of each, neutral and smiling. The groups tell who is who.
+# The smiles of 40 people: two photographs of each, neutral and smiling. ``groups`` contains the
+# person of each photograph.
 
 from pathlib import Path
 from tempfile import TemporaryDirectory

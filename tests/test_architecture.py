@@ -1,6 +1,7 @@
 """Direction of imports, and heavy imports."""
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -233,3 +234,11 @@ def test_every_way_to_write_an_import_is_seen():
     }
     for line, module in lines.items():
         assert own_modules("selection._new", ast.parse(line)) == {module}, line
+
+
+def test_folders_with_names_that_the_root_lacks_are_public():
+    root = importlib.import_module(PACKAGE)
+    folders = {path.parent.name for path in (CHECKOUT / PACKAGE).glob("*/__init__.py")} - {"cli"}
+    for folder in folders - set(root.__all__):
+        names = importlib.import_module(f"{PACKAGE}.{folder}").__all__
+        assert set(names) <= set(root.__all__), folder

@@ -631,3 +631,12 @@ def test_an_explanation_changes_nothing_in_the_estimator(fitted, expression_clip
     before = pickle.dumps(fitted)
     explain_clips(fitted, expression_clips.data[:2])
     assert pickle.dumps(fitted) == before
+
+
+def test_the_share_of_moving_landmarks_and_the_onset_are_found_on_synthetic_clips():
+    from benchmarks.clip_explanations import truth
+
+    network = TEMOClassifier(randomized=True, n_components=32, weight_decay=1.0)
+    found, moving = truth(network, (0, 0), "still", random_state=0)
+    assert found >= 0.9
+    assert moving >= 0.9

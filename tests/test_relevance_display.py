@@ -360,6 +360,22 @@ def test_numbers_are_those_of_the_most_relevant_landmarks():
             np.testing.assert_array_equal(target, mesh.canonical_face()[number, :2])
 
 
+def test_lines_to_the_labels_do_not_cross_the_face():
+    face = mesh.canonical_face()
+    on_one_side = face[:, 0] > 0.2 * np.ptp(face[:, 0])
+    display = LandmarkRelevanceDisplay.from_scores(
+        on_one_side.astype(float), annotate="numbers", n_annotated=6
+    )
+    assert {text.get_ha() for text in display.axes_[0].texts} == {"left"}
+
+
+def test_a_single_label_can_be_drawn():
+    display = LandmarkRelevanceDisplay.from_scores(
+        np.arange(float(N)), annotate="numbers", n_annotated=1
+    )
+    assert [text.get_text() for text in display.axes_[0].texts] == [str(N - 1)]
+
+
 def test_lines_to_the_labels_of_a_side_do_not_cross(model):
     display = LandmarkRelevanceDisplay.from_estimator(model, per_class=False, annotate="regions")
     for side in ("left", "right"):

@@ -160,9 +160,15 @@ def draw_labels(
     gap, margin = 1.4 * _LABEL_POINTS * per_point, 4 * per_point
     low, high = points[:, 0].min() - margin, points[:, 0].max() + margin
     by_x = np.argsort(targets[:, 0], kind="stable")
+    # Half of the labels on each side, but no line across the face: only targets near the middle may
+    # have their label on either side.
+    offsets = (targets[:, 0] - points[:, 0].mean()) / np.ptp(points[:, 0])
+    n_left = np.clip(-(-len(by_x) // 2), np.sum(offsets < -0.1), np.sum(offsets <= 0.1))
     for members, x, side in zip(
-        np.array_split(by_x, 2), (low, high), ("right", "left"), strict=True
+        np.split(by_x, [n_left]), (low, high), ("right", "left"), strict=True
     ):
+        if not len(members):
+            continue
         members = members[np.argsort(-targets[members, 1], kind="stable")]
         steps = gap * np.arange(len(members))
         heights = isotonic_regression(targets[members, 1] + steps, increasing=False) - steps
