@@ -391,6 +391,15 @@ def test_clips_are_extracted_once_and_skipped_ones_are_not_tested(clips, paths):
     np.testing.assert_array_equal(predicted, result.predictions[test])
 
 
+def test_folds_of_which_all_clips_are_skipped_are_left_out(clips, paths):
+    pipe = make_pipeline(Extracted(), SVM)
+    halves = np.arange(60), np.arange(60, 120)
+    cv = [(halves[1], [5]), (halves[0], halves[1])]
+    result = evaluate(pipe, paths, clips.target, cv=cv, ignore=EVALUATION_CHECKS)
+    assert len(result.estimators) == 1
+    assert (result.folds == np.repeat([-1, 0], 60)).all()
+
+
 def test_searches_of_the_extraction_extract_in_each_fit(clips, paths):
     pipe = make_pipeline(Extracted(), LandmarkAligner(), StandardScaler(), SVM)
     grid = {"extracted__max_gap": [0.5, 1.0]}

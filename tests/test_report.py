@@ -495,6 +495,16 @@ def test_labels_that_are_not_text_have_one_name(smiles, tmp_path):
         assert names == [name for name in report["relevance"]["positions"] if name != "all"]
 
 
+def test_problems_of_the_evaluation_are_a_warning_that_points_to_the_report(smiles, tmp_path):
+    X, y, _ = smiles
+    with pytest.warns(UserWarning, match=r"no_groups.*The report says") as found:
+        report = write_report(
+            make_pipeline(StandardScaler(), SVC()), X, y, path=tmp_path / "r.html"
+        )
+    assert not any("ignore=" in str(each.message) for each in found)
+    assert report["checks"][0]["verdict"] == "warning"
+
+
 def test_a_single_fold_has_no_stability(smiles, tmp_path):
     X, y, groups = smiles
     holdout = [(np.arange(20, 60), np.arange(20))]

@@ -189,6 +189,7 @@ def evaluate(
         splits = [
             (train[~np.isin(train, skipped)], test[~np.isin(test, skipped)])
             for train, test in splits
+            if not np.isin(test, skipped).all()
         ]
     _check_folds(splits, y)
     layout = find_layout(X, rows_estimator)
