@@ -36,6 +36,14 @@ class SearchResults:
     k: list[Any]
     scores: NDArray[np.float64]
 
+    @property
+    def other_params(self) -> list[dict[str, Any]]:
+        """Parameters of each candidate without the one that has the number of landmarks."""
+        return [
+            {name: value for name, value in params.items() if name != k_name}
+            for params, k_name in zip(self.params, self.k_names, strict=True)
+        ]
+
 
 def read_search(
     cv_results: Mapping[str, Any], scoring: str | None, param: str | None

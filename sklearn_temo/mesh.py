@@ -25,6 +25,20 @@ N_LANDMARKS_WITH_IRISES = 478
 
 FULL_MESHES = (N_LANDMARKS, N_LANDMARKS_WITH_IRISES)
 
+REGIONS = (
+    "forehead",
+    "right brow",
+    "left brow",
+    "right eye",
+    "left eye",
+    "nose",
+    "right cheek",
+    "left cheek",
+    "lips",
+    "chin",
+)
+"""Names of the regions of the face, from the forehead down; mirror pairs are side by side."""
+
 MODEL_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
 
 # The canonical face has no irises. These pairs are those of extracted faces: the two centres, and
@@ -179,10 +193,9 @@ def regions(n_landmarks: int = N_LANDMARKS) -> NDArray[np.str_]:
     Returns
     -------
     ndarray of str of shape (n_landmarks,)
-        One of lips, nose, left/right eye, left/right brow, left/right cheek, forehead, chin. A
-        landmark within 1 cm of a contour belongs to the nearest one. The others are forehead above
-        the brows, chin below the lips and between their corners, and cheek elsewhere. The landmarks
-        of the irises belong to the eyes.
+        One of `REGIONS`. A landmark within 1 cm of a contour belongs to the nearest one. The others
+        are forehead above the brows, chin below the lips and between their corners, and cheek
+        elsewhere. The landmarks of the irises belong to the eyes.
 
     Raises
     ------

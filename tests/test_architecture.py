@@ -25,6 +25,7 @@ BASE = {
     "_atomic_files",
     "_cache_folder",
     "_frame_folder",
+    "_pipelines",
     "_progress",
     "_search_results",
     "_threads",
@@ -38,6 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_atomic_files": set(),
     "_cache_folder": {"_warnings"},
     "_frame_folder": set(),
+    "_pipelines": {"layout"},
     "_progress": set(),
     "_search_results": {"_warnings"},
     "_threads": set(),
@@ -51,8 +53,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 MAY_IMPORT["pipeline"] = BASE | STEPS | {"selection"}
 MAY_IMPORT["explanation"] = BASE | STEPS | {"selection"}
-MAY_IMPORT["evaluation"] = MAY_IMPORT["explanation"] | {"explanation"}
-MAY_IMPORT["report"] = MAY_IMPORT["evaluation"] | {"evaluation"}
+MAY_IMPORT["evaluation"] = BASE | STEPS | {"selection"}
+MAY_IMPORT["report"] = MAY_IMPORT["evaluation"] | {"evaluation", "explanation"}
 MAY_IMPORT["demo"] = MAY_IMPORT["pipeline"] | {"pipeline", "__init__"}
 MAY_IMPORT["cli"] = MAY_IMPORT["demo"] | {"demo", "report"}
 MAY_IMPORT["__main__"] = {"cli"}
@@ -80,6 +82,7 @@ MAY_BE_HEAVY = {
     "classification._regressor": {"torch"},
     "classification._temo": {"torch"},
     "classification._training": {"skorch", "torch"},
+    "explanation._affine_maps": {"torch"},
     "explanation._explained_function": {"torch"},
     "selection._round": {"skorch", "torch"},
 }

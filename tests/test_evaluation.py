@@ -92,7 +92,7 @@ def check(result: Evaluation, name: str):
 def run_check(name, estimator, X, y, **arguments):
     """Result of one check."""
     others = EVALUATION_CHECKS.keys() - {name}
-    arguments = {"cv": 2, "n_bootstraps": 10} | arguments
+    arguments = {"cv": 2, "n_bootstraps": 10, "random_state": 0} | arguments
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*checks of the evaluation found a problem")
         result = evaluate(estimator, X, y, ignore=others, **arguments)

@@ -60,10 +60,9 @@ def test_eye_corners_and_centres():
 def test_regions_cover_the_face_symmetrically():
     regions = mesh.regions()
     assert regions.shape == (468,)
-    assert set(regions) == {
-        "lips", "nose", "forehead", "chin", "left eye", "right eye", "left brow", "right brow",
-        "left cheek", "right cheek",
-    }  # fmt: skip
+    assert set(regions) == set(mesh.REGIONS)
+    heights = [mesh.canonical_face()[regions == name, 1].mean().round(1) for name in mesh.REGIONS]
+    assert heights == sorted(heights, reverse=True)
     swapped = {"left": "right", "right": "left"}
     expected = [" ".join(swapped.get(word, word) for word in region.split()) for region in regions]
     np.testing.assert_array_equal(regions[mesh.mirror_pairs()], expected)

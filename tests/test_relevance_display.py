@@ -408,7 +408,7 @@ def test_from_cv_results_names_what_to_pass_instead(clips, model):
         TypeError, match=r"GridSearchCV.*fitted on all clips.*return_estimator=True"
     ):
         LandmarkRelevanceDisplay.from_cv_results(search)
-    with pytest.raises(ValueError, match=r'no "estimator"; pass return_estimator=True'):
+    with pytest.raises(ValueError, match=r"no key 'estimator'.*return_estimator=True"):
         LandmarkRelevanceDisplay.from_cv_results({"test_score": np.ones(3)})
     with pytest.raises(ValueError, match="two selections or more, got 1"):
         LandmarkRelevanceDisplay.from_cv_results([model])

@@ -178,13 +178,20 @@ def test_faces_are_the_mean_last_frames_upright(moving, moving_report):
 
 
 def test_displacements_are_drawn_as_faces(moving):
-    X = np.asarray(moving[0][:5])
-    aligner, layout = LandmarkAligner(), LandmarkLayout(4, 468, 3)
-    faces = aligned_landmarks(X, layout, [aligner])
+    X, layout = np.asarray(moving[0][:5]), LandmarkLayout(4, 468, 3)
+    faces = aligned_landmarks(layout.unflatten(X), LandmarkAligner())
     assert np.ptp(faces[:, -1, :, 1], axis=1).min() > 1
-    np.testing.assert_allclose(
-        aligned_landmarks(aligner.fit_transform(X), layout, []), faces, atol=1e-5
-    )
+    displaced = layout.unflatten(LandmarkAligner().fit_transform(X))
+    np.testing.assert_allclose(aligned_landmarks(displaced, SVC()), faces, atol=1e-5)
+
+
+def test_faces_are_aligned_by_the_aligner_of_a_nested_pipeline(moving):
+    clips = LandmarkLayout(4, 468, 3).unflatten(np.asarray(moving[0][:5]))
+    full = LandmarkAligner(rotation="full")
+    expected = aligned_landmarks(clips, full)
+    nested = make_pipeline(make_pipeline(full), SVC())
+    np.testing.assert_array_equal(aligned_landmarks(clips, nested), expected)
+    assert np.abs(aligned_landmarks(clips, SVC()) - expected).max() > 0.01
 
 
 def test_clips_are_explained_by_the_estimator_that_did_not_train_on_them(moving, moving_report):

@@ -13,7 +13,7 @@ from sklearn.svm import SVC
 
 from sklearn_temo import IGLandmarkSelector, TEMOClassifier, TEMORegressor, make_temo_pipeline
 from sklearn_temo.explanation import check_random_labels, check_random_weights
-from sklearn_temo.explanation._sanity_checks import mean_rank_correlation
+from sklearn_temo.explanation._compared_networks import mean_rank_correlation
 
 CHECKS = [check_random_weights, check_random_labels]
 N_FRAMES = 4

@@ -118,6 +118,8 @@ def test_every_source_shows_what_selection_stability_computes():
         )
     with pytest.raises(ValueError, match=r"no key 'estimator'.*return_estimator=True"):
         SelectionStabilityDisplay.from_cv_results({"test_score": [1.0]})
+    with pytest.raises(TypeError, match=r"got one Pipeline.*return_estimator=True"):
+        SelectionStabilityDisplay.from_cv_results(pipe)
 
 
 def test_other_landmarks_have_a_face_only_if_positions_are_passed():

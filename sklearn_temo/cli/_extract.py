@@ -209,17 +209,18 @@ def _find_clips(paths: Sequence[str]) -> list[str]:
 def _report(report: Any, options: argparse.Namespace) -> int:
     """Print the summary, write the failures, and choose the exit code."""
     from ..extraction._table import protect_text, write_csv
+    from ..extraction._transformer import bare_reason
 
     n_good = report.n_clips - len(report.skipped)
     cached = f" ({report.n_cached} from the cache)" if options.memory else ""
     place = f"into {options.out}" if n_good else "and wrote no table"
     faces = f"{sum(report.n_frames_with_face)} of {sum(report.n_frames_seen)} frames"
     say(f"extracted {n_good} of {report.n_clips} clips{cached} {place}, a face in {faces}")
-    failures = [(clip.source, _reason(clip)) for clip in report.skipped]
+    failures = [(clip.source, bare_reason(clip)) for clip in report.skipped]
     for source, reason in failures:
         say(f"{source}: {reason}")
     for clip in report.doubtful:
-        say(f"doubtful: {clip.source}: {_reason(clip)}")
+        say(f"doubtful: {clip.source}: {bare_reason(clip)}")
     if options.failures is not None:
         try:
             with replacing(options.failures) as file:
@@ -231,7 +232,3 @@ def _report(report: Any, options: argparse.Namespace) -> int:
     if not failures:
         return 0
     return 1 if n_good else 3
-
-
-def _reason(clip: Any) -> str:
-    return clip.reason.removeprefix(f"clip {clip.index} ({clip.source!r}): ")

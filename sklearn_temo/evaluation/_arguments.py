@@ -13,8 +13,8 @@ from sklearn.utils import check_scalar
 from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 from sklearn.utils.multiclass import check_classification_targets
 
+from .._pipelines import find_search
 from ._checks import EVALUATION_CHECKS
-from ._models import find_search
 
 
 def check_labels(y: Any, groups: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:

@@ -16,9 +16,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import _safe_indexing, get_tags
 
+from .._pipelines import find_search, stateless_steps
 from ..alignment import LandmarkAligner
 from ..layout import LandmarkLayout, restore_positions
-from ._models import find_search, stateless_steps
 from ._run import Finding, Run
 from ._scores import balanced_weights
 
@@ -158,9 +158,12 @@ def outside_selection(run: Run) -> Finding:
             )
     names = [re.search(r"_p(\d{3,})_", str(name)) for name in getattr(run.X, "columns", ())]
     numbers = sorted({int(name[1]) for name in names if name})
-    if not numbers and run.layout is None:
+    if numbers:
+        n_landmarks = len(numbers)
+    elif run.layout is not None:
+        n_landmarks = run.layout.n_landmarks
+    else:
         return "not run", _UNKNOWN_LAYOUT, {}
-    n_landmarks = len(numbers) if numbers else run.layout.n_landmarks  # type: ignore[union-attr]
     has_gaps = numbers != list(range(len(numbers)))
     if has_gaps or n_landmarks not in _COMPLETE_SETS:
         return (

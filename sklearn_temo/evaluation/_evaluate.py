@@ -14,13 +14,13 @@ from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 from sklearn.utils import check_random_state, indexable
 
+from .._pipelines import add_extraction, find_layout, without_extraction
 from .._progress import Progress
 from .._warnings import warn_user
-from ..layout import LandmarkLayout
 from ._arguments import check_arguments, check_labels
 from ._checks import run_checks
 from ._evaluation import Evaluation
-from ._models import FoldResult, add_extraction, evaluate_fold, without_extraction
+from ._models import FoldResult, evaluate_fold
 from ._run import Run
 from ._scores import PeopleBootstrap
 
@@ -226,17 +226,17 @@ def evaluate(
         if model != "estimator"
     }
     run = Run(
-        rows_estimator,
-        fitted,
-        X,
-        y,
-        groups,
-        layout,
-        splits,
-        folds,
-        hits["estimator"] == 1,
-        hits["majority class"] == 1,
-        random,
+        estimator=rows_estimator,
+        fitted=fitted,
+        X=X,
+        y=y,
+        groups=groups,
+        layout=layout,
+        splits=splits,
+        folds=folds,
+        hits=hits["estimator"] == 1,
+        majority_hits=hits["majority class"] == 1,
+        random_state=random,
     )
     checks = run_checks(run, ignore)
     if extractor is not None:
@@ -319,26 +319,6 @@ def _check_folds(splits: list[tuple[NDArray[np.intp], NDArray[np.intp]]], y: NDA
                 f"the training clips of fold {fold} (counted from 0) of cv are not of two classes "
                 "or more: pass another cv or random_state, or more clips."
             )
-
-
-def find_layout(X: Any, estimator: Any) -> LandmarkLayout | None:
-    """Layout of rows; None if they are clips, or the layout is not known."""
-    if getattr(X, "ndim", 0) != 2:
-        return None
-    params = estimator.get_params()
-    n_frames = [params[name] for name in params if f"__{name}".endswith("__n_frames")]
-    n_coords = [params[name] for name in params if f"__{name}".endswith("__n_coords")]
-    with warnings.catch_warnings():
-        # The steps of the estimator warn of it.
-        warnings.simplefilter("ignore")
-        try:
-            return LandmarkLayout.infer(
-                X,
-                n_frames=next(filter(None, n_frames), None),
-                n_coords=next(filter(None, n_coords), 3),
-            )
-        except ValueError:
-            return None
 
 
 def _scores_of_people(

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import get_config
 from sklearn.base import BaseEstimator, clone
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import FitFailedWarning
@@ -17,9 +16,10 @@ from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, Stratifi
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
-from sklearn.utils import _safe_indexing, get_tags
+from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import validate_data
 
+from .._pipelines import groups_for_fit, stateless_steps
 from ..inspection._fitted_selectors import find_relevance
 from ..layout import LandmarkLayout
 from ..selection._landmark_support import LandmarkSelectorMixin
@@ -100,86 +100,6 @@ def evaluate_fold(
     predictions["best SVM"] = [svm.predict(X_test)]
     probabilities = fitted.predict_proba(X_test) if hasattr(fitted, "predict_proba") else None
     return FoldResult(fitted, predictions, probabilities)
-
-
-def is_search(estimator: Any) -> bool:
-    """Whether an estimator is a search of parameters, such as GridSearchCV."""
-    return all(hasattr(estimator, name) for name in ("estimator", "cv", "refit"))
-
-
-def find_search(estimator: Any) -> Any:
-    """The search that an estimator is, or that is the last step of a pipeline; or None."""
-    if isinstance(estimator, Pipeline):
-        estimator = estimator[-1]
-    return estimator if is_search(estimator) else None
-
-
-def inner_pipeline(estimator: Any) -> Pipeline | None:
-    """The pipeline that is the estimator, or that a search or another meta-estimator contains."""
-    while not isinstance(estimator, Pipeline):
-        estimator = getattr(estimator, "estimator", None)
-        if estimator is None:
-            return None
-    return estimator
-
-
-def stateless_steps(estimator: Any) -> list[tuple[str, Any]]:
-    """First steps of a pipeline that learn nothing from the clips, such as LandmarkAligner."""
-    found: list[tuple[str, Any]] = []
-    pipeline = inner_pipeline(estimator)
-    for name, step in [] if pipeline is None else pipeline.steps[:-1]:
-        if step not in (None, "passthrough"):
-            if not hasattr(step, "transform") or get_tags(step).requires_fit:
-                break
-            found.append((name, clone(step)))
-    return found
-
-
-def without_extraction(estimator: Any) -> tuple[Any, Any]:
-    """Separate the extraction of landmarks, so that it runs once for all clips.
-
-    Returns
-    -------
-    estimator : estimator
-        Takes landmarks.
-    extractor : FaceLandmarkTransformer or None
-        None if the estimator does not begin with one, or searches its parameters.
-    """
-    from ..extraction import FaceLandmarkTransformer
-
-    pipeline = estimator.estimator if is_search(estimator) else estimator
-    if not isinstance(pipeline, Pipeline):
-        return estimator, None
-    if not isinstance(pipeline.steps[0][1], FaceLandmarkTransformer):
-        return estimator, None
-    name = pipeline.steps[0][0]
-    grids = getattr(estimator, "param_grid", getattr(estimator, "param_distributions", {}))
-    for grid in [grids] if isinstance(grids, dict) else grids:
-        if any(name in parameter.split("__") for parameter in grid):
-            return estimator, None
-    estimator = clone(estimator)
-    inner_pipeline(estimator).set_params(**{name: "passthrough"})  # type: ignore[union-attr]
-    return estimator, clone(pipeline.steps[0][1])
-
-
-def add_extraction(fitted: Any, extractor: Any) -> None:
-    """Put the extraction back into a fitted estimator, so that it takes clips."""
-    for holder in (fitted, getattr(fitted, "best_estimator_", None)):
-        pipeline = inner_pipeline(holder)
-        if pipeline is not None:
-            pipeline.set_params(**{pipeline.steps[0][0]: extractor})
-
-
-def groups_for_fit(estimator: Any, groups: NDArray[Any] | None) -> dict[str, Any]:
-    """The groups as arguments of ``fit``, for the splitter of a search."""
-    if groups is None:
-        return {}
-    if is_search(estimator):
-        return {"groups": groups}
-    if isinstance(estimator, Pipeline) and is_search(estimator[-1]):
-        name = estimator.steps[-1][0]
-        return {"groups" if get_config()["enable_metadata_routing"] else f"{name}__groups": groups}
-    return {}
 
 
 def _with_random_landmarks(fitted: Any, layout: LandmarkLayout | None, seed: int) -> list[Any]:

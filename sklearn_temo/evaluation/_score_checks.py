@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._pipelines import find_search
 from ..inspection import selection_stability
 from ..inspection._fitted_selectors import find_relevance
 from ..layout import LandmarkLayout
-from ._models import find_search
 from ._run import Finding, Run
 from ._scores import balanced_weights
 

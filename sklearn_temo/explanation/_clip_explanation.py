@@ -179,8 +179,8 @@ class ClipExplanation:
         Returns
         -------
         dict of str to ndarray of shape (n_clips, n_frames)
-            By the name of the region, as in :func:`sklearn_temo.mesh.regions`. The ten landmarks of
-            the irises belong to the eyes.
+            By the name of the region, as in :func:`sklearn_temo.mesh.regions`, from the forehead
+            down. The ten landmarks of the irises belong to the eyes.
 
         Raises
         ------
@@ -189,10 +189,7 @@ class ClipExplanation:
         """
         n_landmarks = self.attributions.shape[2]
         regions = mesh.regions(n_landmarks)
-        return {
-            name: self.attributions[:, :, regions == name].sum(axis=2)
-            for name in np.unique(regions).tolist()
-        }
+        return {name: self.attributions[:, :, regions == name].sum(axis=2) for name in mesh.REGIONS}
 
     def top(self, n: int = 10) -> NDArray[np.intp]:
         """Landmarks with the largest absolute share over all frames.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,20 +10,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.utils import _safe_indexing, gen_batches
+from sklearn.utils import _safe_indexing
 
 from .._threads import one_thread
 from .._warnings import warn_user
-from ..alignment import LandmarkAligner
-from ..attribution._integrated_gradients import integrated_gradients
-from ..layout import LandmarkLayout, restore_positions
+from ._chain_explanation import ChainExplanation, explain_chain, prepare
 from ._clip_explanation import ClipExplanation
-from ._explained_function import BATCH_SIZE, ExplainedFunction, FittedChain
+from ._explained_function import FittedChain
 
 # Largest relative completeness gap without a warning.
 _TOL = 1e-3
-# Smallest denominator of the relative completeness gap, as a share of the logits.
-_SMALL_DIFFERENCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -162,21 +157,24 @@ def explain_clips(
     if not isinstance(baselines, str):
         baselines = _read(baselines, extractor, "baselines").rows
     labels, outputs = _find_targets(chain, given, target)
-    parts = []
+
+    def explain(of: FittedChain, indices: Any, outputs: Any) -> ChainExplanation:
+        names = [given.names[i] for i in indices]
+        return explain_chain(of, _safe_indexing(given.rows, indices), names, outputs, baselines)
+
     if isinstance(chain.final, OneVsRestClassifier):
-        for index in np.unique(outputs):
-            rows = np.flatnonzero(outputs == index)
-            of_class, output = chain.of_class(index)
-            parts.append(
-                (rows, _explain(of_class, given, rows, np.full(len(rows), output), baselines))
-            )
+        indices = [np.flatnonzero(outputs == index) for index in np.unique(outputs)]
+        parts = []
+        for of_class in indices:
+            binary, output = chain.of_class(outputs[of_class[0]])
+            parts.append(explain(binary, of_class, np.full(len(of_class), output)))
     else:
-        rows = np.arange(len(outputs))
-        parts.append((rows, _explain(chain, given, rows, outputs, baselines)))
-    order = np.argsort(np.concatenate([rows for rows, _ in parts]))
+        indices = [np.arange(len(outputs))]
+        parts = [explain(chain, indices[0], outputs)]
+    order = np.argsort(np.concatenate(indices))
 
     def joined(name: str) -> NDArray[Any]:
-        return np.concatenate([getattr(part, name) for _, part in parts])[order]
+        return np.concatenate([getattr(part, name) for part in parts])[order]
 
     gap = joined("gap")
     if (gap > _TOL).any():
@@ -199,7 +197,7 @@ def explain_clips(
         times=np.full(attributions.shape[:2], np.nan) if times is None else times,
         landmarks=joined("landmarks"),
         support=joined("support"),
-        has_reference_frame=parts[0][1].has_reference_frame,
+        has_reference_frame=parts[0].has_reference_frame,
         names=given.names,
         clips=given.clips,
         extractor=given.extractor,
@@ -254,8 +252,8 @@ def _find_targets(
     chain: FittedChain, given: _Input, target: Any
 ) -> tuple[NDArray[Any], NDArray[np.intp]]:
     """Label of the class to explain of each clip, and the index of its output."""
-    n_clips, classes = len(given.names), chain.classes
-    if classes is None:
+    n_clips = len(given.names)
+    if chain.classes is None:
         target = np.asarray(0 if target is None else target)
         if target.dtype.kind not in "iu" or target.shape not in ((), (n_clips,)):
             raise ValueError(
@@ -265,167 +263,13 @@ def _find_targets(
         outputs = np.broadcast_to(target, n_clips).astype(np.intp)
         return outputs, outputs
     if target is None:
-        rows = _prepare(chain, given.rows, given.names)
-        for step in chain.steps[chain.n_prepared :]:
-            rows = step.transform(rows)
-        target = chain.final.predict(rows)
+        target = chain.final.predict(chain.reduce(prepare(chain, given.rows, given.names)))
     target = np.asarray(target)
     if target.shape not in ((), (n_clips,)):
         raise ValueError(
             f"target must be one label, or one for each of the {n_clips} clips; got an array of "
             f"shape {target.shape}."
         )
-    labels = np.broadcast_to(target, n_clips)
-    unknown = labels[~np.isin(labels, classes)]
-    if len(unknown):
-        raise ValueError(
-            f"target contains {unknown.tolist()[0]!r}, which is not a class of the estimator: "
-            f"expected some of {classes.tolist()}."
-        )
-    order = np.argsort(classes)
-    outputs = order[np.searchsorted(classes, labels, sorter=order)]
+    outputs = chain.class_indices(np.broadcast_to(target, n_clips), "target")
     # Labels as the estimator has them: 1 and True are equal.
-    return classes[outputs], outputs
-
-
-@dataclass(frozen=True)
-class _Part:
-    """Explanation of the clips that one chain decides on; see :class:`ClipExplanation`."""
-
-    shares: NDArray[np.float32]
-    logit: NDArray[np.float64]
-    base_logit: NDArray[np.float64]
-    gap: NDArray[np.float64]
-    landmarks: NDArray[np.float32]
-    support: NDArray[np.bool_]
-    has_reference_frame: bool
-
-
-def _explain(
-    chain: FittedChain,
-    given: _Input,
-    indices: NDArray[np.intp],
-    outputs: NDArray[np.intp],
-    baselines: Any,
-) -> _Part:
-    """Explain the clips with the given indices, of which each has an output to explain."""
-    original = _safe_indexing(given.rows, indices)
-    rows = _prepare(chain, original, [given.names[i] for i in indices])
-    layout = chain.layout(rows)
-    function = chain.function(rows)
-    _check_linear(chain, function, rows)
-    rows = np.asarray(rows)
-    positions, has_reference_frame = _positions(chain, layout, rows, np.asarray(original))
-    baselines = _find_baselines(chain, baselines, layout, has_reference_frame)
-    n_outputs = function.outputs(baselines[:1]).shape[1]
-    if chain.classes is None and not 0 <= outputs.min() <= outputs.max() < n_outputs:
-        raise ValueError(
-            f"target must be from 0 to {n_outputs - 1}, the outputs of the regressor, got "
-            f"{outputs.tolist()}."
-        )
-    # Of two classes, the first one has the opposite logit.
-    targets = outputs if function.is_binary or n_outputs > 1 else None
-    shares = np.empty((len(rows), layout.n_frames, layout.n_landmarks), dtype=np.float32)
-    total = np.empty(len(rows))
-    for batch in gen_batches(len(rows), BATCH_SIZE):
-        of_batch = None if targets is None else targets[batch]
-        with warnings.catch_warnings():
-            # Of single baselines; the caller warns of the mean.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            found, _ = integrated_gradients(
-                function, rows[batch], baselines, of_batch, average=True
-            )
-        found = layout.unflatten(found).sum(axis=-1)
-        shares[batch], total[batch] = found, found.sum(axis=(1, 2), dtype=np.float64)
-    logit = function.logits(rows, outputs)
-    base_logit = np.array([function.logits(baselines, k).mean() for k in range(max(outputs) + 1)])
-    base_logit = base_logit[outputs]
-    difference = logit - base_logit
-    size = np.maximum(np.abs(difference), _SMALL_DIFFERENCE * (np.abs(logit) + np.abs(base_logit)))
-    size = np.maximum(size, np.finfo(np.float32).eps)
-    support = layout.unflatten(chain.uses(rows.shape[1])).any(axis=(0, 2))
-    return _Part(
-        shares=shares,
-        logit=logit,
-        base_logit=base_logit,
-        gap=np.abs(total - difference) / size,
-        landmarks=positions,
-        support=np.broadcast_to(support, (len(rows), layout.n_landmarks)),
-        has_reference_frame=has_reference_frame,
-    )
-
-
-def _find_baselines(
-    chain: FittedChain, baselines: Any, layout: LandmarkLayout, has_reference_frame: bool
-) -> NDArray[Any]:
-    """Prepared baselines of shape (n_baselines, n_features)."""
-    if not isinstance(baselines, str):
-        names = [f"baseline {i}" for i in range(len(baselines))]
-        rows = np.asarray(_prepare(chain, baselines, names))
-        if rows.shape[1] != layout.n_features:
-            raise ValueError(
-                f"baselines must have the {layout.n_features} columns of the clips, got "
-                f"{rows.shape[1]}."
-            )
-        return rows
-    rows = chain.baselines()
-    if baselines == "typical":
-        return rows
-    if not has_reference_frame:
-        raise ValueError(
-            'baselines="still" needs clips of two frames or more that are displacements from '
-            'frame 0, as after LandmarkAligner(reference="first"): pass baselines="typical".'
-        )
-    prepared = chain.steps[: chain.n_prepared]
-    if prepared and not isinstance(prepared[-1], LandmarkAligner):
-        raise ValueError(
-            f'baselines="still" sets displacements to 0, but {type(prepared[-1]).__name__}, which '
-            "follows the alignment, may change what 0 means: move it behind the landmark selector, "
-            "or pass clips without movement as baselines."
-        )
-    clips = layout.unflatten(rows).copy()
-    clips[:, 1:] = 0
-    return layout.flatten(clips)
-
-
-def _prepare(chain: FittedChain, rows: Any, names: list[str]) -> Any:
-    """Apply the steps that prepare the clips with the given names."""
-    for step in chain.steps[: chain.n_prepared]:
-        rows = step.transform(rows)
-    missing = np.isnan(np.asarray(rows)).any(axis=1)
-    if missing.any():
-        raise ValueError(
-            f"{names[missing.argmax()]} has missing landmarks (NaN), like clips without a face: "
-            "leave it out."
-        )
-    return rows
-
-
-def _check_linear(chain: FittedChain, function: ExplainedFunction, rows: Any) -> None:
-    """Raise TypeError if a model with coefficients predicts something else than its linear form."""
-    if not hasattr(chain.final, "coef_"):
-        return
-    found = function.outputs(np.asarray(rows))
-    for step in chain.steps[chain.n_prepared :]:
-        rows = step.transform(rows)
-    predict = chain.final.predict if chain.classes is None else chain.final.decision_function
-    expected = np.reshape(predict(rows), (len(found), -1))
-    if found.shape != expected.shape or not np.allclose(found, expected, rtol=1e-3, atol=1e-3):
-        raise TypeError(
-            f"{type(chain.final).__name__} has coefficients, but its predictions are not linear: "
-            "it cannot be explained."
-        )
-
-
-def _positions(
-    chain: FittedChain, layout: LandmarkLayout, rows: NDArray[Any], original: NDArray[Any]
-) -> tuple[NDArray[np.float32], bool]:
-    """Landmarks before the alignment, and whether frame 0 is a reference frame of the others."""
-    aligners = [step for step in chain.steps if isinstance(step, LandmarkAligner)]
-    # Steps such as scalers change positions.
-    clips = layout.unflatten(original if original.shape == rows.shape else rows)
-    # Rows that were aligned before are recognised by their sizes.
-    positions, has_reference_frame = restore_positions(clips)
-    if aligners:
-        has_reference_frame = aligners[-1].reference == "first" and layout.n_frames > 1
-    return positions.astype(np.float32), has_reference_frame
+    return chain.classes[outputs], outputs

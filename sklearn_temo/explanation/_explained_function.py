@@ -11,10 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import is_regressor
-from sklearn.decomposition import PCA, IncrementalPCA, TruncatedSVD
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 from sklearn.svm import SVC, NuSVC
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
@@ -23,9 +21,8 @@ from torch import Tensor, nn
 from ..attribution._split_network import IDENTITY, SplitNetwork, frozen
 from ..classification._temo import BaseTEMO
 from ..layout import LandmarkLayout
+from ._affine_maps import PROJECTIONS, SCALERS, affine_map, centre_of, linear_layer
 
-_SCALERS = (StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler)
-_PROJECTIONS = (PCA, IncrementalPCA, TruncatedSVD)
 # Clips that are explained at once, which bounds the memory.
 BATCH_SIZE = 256
 # Clips for which the outputs of a network are compared with its probabilities.
@@ -110,14 +107,38 @@ class FittedChain:
                 return i
         n_affine = 0
         for step in reversed(self.steps):
-            if not (isinstance(step, _SCALERS + _PROJECTIONS) or hasattr(step, "get_support")):
+            if not (isinstance(step, SCALERS + PROJECTIONS) or hasattr(step, "get_support")):
                 break
             n_affine += 1
         return len(self.steps) - n_affine
 
+    def prepare(self, rows: Any) -> Any:
+        """Apply the steps that prepare the clips."""
+        for step in self.steps[: self.n_prepared]:
+            rows = step.transform(rows)
+        return rows
+
+    def reduce(self, rows: Any) -> Any:
+        """Apply the steps between prepared clips and the predictor."""
+        for step in self.steps[self.n_prepared :]:
+            rows = step.transform(rows)
+        return rows
+
+    def class_indices(self, labels: NDArray[Any], name: str) -> NDArray[np.intp]:
+        """Index of the class of each label; `name` is that of the argument with the labels."""
+        classes = np.asarray(self.final.classes_)
+        unknown = labels[~np.isin(labels, classes)]
+        if len(unknown):
+            raise ValueError(
+                f"{name} contains {unknown.tolist()[0]!r}, which is not a class of the estimator: "
+                f"expected some of {classes.tolist()}."
+            )
+        order = np.argsort(classes)
+        return order[np.searchsorted(classes, labels, sorter=order)]
+
     def function(self, rows: Any) -> ExplainedFunction:
         """The function from prepared clips, of which `rows` are some, to logits or predictions."""
-        maps = [_affine_map(step) for step in self.steps[self.n_prepared :]]
+        maps = [affine_map(step) for step in self.steps[self.n_prepared :]]
         function = ExplainedFunction(maps, _network(self.final), self.classes)
         if self.classes is None or not hasattr(self.final, "module_"):
             return function
@@ -125,9 +146,7 @@ class FittedChain:
         rows = rows[:_N_COMPARED]
         with torch.no_grad(), frozen(function):
             output = function.network(function.maps(function.tensor(rows)))
-        for step in self.steps[self.n_prepared :]:
-            rows = step.transform(rows)
-        probabilities = self.final.predict_proba(rows)
+        probabilities = self.final.predict_proba(self.reduce(rows))
         output = output.reshape(len(rows), -1).cpu().numpy()
         function.gives_probabilities = bool(
             (output >= 0).all()
@@ -135,15 +154,16 @@ class FittedChain:
         )
         return function
 
-    def uses(self, n_columns: int) -> NDArray[np.bool_]:
-        """Mask of the columns of prepared clips that the function depends on."""
-        columns = np.arange(n_columns)
+    def support(self, layout: LandmarkLayout) -> NDArray[np.bool_]:
+        """Mask of the landmarks that the function depends on, for prepared clips of a layout."""
+        columns = np.arange(layout.n_features)
         for step in self.steps[self.n_prepared :]:
             if hasattr(step, "get_support"):
                 columns = columns[step.get_support()]
-            elif isinstance(step, _PROJECTIONS):
+            elif isinstance(step, PROJECTIONS):
                 break
-        return np.isin(np.arange(n_columns), columns)
+        used = np.isin(np.arange(layout.n_features), columns)
+        return layout.unflatten(used).any(axis=(0, 2))
 
     def layout(self, rows: NDArray[Any]) -> LandmarkLayout:
         """Layout of prepared clips."""
@@ -161,7 +181,7 @@ class FittedChain:
         steps = self.steps[self.n_prepared :]
         if steps and hasattr(steps[0], "baselines_"):
             return steps[0].baselines_
-        centres = [_centre(step) for step in steps]
+        centres = [centre_of(step) for step in steps]
         centres.append(self.final.mean_clip_ if isinstance(self.final, BaseTEMO) else None)
         for i, centre in enumerate(centres):
             if centre is not None:
@@ -247,27 +267,6 @@ class ExplainedFunction(nn.Module):
         return output
 
 
-class _Select(nn.Module):
-    def __init__(self, mask):
-        super().__init__()
-        self.register_buffer("index", torch.from_numpy(np.flatnonzero(mask)))
-
-    def forward(self, x):
-        return x[:, self.index]
-
-
-class _Scale(nn.Module):
-    """Subtract `shift` and multiply by `factor`, one number for each column."""
-
-    def __init__(self, shift, factor):
-        super().__init__()
-        self.register_buffer("shift", torch.from_numpy(shift))
-        self.register_buffer("factor", torch.from_numpy(factor))
-
-    def forward(self, x):
-        return (x - self.shift) * self.factor
-
-
 def _open_steps(steps: list[tuple[str, Any]]) -> Iterator[Any]:
     """Fitted transformers of a pipeline; samplers do nothing in a prediction."""
     for _, step in steps:
@@ -277,55 +276,6 @@ def _open_steps(steps: list[tuple[str, Any]]) -> Iterator[Any]:
             yield from _open_steps(step.steps)
         elif step not in (None, "passthrough") and not hasattr(step, "fit_resample"):
             yield step
-
-
-def _affine_map(step: Any) -> nn.Module:
-    """An affine transformer as a torch module.
-
-    Raises TypeError if the transformer is not known to be affine.
-    """
-    if hasattr(step, "get_support"):
-        return _Select(step.get_support())
-    if isinstance(step, _SCALERS) and not getattr(step, "clip", False):
-        shift, factor = _scaling(step)
-        n_columns = step.n_features_in_
-        return _Scale(
-            np.zeros(n_columns) if shift is None else np.array(shift, dtype=np.float64),
-            np.ones(n_columns) if factor is None else np.array(factor, dtype=np.float64),
-        )
-    if isinstance(step, _PROJECTIONS):
-        factor = np.ones(len(step.components_))
-        if getattr(step, "whiten", False):
-            factor = 1 / np.sqrt(step.explained_variance_)
-        shift = getattr(step, "mean_", np.zeros(step.components_.shape[1]))
-        return nn.Sequential(
-            _Scale(shift, np.ones(len(shift))), _linear(step.components_ * factor[:, None], 0)
-        )
-    raise TypeError(
-        f"the shares of landmarks cannot be computed through {step!r}, which follows the selection "
-        "of landmarks: move it in front of the selector. After it, these steps are possible: "
-        "selectors, StandardScaler, RobustScaler, MaxAbsScaler, MinMaxScaler (without clip), PCA, "
-        "IncrementalPCA and TruncatedSVD."
-    )
-
-
-def _centre(step: Any) -> Any:
-    """Centre of the training clips in front of a step; None if the step does not know it."""
-    if isinstance(step, RobustScaler):
-        return step.center_
-    knows_mean = isinstance(step, PCA | IncrementalPCA | StandardScaler)
-    return step.mean_ if knows_mean else None
-
-
-def _scaling(step: Any) -> tuple[Any, Any]:
-    """Shift and factor of a scaler; None where it does not shift or scale."""
-    if isinstance(step, MinMaxScaler):
-        return -step.min_ / step.scale_, step.scale_
-    shift = getattr(step, "center_", None)
-    if isinstance(step, StandardScaler) and step.with_mean:
-        shift = step.mean_
-    scale = getattr(step, "scale_", None)
-    return shift, None if scale is None else 1 / scale
 
 
 def _network(final: Any) -> nn.Module:
@@ -341,7 +291,7 @@ def _network(final: Any) -> nn.Module:
     if is_linear and not by_pairs:
         coef = final.coef_
         coef = coef.toarray() if hasattr(coef, "toarray") else np.atleast_2d(coef)
-        return _linear(coef, final.intercept_)
+        return linear_layer(coef, final.intercept_)
     reason = "has no network and is not linear"
     if by_pairs:
         reason = "decides between pairs of classes, so that a class has no logit"
@@ -351,11 +301,3 @@ def _network(final: Any) -> nn.Module:
         "LogisticRegression or LinearSVC, or a OneVsRestClassifier of these. For other models, see "
         "sklearn.inspection.permutation_importance."
     )
-
-
-def _linear(coef: NDArray[Any], intercept: Any) -> nn.Linear:
-    layer = nn.Linear(coef.shape[1], len(coef), dtype=torch.float64)
-    with torch.no_grad():
-        layer.weight.copy_(torch.from_numpy(np.array(coef, dtype=np.float64)))
-        layer.bias.copy_(torch.from_numpy(np.zeros(len(coef)) + intercept))
-    return layer

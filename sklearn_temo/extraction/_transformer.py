@@ -47,6 +47,11 @@ class ReportedClip:
     reason: str
 
 
+def bare_reason(clip: ReportedClip) -> str:
+    """Reason of a reported clip without its index and name."""
+    return clip.reason.removeprefix(f"clip {clip.index} ({clip.source!r}): ")
+
+
 @dataclass(frozen=True)
 class ExtractionReport:
     """Results of a run, clip by clip.

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_array
 
+from .._pipelines import fitted_steps
 from ..layout import LandmarkLayout, restore_positions
 
 
@@ -46,10 +47,9 @@ def class_faces(
 
 def _aligned_clips(estimator: Any, X: Any, layout: LandmarkLayout | None) -> NDArray[np.float64]:
     """Positions in each frame with y up, ndarray of shape (n_clips, n_frames, n_landmarks, 2)."""
-    steps = _steps(estimator)
+    steps = fitted_steps(estimator)
     aligners = [i for i, step in enumerate(steps) if hasattr(step, "rotation")]
-    before = [step for step in steps[: aligners[0]] if step is not None] if aligners else []
-    for step in before:
+    for step in steps[: aligners[0]] if aligners else []:
         X = step.transform(X)
     rows = check_array(X, dtype=np.float64, ensure_all_finite="allow-nan", input_name="X")
     if layout is None or layout.n_features != rows.shape[1]:
@@ -59,16 +59,3 @@ def _aligned_clips(estimator: Any, X: Any, layout: LandmarkLayout | None) -> NDA
         aligner = clone(steps[aligners[0]]).set_params(reference=None)
         frames = layout.unflatten(aligner.fit_transform(rows))
     return frames[..., :2] * [1, -1]
-
-
-def _steps(estimator: Any) -> list[Any]:
-    """Steps from the input of an estimator to a selector; those of one member of an ensemble."""
-    if isinstance(estimator, str) or estimator is None:
-        return []
-    if hasattr(estimator, "best_estimator_"):
-        return _steps(estimator.best_estimator_)
-    if hasattr(estimator, "steps"):
-        return [inner for _, step in estimator.steps for inner in _steps(step)]
-    if len(getattr(estimator, "estimators_", ())):
-        return _steps(np.ravel(estimator.estimators_)[0])
-    return [estimator]

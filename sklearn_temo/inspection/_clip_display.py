@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_array
 
 from .. import mesh
 from ._face_drawing import ink, relative_width
-from ._landmark_drawing import draw_labels, signed_cmap
+from ._landmark_drawing import LITERAL, draw_labels, signed_cmap
 from ._share_drawing import (
     as_text,
     draw_frame,
@@ -252,12 +252,8 @@ class ClipExplanationDisplay:
         if bars:
             self._draw_bars(shares)
         if self.title is not None:
-            # Names may contain "$", "_" or "\\", which are not meant as TeX.
-            style = {"parse_math": False, "usetex": False, "fontsize": "medium"}
-            if given:
-                self.ax_.set_title(self.title, **style)
-            else:
-                self.figure_.suptitle(self.title, **style)
+            write = self.ax_.set_title if given else self.figure_.suptitle
+            write(self.title, fontsize="medium", **LITERAL)
         return self
 
     def _draw_landmarks(self, shares: NDArray[np.float64], points: NDArray[np.float64]) -> None:

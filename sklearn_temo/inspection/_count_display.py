@@ -161,10 +161,7 @@ class LandmarkCountDisplay:
                 score_name = _words(cv_results.scoring)
             cv_results = cv_results.cv_results_
         results = read_search(cv_results, scoring, param)
-        others = [
-            {name: value for name, value in params.items() if name != k_name}
-            for params, k_name in zip(results.params, results.k_names, strict=True)
-        ]
+        others = results.other_params
         if "n_resources" in cv_results:  # each round of a successive halving is a line
             for params, n_resources in zip(others, cv_results["n_resources"], strict=True):
                 params["n_resources"] = int(n_resources)
@@ -241,7 +238,9 @@ class LandmarkCountDisplay:
             threshold = mean[best] - np.nan_to_num(errors[best])
             guides.append(ax.axhline(threshold, label="best − 1 standard error", **_GUIDE))
             guides += ax.plot(
-                *(shown[self.smallest_], mean[self.smallest_], "o"),
+                shown[self.smallest_],
+                mean[self.smallest_],
+                "o",
                 markersize=12,
                 markerfacecolor="none",
                 markeredgecolor=ax.xaxis.label.get_color(),

@@ -31,14 +31,14 @@ def face_positions(n_landmarks: int) -> NDArray[np.float64]:
 
 def is_dark(axes: Any) -> bool:
     """Whether an Axes is drawn on a dark background."""
-    from matplotlib.colors import to_rgba
+    from matplotlib.colors import to_rgb, to_rgba
 
     # The panels have no patch of their own: what is seen is the face colour of the figure.
     *background, alpha = to_rgba(axes.figure.figure.get_facecolor())
     if alpha < 0.5:
         # A transparent figure is meant for a background that its text can be read on.
-        return _lightness(to_rgba(axes.title.get_color())) > 0.5
-    return _lightness(background) < 0.5
+        return bool(lightness(to_rgb(axes.title.get_color())) > 0.5)
+    return bool(lightness(background) < 0.5)
 
 
 def ink(axes: Any, strength: float) -> tuple[float, float, float]:
@@ -117,9 +117,9 @@ def relative_width(axes: Any) -> float:
     return float(axes.get_position().width * figure_inches / PANEL_INCHES)
 
 
-def _lightness(colour: Any) -> float:
-    """Luma of a colour between 0 and 1 (ITU-R BT.601)."""
-    return float(np.dot(colour[:3], [0.299, 0.587, 0.114]))
+def lightness(colours: Any) -> Any:
+    """Luma of RGB colours of shape (..., 3) (ITU-R BT.601)."""
+    return np.dot(colours, [0.299, 0.587, 0.114])
 
 
 def _eye_middle(points: NDArray[np.float64], eye: str) -> NDArray[np.float64]:

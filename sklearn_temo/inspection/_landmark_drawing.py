@@ -14,6 +14,8 @@ from ._relevance_panels import Labels
 _FIGURE_PANEL_INCHES = 1.8
 _MAX_COLUMNS = 4
 _LABEL_POINTS = 7
+# Names of classes and clips may contain "$", "_" or "\\", which are not meant as TeX.
+LITERAL: dict[str, Any] = {"parse_math": False, "usetex": False}
 # The low end of a sequential map and the centre of a diverging one are close to the background, on
 # which the landmarks of little relevance then are quiet.
 # Small points in the darkest eighth of magma cannot be told apart from black.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
@@ -12,6 +10,7 @@ from ._class_faces import class_faces
 from ._face_drawing import draw_face
 from ._fitted_selectors import find_relevance, mean_relevance
 from ._landmark_drawing import (
+    LITERAL,
     add_support_legend,
     draw_labels,
     draw_landmarks,
@@ -21,7 +20,7 @@ from ._landmark_drawing import (
     signed_cmap,
 )
 from ._relevance_panels import relevance_panels
-from ._stability import selection_stability
+from ._stability import fold_estimators, selection_stability
 
 
 class LandmarkRelevanceDisplay:
@@ -312,22 +311,8 @@ class LandmarkRelevanceDisplay:
         """
         from matplotlib.colors import Normalize
 
-        if hasattr(cv_results, "fit"):
-            raise TypeError(
-                f"cv_results must hold a fitted estimator for each fold, got one "
-                f"{type(cv_results).__name__}, which was fitted on all clips. Pass "
-                "cross_validate(estimator, X, y, return_estimator=True); to draw a single fit, use "
-                "LandmarkRelevanceDisplay.from_estimator."
-            )
-        if isinstance(cv_results, Mapping):
-            if "estimator" not in cv_results:
-                raise ValueError(
-                    'cv_results has no "estimator"; pass return_estimator=True to cross_validate. '
-                    "(The cv_results_ of a search do not contain the estimators of the folds.)"
-                )
-            cv_results = cv_results["estimator"]
         return cls.from_scores(
-            selection_stability(cv_results).frequencies,
+            selection_stability(fold_estimators(cv_results)).frequencies,
             positions=positions,
             normalize=False,
             score_name="share of the folds that keep a landmark",
@@ -418,8 +403,7 @@ class LandmarkRelevanceDisplay:
                 draw_movement(axes, points, panels.movement[i], float(arrows))
             if labels:
                 draw_labels(axes, points, *labels[i])
-            # Names of classes may contain "$", "_" or "\\", which are not meant as TeX.
-            axes.set_title(panels.titles[i], parse_math=False, usetex=False)
+            axes.set_title(panels.titles[i], **LITERAL)
         self.colorbar_ = None
         if colorbar:
             label = self.score_name

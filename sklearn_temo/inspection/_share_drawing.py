@@ -8,24 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import mesh
-from ._face_drawing import draw_face, ink
+from ._face_drawing import draw_face, ink, lightness
 from ._landmark_drawing import signed_cmap
 
-# From the forehead down, mirror pairs side by side.
-_REGIONS = (
-    "forehead",
-    "right brow",
-    "left brow",
-    "right eye",
-    "left eye",
-    "nose",
-    "right cheek",
-    "left cheek",
-    "lips",
-    "chin",
-)
 # Side of the square around a face, relative to the larger side of its landmarks.
 _MARGIN = 1.15
+# Height and width of the picture of a face in pixels.
+_SIDE = 128
 
 
 def as_text(value: float, form: str) -> str:
@@ -68,7 +57,7 @@ def sum_regions(shares: NDArray[Any], regions: Any = None) -> tuple[NDArray[np.f
             f"regions must hold one name for each of the {n_landmarks} landmarks, got an array of "
             f"shape {regions.shape}."
         )
-    place = {name: i for i, name in enumerate(_REGIONS)}
+    place = {name: i for i, name in enumerate(mesh.REGIONS)}
     names = sorted(dict.fromkeys(regions.tolist()), key=lambda name: place.get(name, len(place)))
     return np.stack([shares[..., regions == name].sum(axis=-1) for name in names], axis=-1), names
 
@@ -88,9 +77,7 @@ def find_images(explanation: Any, clip: int, images: str | None) -> NDArray[np.u
     return frames
 
 
-def face_pictures(
-    images: NDArray[np.uint8], points: NDArray[Any], side: int = 128
-) -> NDArray[np.uint8]:
+def face_pictures(images: NDArray[np.uint8], points: NDArray[Any]) -> NDArray[np.uint8]:
     """Cut the faces out of the frames of a clip.
 
     Parameters
@@ -98,12 +85,10 @@ def face_pictures(
     images : ndarray of uint8 of shape (n_frames, height, width, 3)
     points : ndarray of shape (n_frames, n_landmarks, 2)
         Positions in the images, in pixels.
-    side : int, default=128
-        Height and width of the result in pixels.
 
     Returns
     -------
-    ndarray of uint8 of shape (n_frames, side, side, 3)
+    ndarray of uint8 of shape (n_frames, 128, 128, 3)
         Squares of the same size in the images; black where a square reaches beyond the image.
     """
     from PIL import Image
@@ -111,7 +96,7 @@ def face_pictures(
     centres, half = _face_squares(points)
     corners = np.hstack([centres - half, centres + half]).round().astype(int).tolist()
     pictures = [
-        Image.fromarray(image).crop(box).resize((side, side), Image.Resampling.LANCZOS)
+        Image.fromarray(image).crop(box).resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
         for image, box in zip(images, corners, strict=True)
     ]
     return np.stack([np.asarray(picture) for picture in pictures])
@@ -131,11 +116,9 @@ def draw_frame(axes: Any, points: NDArray[Any], image: NDArray[np.uint8] | None 
     points = points * [1, -1]
     if image is not None:
         height, width = image.shape[:2]
-        grey = image @ [0.299, 0.587, 0.114]
+        style = {"cmap": "gray", "vmin": 0, "vmax": 255, "extent": (0, width, -height, 0)}
         # Pale, so that the colours of the shares stand out.
-        axes.imshow(
-            grey, cmap="gray", vmin=0, vmax=255, alpha=0.6, extent=(0, width, -height, 0), zorder=0
-        )
+        axes.imshow(lightness(image), alpha=0.6, zorder=0, **style)
     elif mesh.is_full_mesh(len(points)):
         draw_face(axes, points)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -114,6 +114,26 @@ def selection_stability(selections: Any, *, confidence_level: float = 0.95) -> B
         confidence_interval=(float(stability - margin), float(min(stability + margin, 1.0))),
         supports=supports,
     )
+
+
+def fold_estimators(cv_results: Any) -> Any:
+    """Fitted estimator of each fold, from the result of cross_validate or a list of them."""
+    if hasattr(cv_results, "fit"):
+        raise TypeError(
+            f"cv_results must hold a fitted estimator for each fold, got one "
+            f"{type(cv_results).__name__}, which was fitted on all clips. Pass "
+            "cross_validate(estimator, X, y, return_estimator=True); "
+            "LandmarkRelevanceDisplay.from_estimator draws a single fit."
+        )
+    if not isinstance(cv_results, Mapping):
+        return cv_results
+    if "estimator" not in cv_results:
+        raise ValueError(
+            f"cv_results has no key 'estimator', only {list(cv_results)}; expected the result of "
+            "cross_validate(..., return_estimator=True). A search keeps no estimators of its "
+            "folds: cross-validate its best_estimator_."
+        )
+    return cv_results["estimator"]
 
 
 def _find_supports(selections: Any) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_array
 from .. import mesh
 from ._face_drawing import draw_face, face_positions
 from ._landmark_drawing import draw_landmarks, relevance_cmap
-from ._stability import selection_stability
+from ._stability import fold_estimators, selection_stability
 
 
 class SelectionStabilityDisplay:
@@ -156,17 +156,13 @@ class SelectionStabilityDisplay:
 
         Raises
         ------
+        TypeError
+            If a single estimator, such as a fitted search, is passed.
         ValueError
             If `cv_results` has no estimators.
         """
-        if "estimator" not in cv_results:
-            raise ValueError(
-                f"cv_results has no key 'estimator', only {list(cv_results)}; expected the result "
-                "of cross_validate(..., return_estimator=True). A search keeps no estimators of "
-                "its folds: cross-validate its best_estimator_."
-            )
         kwargs |= {"confidence_level": confidence_level, "positions": positions}
-        return cls.from_estimators(cv_results["estimator"], **kwargs)
+        return cls.from_estimators(fold_estimators(cv_results), **kwargs)
 
     def plot(self, ax=None, *, cmap=None):
         """Draw the panels.
@@ -244,7 +240,8 @@ class SelectionStabilityDisplay:
         # Steps of less than half a landmark would hide the first bar.
         first = int(np.searchsorted(random_edges[1:], 0.5))
         axes.step(
-            *([0.0, *random_edges[first + 1 :]], [*heights[first:], 0.0]),
+            [0.0, *random_edges[first + 1 :]],
+            [*heights[first:], 0.0],
             where="post",
             label="expected if the selections were random",
             color=axes.xaxis.label.get_color(),
@@ -285,7 +282,6 @@ def _axes(ax: Any, points: NDArray[np.float64] | None) -> NDArray[np.object_]:
         return np.array([axes], dtype=object)
     height = 3.6
     width = height * np.ptp(points[:, 0]) / np.ptp(points[:, 1])
-    _, panels = plt.subplots(
-        *(1, 2), figsize=(width + 4, height), width_ratios=[width, 3.8], layout="constrained"
-    )
+    size, ratios = (width + 4, height), [width, 3.8]
+    _, panels = plt.subplots(1, 2, figsize=size, width_ratios=ratios, layout="constrained")
     return panels

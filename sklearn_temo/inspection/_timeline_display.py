@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import mesh
-from ._landmark_drawing import signed_cmap
+from ._landmark_drawing import LITERAL, signed_cmap
 from ._share_drawing import (
     as_text,
     draw_frame,
@@ -223,16 +223,10 @@ class RelevanceTimelineDisplay:
                 self._draw_faces("reference faces", [0], [0.5], min(width, 1))
             self._draw_leaders((np.array(peaks) + 0.5) / n_frames, places)
         if self.title is not None:
-            # Names of clips may contain "$", "_" or "\\", which are not meant as TeX.
-            style: dict[str, Any] = {
-                "parse_math": False,
-                "usetex": False,
-                "fontsize": "medium",
-            }
             # Layout engines leave no room for a title of an Axes that is divided.
             top = self.axes_["shares" if self.faces is None else "faces"]
             write = self.figure_.suptitle if ax is None else top.set_title
-            write(self.title, **style)
+            write(self.title, fontsize="medium", **LITERAL)
         return self
 
     def _make_axes(self, ax: Any) -> None:

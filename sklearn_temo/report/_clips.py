@@ -5,20 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 
 from .. import mesh
+from .._pipelines import find_layout, fitted_steps
 from .._warnings import warn_user
 from ..alignment import LandmarkAligner
-from ..evaluation._evaluate import find_layout
 from ..layout import LandmarkLayout, restore_positions
 
 
@@ -73,12 +71,6 @@ class ReportClips:
         return digest.hexdigest()
 
 
-def steps_of(estimator: Any) -> list[Any]:
-    """Steps of a pipeline, or of the best pipeline of a fitted search."""
-    estimator = getattr(estimator, "best_estimator_", estimator)
-    return list(estimator[:]) if isinstance(estimator, Pipeline) else [estimator]
-
-
 def read_clips(extractor: Any, X: Any, y: Any, groups: Any, verbose: int = 0) -> ReportClips:
     """Read clips once; those that cannot be used are left out, with one warning."""
     y = np.asarray(y)
@@ -100,6 +92,7 @@ def _extract(
     extractor: Any, X: Any, y: NDArray[Any], groups: NDArray[Any] | None, verbose: int
 ) -> ReportClips:
     from ..extraction import DoubtfulClipsWarning, SkippedClipsWarning
+    from ..extraction._transformer import bare_reason
 
     extractor.set_params(on_error="skip-with-nan", verbose=max(verbose, extractor.verbose))
     with warnings.catch_warnings():
@@ -108,7 +101,7 @@ def _extract(
         warnings.simplefilter("ignore", DoubtfulClipsWarning)
         found = extractor.extract(X)
     report = extractor.report_
-    skipped = {clip.index: (clip.source, _reason(clip)) for clip in report.skipped}
+    skipped = {clip.index: (clip.source, bare_reason(clip)) for clip in report.skipped}
     for index, clip in enumerate(found):
         if index not in skipped and np.isnan(clip.landmarks).any():
             n_missing = int((~clip.detected).sum())
@@ -152,36 +145,36 @@ def _extract(
                 for _, (source, reason) in sorted(skipped.items())
             ],
             "doubtful": [
-                {"clip": clip.source, "reason": _reason(clip)} for clip in report.doubtful
+                {"clip": clip.source, "reason": bare_reason(clip)} for clip in report.doubtful
             ],
         },
     )
 
 
-def _reason(clip: Any) -> str:
-    """Reason without the name of the clip."""
-    return clip.reason.removeprefix(f"clip {clip.index} ({clip.source!r}): ")
-
-
-def aligned_landmarks(
-    rows: Any, layout: LandmarkLayout, steps: Sequence[Any]
-) -> NDArray[np.float32]:
+def aligned_landmarks(clips: NDArray[Any], estimator: Any) -> NDArray[np.float32]:
     """Positions of the landmarks, with y up and z towards the viewer.
+
+    Parameters
+    ----------
+    clips : ndarray of shape (n_clips, n_frames, n_landmarks, n_coords)
+        With y down; positions, or displacements from frame 0.
+    estimator : estimator
+        Fitted.
 
     Returns
     -------
     ndarray of float32 of shape (n_clips, n_frames, n_landmarks, 3)
-        Faces are aligned as by the LandmarkAligner among `steps`, and in units of the distance
+        Faces are aligned as by the LandmarkAligner of `estimator`, and in units of the distance
         between the eyes. Other landmarks are centred, and their root mean square distance from the
         centre is 1.
     """
-    rows = np.asarray(rows, dtype=np.float32)
-    clips = layout.unflatten(rows).copy()
+    layout = LandmarkLayout(*clips.shape[1:])
+    clips = clips.astype(np.float32)
     if mesh.is_full_mesh(layout.n_landmarks) and layout.n_coords in (2, 3):
         clips, _ = restore_positions(clips)
-        aligner = next((step for step in steps if isinstance(step, LandmarkAligner)), None)
+        aligners = [step for step in fitted_steps(estimator) if isinstance(step, LandmarkAligner)]
+        aligner = clone(aligners[0]) if aligners else LandmarkAligner()
         settings = {"n_frames": layout.n_frames, "n_coords": layout.n_coords, "reference": None}
-        aligner = LandmarkAligner() if aligner is None else clone(aligner)
         rows = aligner.set_params(**settings).fit_transform(layout.flatten(clips))
         clips = layout.unflatten(rows)
     else:

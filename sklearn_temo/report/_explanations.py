@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .. import mesh
 from ..explanation import ClipExplanation, explain_clips
-from ._clips import ReportClips, aligned_landmarks, steps_of
+from ._clips import ReportClips, aligned_landmarks
 
 _N_CLIPS = 10
 
@@ -49,27 +49,19 @@ def describe_timeline(evaluation: Any, clips: ReportClips) -> dict[str, Any] | N
     if layout is None or not mesh.is_full_mesh(layout.n_landmarks):
         return None
     tested = np.flatnonzero(evaluation.folds >= 0)
-    names = _regions_downwards()
-    shares = np.full((len(clips), len(names), layout.n_frames), np.nan)
+    shares = np.full((len(clips), len(mesh.REGIONS), layout.n_frames), np.nan)
     for indices, explanation in explain_by_fold(evaluation, clips, tested, clips.y[tested]):
         by_region = explanation.by_region()
-        shares[indices] = np.stack([by_region[name] for name in names], axis=1)
+        shares[indices] = np.stack(list(by_region.values()), axis=1)
     is_explained = np.isfinite(shares).all(axis=(1, 2))
     return {
         "times": None if clips.times is None else clips.times.mean(axis=0),
-        "regions": names,
+        "regions": mesh.REGIONS,
         "shares": {
             str(label): shares[is_explained & (clips.y == label)].mean(axis=0)
             for label in np.unique(clips.y[is_explained])
         },
     }
-
-
-def _regions_downwards() -> list[str]:
-    """Regions from the forehead down, the two sides of a pair side by side."""
-    regions, height = mesh.regions(), mesh.canonical_face()[:, 1]
-    means = {name: height[regions == name].mean().round(1) for name in np.unique(regions).tolist()}
-    return sorted(means, key=lambda name: (-means[name], name))
 
 
 def describe_clips(evaluation: Any, clips: ReportClips) -> dict[str, list[dict[str, Any]]]:
@@ -86,7 +78,7 @@ def describe_clips(evaluation: Any, clips: ReportClips) -> dict[str, list[dict[s
     entries = {}
     chosen = np.concatenate([right, wrong])
     for indices, explanation in explain_by_fold(evaluation, clips, chosen, predictions[chosen]):
-        positions = _aligned(evaluation, clips, indices)
+        positions = aligned_landmarks(explanation.landmarks, evaluation.estimators[0])
         for i, index in enumerate(indices.tolist()):
             entries[index] = {
                 "name": clips.names[index],
@@ -110,13 +102,6 @@ def _logits(evaluation: Any, clips: ReportClips, tested: NDArray[Any]) -> NDArra
     for indices, explanation in explain_by_fold(evaluation, clips, tested, predictions):
         logits[indices] = explanation.logit
     return logits
-
-
-def _aligned(evaluation: Any, clips: ReportClips, indices: NDArray[Any]) -> NDArray[np.float32]:
-    estimator = evaluation.estimators[0]
-    layout = clips.layout(estimator)
-    assert layout is not None  # the clips were explained
-    return aligned_landmarks(clips.take(indices), layout, steps_of(estimator))
 
 
 def _describe_explanation(

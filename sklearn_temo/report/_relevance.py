@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from .. import mesh
-from ..inspection._fitted_selectors import find_relevance, mean_relevance
-from ._clips import ReportClips, aligned_landmarks, steps_of
+from .._pipelines import fitted_steps
+from ..inspection._fitted_selectors import Relevance, find_relevance, mean_relevance
+from ._clips import ReportClips, aligned_landmarks
 
 
 def describe_relevance(estimator: Any, clips: ReportClips) -> dict[str, Any] | None:
@@ -34,7 +35,7 @@ def describe_relevance(estimator: Any, clips: ReportClips) -> dict[str, Any] | N
         "contours": mesh.contours() if is_face else {},
         "regions": mesh.regions(layout.n_landmarks) if is_face else None,
         "scores": {"all": overall, **by_class},
-        "ranking": _ranking(estimator, overall, kept),
+        "ranking": _ranking(estimator, found, overall, kept),
         "k": int(kept.sum()),
     }
 
@@ -47,7 +48,7 @@ def _normalised(scores: NDArray[Any]) -> NDArray[Any]:
 
 def _mean_positions(clips: ReportClips, layout: Any, estimator: Any) -> dict[str, NDArray[Any]]:
     """Mean last frame of each class and of all clips, centred."""
-    last = aligned_landmarks(clips.rows, layout, steps_of(estimator))[:, -1]
+    last = aligned_landmarks(layout.unflatten(np.asarray(clips.rows)), estimator)[:, -1]
     last -= last.mean(axis=(0, 1))
     means = {"all": last.mean(axis=0)}
     for label in np.unique(clips.y):
@@ -55,9 +56,12 @@ def _mean_positions(clips: ReportClips, layout: Any, estimator: Any) -> dict[str
     return means
 
 
-def _ranking(estimator: Any, scores: NDArray[Any], kept: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Rank of each landmark; by the scores if the selector has none, kept landmarks first."""
-    for step in steps_of(estimator):
-        if hasattr(step, "get_landmark_support") and hasattr(step, "ranking_"):
-            return step.ranking_
+def _ranking(
+    estimator: Any, found: list[Relevance], scores: NDArray[Any], kept: NDArray[np.bool_]
+) -> NDArray[np.intp]:
+    """Rank of each landmark; by the scores without a single ranking, kept landmarks first."""
+    if len(found) == 1 and found[0].support.ndim == 1:
+        for step in fitted_steps(estimator):
+            if hasattr(step, "get_landmark_support") and hasattr(step, "ranking_"):
+                return step.ranking_
     return rankdata(np.where(kept, -1 - scores, -scores), method="ordinal")

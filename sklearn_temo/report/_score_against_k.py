@@ -46,14 +46,10 @@ def describe_score_against_k(
 
 
 def _describe_search(results: SearchResults, metric: str, n_landmarks: int) -> dict[str, Any]:
-    others = [
-        {name: value for name, value in params.items() if name != k_name}
-        for params, k_name in zip(results.params, results.k_names, strict=True)
-    ]
     ks = [count_kept(k, n_landmarks) for k in results.k]
     return _section(
         metric,
-        name_candidates(others),
+        name_candidates(results.other_params),
         ks,
         results.scores,
         "The scores of the search on its own folds. The search chose the best of them, so its "

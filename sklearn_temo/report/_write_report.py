@@ -20,6 +20,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from .._atomic_files import check_writable, replacing
+from .._pipelines import groups_for_fit, without_extraction
 from .._progress import Progress
 from .._warnings import warn_user
 from ..inspection import selection_stability
@@ -163,7 +164,6 @@ def write_report(
     """
     from ..evaluation import evaluate
     from ..evaluation._arguments import check_labels
-    from ..evaluation._models import without_extraction
 
     page = check_path(path)
     if not is_classifier(estimator):
@@ -242,8 +242,6 @@ def check_path(path: str | os.PathLike[str]) -> Path:
 
 def _fit(estimator: Any, for_rows: Any, clips: ReportClips) -> Any:
     """The estimator, fitted to all clips if it is not fitted."""
-    from ..evaluation._models import groups_for_fit
-
     try:
         check_is_fitted(estimator)
     except NotFittedError:
