@@ -1,9 +1,13 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
+# Compiling the group lasso and shap would take longer than their tests. numba reads this at import.
+os.environ["NUMBA_DISABLE_JIT"] = "1"
 
 from sklearn_temo import LandmarkAligner
 from sklearn_temo.datasets import load_cremad_sample, make_expression_clips

@@ -1,13 +1,9 @@
 """Benchmark of the selection methods: rankings, separation of subjects, and text."""
 
-import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
-
-# Compiling the group lasso would take longer than all tests of this file.
-os.environ["NUMBA_DISABLE_JIT"] = "1"
 
 from benchmarks import selectors, selectors_folds
 from benchmarks.claims_folds import Split
