@@ -557,11 +557,18 @@ def test_estimators_without_a_class_for_each_clip_are_named(aligned):
         explain_clips(model, X[:2])
 
 
-def test_extraction_inside_one_vs_rest_is_named(fitted, cremad_paths):
-    pipe = make_pipeline(FaceLandmarkTransformer(n_frames=4).fit(cremad_paths[:1]), *fitted[1:])
-    model = OneVsRestClassifier(FrozenEstimator(pipe)).fit(cremad_paths, list("abcabc"))
-    with pytest.raises(TypeError, match="put the FaceLandmarkTransformer in front"):
-        explain_clips(model, cremad_paths)
+def test_pipelines_in_one_vs_rest_may_extract_the_clips(cremad_paths, tmp_path):
+    extractor = FaceLandmarkTransformer(n_frames=4, memory=tmp_path)
+    binary = make_temo_pipeline(
+        landmarks=extractor, k=32, classifier=TEMOClassifier(**FAST), random_state=0
+    )
+    model = OneVsRestClassifier(binary).fit(cremad_paths, list("abcabc"))
+    by_path = explain_clips(model, cremad_paths)
+    np.testing.assert_array_equal(by_path.target, model.predict(cremad_paths))
+    assert_explains(by_path, model, cremad_paths)
+    by_row = explain_clips(model, extractor.transform(cremad_paths))
+    np.testing.assert_allclose(by_row.attributions, by_path.attributions, atol=1e-6)
+    assert np.isfinite(by_path.times).all()
 
 
 def test_read_only_rows_do_not_warn(fitted, expression_clips):

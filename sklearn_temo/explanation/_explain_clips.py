@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 
 from .._threads import one_thread
@@ -142,13 +144,7 @@ def explain_clips(
         extractor = chain.steps[0]
         chain = replace(chain, steps=chain.steps[1:])
     elif isinstance(chain.final, OneVsRestClassifier):
-        inner = FittedChain.of(chain.final.estimators_[0])
-        if inner.steps and hasattr(inner.steps[0], "extract"):
-            raise TypeError(
-                "each pipeline in the OneVsRestClassifier extracts the clips again: put the "
-                "FaceLandmarkTransformer in front of it, make_pipeline(FaceLandmarkTransformer(), "
-                'OneVsRestClassifier(make_temo_pipeline(landmarks="passthrough"))).'
-            )
+        chain, extractor = _without_extraction(chain)
     given = _read(clips, extractor, "clips")
     if baselines is None or (isinstance(baselines, str) and baselines not in ("typical", "still")):
         raise ValueError(
@@ -202,6 +198,19 @@ def explain_clips(
         clips=given.clips,
         extractor=given.extractor,
     )
+
+
+def _without_extraction(chain: FittedChain) -> tuple[FittedChain, Any]:
+    """Leave out the first step of the pipelines of a OneVsRestClassifier if it extracts landmarks.
+
+    Returns the extractor too, which is the same for all classes; None if there is none.
+    """
+    binaries = chain.final.estimators_
+    if not all(isinstance(each, Pipeline) and hasattr(each[0], "extract") for each in binaries):
+        return chain, None
+    final = copy(chain.final)
+    final.estimators_ = [each[1:] for each in binaries]
+    return replace(chain, final=final), binaries[0][0]
 
 
 def _read(clips: Any, extractor: Any, name: str) -> _Input:
