@@ -99,7 +99,7 @@ def test_steps_lead_from_the_baselines_to_the_logit(explanation):
         np.testing.assert_allclose(bar.get_facecolor(), colours[int(share > 0)])
         level += share
     assert level == pytest.approx(explanation.logit[0], abs=1e-5)
-    assert texts(display.axes_["logit"]) == ["clip −1.51", "baselines −0.50"]
+    assert texts(display.axes_["logit"]) == ["logit −1.51", "baselines −0.50"]
 
 
 def test_time_axis_is_in_seconds_where_they_are_known(explanation):

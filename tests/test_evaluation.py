@@ -94,7 +94,7 @@ def run_check(name, estimator, X, y, **arguments):
     others = EVALUATION_CHECKS.keys() - {name}
     arguments = {"cv": 2, "n_bootstraps": 10, "random_state": 0} | arguments
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*checks of the evaluation found a problem")
+        warnings.filterwarnings("ignore", message=".*checks of the evaluation found problems")
         result = evaluate(estimator, X, y, ignore=others, **arguments)
     return check(result, name)
 
@@ -289,7 +289,7 @@ def test_random_landmarks_are_as_many_as_the_search_selects(clips, with_selector
 
 def run_search(search, clips, **arguments):
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*checks of the evaluation found a problem")
+        warnings.filterwarnings("ignore", message=".*checks of the evaluation found problems")
         return evaluate(
             search,
             clips.data,
@@ -439,7 +439,7 @@ def test_ignored_checks_are_not_run(clips):
 
 
 def test_problems_are_a_warning_that_names_the_checks(clips):
-    with pytest.warns(UserWarning, match="found a problem: no_groups"):
+    with pytest.warns(UserWarning, match="found problems: no_groups"):
         evaluate(BAYES, clips.data[:, :30], clips.target)
 
 
@@ -693,7 +693,7 @@ def test_a_column_of_labels_is_accepted(clips):
 
 
 def test_text_has_the_scores_and_the_problems(clips):
-    with pytest.warns(UserWarning, match="found a problem"):
+    with pytest.warns(UserWarning, match="found problems"):
         result = evaluate(BAYES, clips.data[:, :30], clips.target, random_state=0)
     text = str(result)
     assert "120 tested clips, 3 classes, 5 folds" in text

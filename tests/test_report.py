@@ -497,11 +497,10 @@ def test_labels_that_are_not_text_have_one_name(smiles, tmp_path):
 
 def test_problems_of_the_evaluation_are_a_warning_that_points_to_the_report(smiles, tmp_path):
     X, y, _ = smiles
-    with pytest.warns(UserWarning, match=r"no_groups.*The report says") as found:
+    with pytest.warns(UserWarning, match=r"no_groups.*or the report, says"):
         report = write_report(
             make_pipeline(StandardScaler(), SVC()), X, y, path=tmp_path / "r.html"
         )
-    assert not any("ignore=" in str(each.message) for each in found)
     assert report["checks"][0]["verdict"] == "warning"
 
 

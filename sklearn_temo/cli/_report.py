@@ -111,7 +111,7 @@ def _report(options: argparse.Namespace) -> int:
     def run() -> None:
         # The summary lists them.
         warnings.filterwarnings("ignore", r"\d+ of \d+ clips could not be used")
-        warnings.filterwarnings("ignore", r"\d+ of \d+ checks of the evaluation")
+        warnings.filterwarnings("ignore", "checks of the evaluation")
         try:
             numbers = write_report(
                 pipeline,

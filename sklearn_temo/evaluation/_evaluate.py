@@ -245,9 +245,9 @@ def evaluate(
     found = [check.name for check in checks if check.verdict == "warning"]
     if found:
         warn_user(
-            f"{len(found)} of {len(checks)} checks of the evaluation found a problem: "
-            f"{', '.join(found)}. Print the result to read about them; pass ignore={tuple(found)} "
-            "for those that do not matter."
+            f"checks of the evaluation found problems: {', '.join(found)}. The printed result, or "
+            "the report, says what was found and what to do. evaluate(..., "
+            f"ignore={tuple(found)}) leaves out checks that do not matter."
         )
     return Evaluation(
         classes=classes,

@@ -324,7 +324,7 @@ class RelevanceTimelineDisplay:
         first.set_ylabel("logit")
         rises = logit > self.base_logit
         for text, level, place in (
-            (f"clip {as_text(logit, '.2f')}", logit, "bottom" if rises else "top"),
+            (f"logit {as_text(logit, '.2f')}", logit, "bottom" if rises else "top"),
             (
                 f"baselines {as_text(self.base_logit, '.2f')}",
                 self.base_logit,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from dataclasses import asdict, replace
 from datetime import datetime
 from importlib.metadata import version
@@ -22,7 +21,6 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from .._atomic_files import check_writable, replacing
 from .._pipelines import groups_for_fit, without_extraction
 from .._progress import Progress
-from .._warnings import warn_user
 from ..inspection import selection_stability
 from ..inspection._fitted_selectors import find_relevance
 from ._clips import ReportClips, read_clips
@@ -179,19 +177,15 @@ def write_report(
     clips = read_clips(extractor, X, y, groups, verbose)
     progress.advance()
     if evaluation is None:
-        with warnings.catch_warnings():
-            # It speaks of the result and of `ignore`, which the caller has not.
-            warnings.filterwarnings("ignore", r"\d+ of \d+ checks of the evaluation")
-            evaluation = evaluate(
-                for_rows,
-                clips.rows,
-                clips.y,
-                groups=clips.groups,
-                n_jobs=n_jobs,
-                random_state=random_state,
-                verbose=verbose,
-            )
-        _warn_of_checks(evaluation)
+        evaluation = evaluate(
+            for_rows,
+            clips.rows,
+            clips.y,
+            groups=clips.groups,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            verbose=verbose,
+        )
     elif (n_clips := len(evaluation.predictions)) != len(y):
         raise ValueError(
             f"evaluation is of {n_clips} clips, but X has {len(y)}: evaluate the same clips."
@@ -248,15 +242,6 @@ def _fit(estimator: Any, for_rows: Any, clips: ReportClips) -> Any:
         groups = groups_for_fit(for_rows, clips.groups)
         return clone(for_rows).fit(clips.rows, clips.y, **groups)
     return estimator
-
-
-def _warn_of_checks(evaluation: Any) -> None:
-    found = [check.name for check in evaluation.checks if check.verdict == "warning"]
-    if found:
-        warn_user(
-            f"{len(found)} of {len(evaluation.checks)} checks of the evaluation found a problem: "
-            f"{', '.join(found)}. The report says what was found and what to do."
-        )
 
 
 def _take_clips(evaluation: Any, indices: Any) -> Any:
