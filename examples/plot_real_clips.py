@@ -47,7 +47,7 @@ for emotion, clip in zip(sample.target, clips, strict=True):
         y.append(emotion)
 X, y = np.stack(X), np.array(y)
 
-print(X.shape)
+print(len(X), "windows of", X.shape[1], "columns")
 
 # %%
 # The pipeline

@@ -15,7 +15,7 @@ people, neutral and smiling, and draws the landmarks that it relies on, with two
 from sklearn_temo.datasets import load_london_smiles
 
 smiles = load_london_smiles()
-print(smiles.data.shape, *smiles.target_names)
+print(len(smiles.data), "clips:", *smiles.target_names)
 
 # %%
 # Two alignments
@@ -62,4 +62,4 @@ plt.show()
 
 of_nose = scores[:, mesh.regions() == "nose"].mean(axis=1) / scores.mean(axis=1)
 for name, value in zip(names, of_nose, strict=True):
-    print(f"{name}: {value:.1f}")
+    print(f"{name}: a landmark of the nose has {value:.1f} times the mean relevance")

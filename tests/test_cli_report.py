@@ -111,7 +111,7 @@ def test_options_reach_the_pipeline(calls, here):
     ("arguments", "message"),
     [
         ("clips", "the following arguments are required: --out"),
-        ("clips --out r.htm", "'r.htm' must end in .html"),
+        ("clips --out r.htm", "'r.htm', must end in .html"),
         ("clips --out gone/r.html", "gone/r.html' cannot be written (No such file or directory)"),
         ("gone --out r.html", "'gone'"),
         ("same --out r.html", "all clips of 'same' are of the class 'anger'"),

@@ -322,6 +322,26 @@ def test_frames_are_counted_from_the_end(explanation):
         ClipExplanationDisplay.from_explanation(explanation, 3, frame=8)
 
 
+def test_new_figures_hold_all_tick_labels():
+    lips = mesh.regions() == "lips"
+    face = mesh.canonical_face() * [1, -1, 1]
+    # The label of 2.0 reaches beyond the right end of the axis.
+    shares = np.where(lips, 1.95 / lips.sum(), -1e-6)
+    display = ClipExplanationDisplay(shares, face, title="clip").plot()
+    display.figure_.canvas.draw()
+    axes = display.bars_ax_
+    shown = [t.label1 for t in axes.xaxis.get_major_ticks() if t.get_loc() < axes.get_xlim()[1]]
+    assert shown[-1].get_text() == "2.0"
+    assert shown[-1].get_window_extent().x1 <= display.figure_.bbox.x1
+
+
+def test_a_sum_of_zero_has_no_sign():
+    face = mesh.canonical_face() * [1, -1, 1]
+    display = ClipExplanationDisplay(np.full(468, 0.01), face, target="fear").plot(bars=False)
+    labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert labels == ["for fear (+4.7)", "against (0)"]
+
+
 def test_bars_without_shares_are_centred(explanation):
     none = replace(explanation, attributions=np.zeros_like(explanation.attributions))
     display = ClipExplanationDisplay.from_explanation(none)

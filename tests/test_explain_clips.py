@@ -436,6 +436,21 @@ def test_paths_and_their_rows_have_the_same_explanation(cremad_paths):
         explain_clips(pipe[1:], cremad_paths)
 
 
+def test_an_extractor_may_stand_in_front_of_a_search_fitted_to_rows(cremad_paths):
+    extractor = FaceLandmarkTransformer(n_frames=4)
+    rows = extractor.fit_transform(cremad_paths)
+    pipe = make_temo_pipeline(
+        landmarks="passthrough", k=32, classifier=TEMOClassifier(**FAST), random_state=0
+    )
+    search = GridSearchCV(pipe, {"select__k": [32]}, cv=2).fit(rows, list("ababab"))
+    explanation = explain_clips(make_pipeline(extractor, search), cremad_paths[:1])
+    expected = explain_clips(search, rows[:1])
+    np.testing.assert_allclose(explanation.attributions, expected.attributions, atol=1e-6)
+    assert explanation.names == cremad_paths[:1]
+    assert explanation.images(0).shape == (4, 360, 480, 3)
+    assert np.isfinite(explanation.times).all()
+
+
 @pytest.mark.parametrize("form", [iter, pd.Series, pd.DataFrame])
 def test_paths_may_come_in_any_container(form, fitted, cremad_paths):
     pipe = make_pipeline(FaceLandmarkTransformer(n_frames=4).fit(cremad_paths[:1]), *fitted[1:])

@@ -303,9 +303,10 @@ def _count_folds(cv: Any, y: NDArray[Any], groups: NDArray[Any] | None) -> int:
     n_folds = max(2, min(_N_FOLDS, n_possible)) if cv is None else int(cv)
     if n_folds > n_possible:
         people = "" if groups is None else f"people {n_people}, "
+        smaller = ", or a smaller cv" if n_possible > 1 else ""
         raise ValueError(
             f"{n_folds} folds need as many people, and as many clips of a class; the numbers are: "
-            f"{people}clips of the largest class {n_largest}. Pass more clips, or a smaller cv."
+            f"{people}clips of the largest class {n_largest}. Pass more clips{smaller}."
         )
     return n_folds
 

@@ -254,6 +254,9 @@ class ClipExplanationDisplay:
         if self.title is not None:
             write = self.ax_.set_title if given else self.figure_.suptitle
             write(self.title, fontsize="medium", **LITERAL)
+        if not given:
+            # The first layout of a new figure may cut off the last tick label of the bars.
+            self.figure_.draw_without_rendering()
         return self
 
     def _draw_landmarks(self, shares: NDArray[np.float64], points: NDArray[np.float64]) -> None:

@@ -18,8 +18,11 @@ _SIDE = 128
 
 
 def as_text(value: float, form: str) -> str:
-    """Format a number with the minus sign that matplotlib uses on axes."""
-    return format(value, form).replace("-", "\N{MINUS SIGN}")
+    """Format a number with the minus sign that matplotlib uses on axes; 0 has no sign."""
+    text = format(value, form)
+    if float(text) == 0:
+        text = text.lstrip("+-")
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def share_colours(axes: Any) -> tuple[Any, Any]:

@@ -228,7 +228,7 @@ def check_path(path: str | os.PathLike[str]) -> Path:
     """Path of the page, if it can be written; raises ValueError or OSError if not."""
     page = Path(path).expanduser().resolve()
     if page.suffix.casefold() != ".html":
-        raise ValueError(f"path={str(path)!r} must end in .html.")
+        raise ValueError(f"the file of the report, {str(path)!r}, must end in .html.")
     check_writable(page)
     check_writable(page.with_suffix(".json"))
     return page
