@@ -544,3 +544,13 @@ def test_progress_is_printed(smiles, svm, tmp_path, capsys):
         verbose=1,
     )
     assert "[write_report] 5 of 5 parts" in capsys.readouterr().out
+
+
+def test_numbers_have_a_short_text(smiles, tmp_path):
+    X, y, groups = smiles
+    report = write_report(
+        make_pipeline(StandardScaler(), SVC()), X, y, groups=groups, path=tmp_path / "r.html"
+    )
+    assert isinstance(report, dict)
+    assert len(repr(report)) < 400
+    assert "SVC on" in repr(report)

@@ -86,7 +86,7 @@ def write_report(
     Returns
     -------
     report : dict
-        The numbers, as in the JSON file. Sections that do not apply are None.
+        The numbers, as in the JSON file, with a short `repr`. Sections that do not apply are None.
 
     Raises
     ------
@@ -218,10 +218,17 @@ def write_report(
         "clips": describe_clips(evaluation, clips) if is_explained else None,
         "stability": _describe_stability(evaluation),
     }
-    report = _plain(report)
+    report = _Numbers(_plain(report))
     _write(page, report)
     progress.advance()
     return report
+
+
+class _Numbers(dict[str, Any]):
+    """Numbers of a report. In a notebook, all of them would fill many pages."""
+
+    def __repr__(self) -> str:
+        return f"<numbers of the report {self['title']!r}: {', '.join(self)}>"
 
 
 def check_path(path: str | os.PathLike[str]) -> Path:
