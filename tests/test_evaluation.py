@@ -471,14 +471,16 @@ def test_people_on_both_sides_of_a_search_are_found(clips):
     assert found.numbers["n_people_on_both_sides_of_the_search"] > 0
 
 
+@pytest.mark.parametrize("n_frames", [4, 8])
 @pytest.mark.parametrize("is_aligned", [False, True])
-def test_windows_of_a_clip_are_found(is_aligned):
+def test_windows_of_a_clip_are_found(is_aligned, n_frames):
     # Three windows of each clip, which overlap by half.
     clips = make_expression_clips(
-        n_clips=40, n_frames=8, emotions=["anger", "fear"], n_subjects=40, random_state=0
+        n_clips=40, n_frames=2 * n_frames, emotions=["anger", "fear"], n_subjects=40, random_state=0
     )
     whole = clips.layout.unflatten(clips.data)
-    windows = np.concatenate([whole[:, start : start + 4] for start in (0, 2, 4)])
+    starts = (0, n_frames // 2, n_frames)
+    windows = np.concatenate([whole[:, start : start + n_frames] for start in starts])
     X, y = windows.reshape(120, -1), np.tile(clips.target, 3)
     if is_aligned:
         X = LandmarkAligner().fit_transform(X)

@@ -29,7 +29,9 @@ _MIN_PEOPLE = 5
 _NEAR_DUPLICATE = 0.015
 # With fewer landmarks, different faces may be nearly equal.
 _MIN_LANDMARKS = 21
-_N_COMPARED_LANDMARKS, _N_COMPARED_FRAMES = 48, 4
+_N_COMPARED_LANDMARKS = 48
+# The first or the last frame of a window lies in each window that overlaps it, at any place there.
+_N_TEST_FRAMES, _N_TRAINING_FRAMES = 4, 64
 # Hand, body, two hands, dlib's face, face mesh without and with irises, holistic model.
 _COMPLETE_SETS = {21, 33, 42, 68, 468, 478, 543}
 _UNKNOWN_LAYOUT = "the layout of X is not known: pass all landmarks, or set n_frames."
@@ -92,17 +94,18 @@ def near_duplicates(run: Run) -> Finding:
     if run.layout.n_landmarks < _MIN_LANDMARKS:
         return "not run", f"needs {_MIN_LANDMARKS} landmarks or more.", {}
     frames = _normalised_frames(run.X, run.layout)
+    test_frames = frames[:, _evenly(frames.shape[1], _N_TEST_FRAMES)]
     if not np.isfinite(frames[run.used]).all():
         return "not run", "X contains NaN.", {}
-    n_frames, distances, pairs = frames.shape[1], [], []
+    distances, pairs = [], []
     for train, test in run.splits:
         index, distance = pairwise_distances_argmin_min(
-            np.concatenate(frames[test]), np.concatenate(frames[train])
+            np.concatenate(test_frames[test]), np.concatenate(frames[train])
         )
-        index, distance = index.reshape(-1, n_frames), distance.reshape(-1, n_frames)
+        index, distance = index.reshape(len(test), -1), distance.reshape(len(test), -1)
         rows = np.arange(len(test)), distance.argmin(axis=1)
         distances.append(distance[rows])
-        pairs.append(np.column_stack([test, train[index[rows] // n_frames]]))
+        pairs.append(np.column_stack([test, train[index[rows] // frames.shape[1]]]))
     nearest, clips = np.concatenate(distances), np.concatenate(pairs)
     n_near = int((nearest < _NEAR_DUPLICATE).sum())
     numbers = {
@@ -124,21 +127,22 @@ def near_duplicates(run: Run) -> Finding:
     )
 
 
+def _evenly(n: int, n_compared: int) -> NDArray[np.intp]:
+    """Indices of `n_compared` of `n` items, with the first and the last."""
+    return np.unique(np.linspace(0, n - 1, n_compared).round().astype(np.intp))
+
+
 def _normalised_frames(X: Any, layout: LandmarkLayout) -> NDArray[np.float32]:
-    """Some landmarks of the first, the last and two more frames, without position and size.
+    """Some landmarks of the frames, without position and size.
 
     Returns
     -------
     ndarray of shape (n_clips, n_compared_frames, n_values)
         The norm of each frame is 1.
     """
-
-    def evenly(n: int, n_compared: int) -> NDArray[np.intp]:
-        return np.unique(np.linspace(0, n - 1, n_compared).round().astype(np.intp))
-
     clips = layout.unflatten(np.asarray(X, dtype=np.float32))
-    clips = clips[:, evenly(layout.n_frames, _N_COMPARED_FRAMES)]
-    clips = clips[:, :, evenly(layout.n_landmarks, _N_COMPARED_LANDMARKS)]
+    clips = clips[:, _evenly(layout.n_frames, _N_TRAINING_FRAMES)]
+    clips = clips[:, :, _evenly(layout.n_landmarks, _N_COMPARED_LANDMARKS)]
     clips, _ = restore_positions(clips)
     clips = clips - clips.mean(axis=2, keepdims=True)
     size = np.sqrt(np.square(clips).sum(axis=(2, 3), keepdims=True))
