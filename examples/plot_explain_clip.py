@@ -129,6 +129,16 @@ for name in sorted(shares, key=shares.get, reverse=True):
     print(f"{name:12} {shares[name]:+.2f}")
 
 # %%
+# Is the explanation about the network?
+# -------------------------------------
+# Large shares may only show where a face moves. The sanity check shuffles the weights of the
+# network: the shares must become different, more so than with another seed of the fit.
+
+from sklearn_temo.explanation import check_random_weights
+
+print(check_random_weights(pipe, clips.data[train], clips.target[train], random_state=0))
+
+# %%
 # What an explanation means
 # -------------------------
 # An explanation describes the model. It does not say what the person felt, and a correct prediction

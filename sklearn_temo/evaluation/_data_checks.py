@@ -167,7 +167,12 @@ def outside_selection(run: Run) -> Finding:
     elif run.layout is not None:
         n_landmarks = run.layout.n_landmarks
     else:
-        return "not run", _UNKNOWN_LAYOUT, {}
+        return (
+            "not run",
+            f"{_UNKNOWN_LAYOUT} If the columns of X were selected with these labels, the scores "
+            "may be too high.",
+            {},
+        )
     has_gaps = numbers != list(range(len(numbers)))
     if has_gaps or n_landmarks not in _COMPLETE_SETS:
         return (

@@ -18,6 +18,23 @@ function edgesOf(triangles) {
   return [...seen.values()];
 }
 
+// Centre and radius of each iris, which the mesh has not: [x, y, z, r].
+function irises(positions, contours) {
+  return ["left_eye", "right_eye"]
+    .filter((name) => contours[name])
+    .map((name) => {
+      const points = [...new Set(contours[name].flat())].map((i) => positions[i]);
+      const [x, y] = [0, 1].map((axis) => sum(points.map((p) => p[axis])) / points.length);
+      // The surface between the lids is in front of their mean.
+      const z = Math.max(...points.map((p) => p[2] ?? 0));
+      const [width, height] = [0, 1].map((axis) => {
+        const values = points.map((p) => p[axis]);
+        return Math.max(...values) - Math.min(...values);
+      });
+      return [x, y, z, Math.min(0.5 * height, 0.2 * width)];
+    });
+}
+
 // Front view. `style(i)` is null, or the {colour, size, faint} of landmark i; size is from 0 to 1.
 function flatFace(positions, { triangles = [], contours = {} }, description) {
   const points = positions.map(([x, y]) => [x.toFixed(3), (-y).toFixed(3)]);
@@ -35,6 +52,9 @@ function flatFace(positions, { triangles = [], contours = {} }, description) {
       "aria-label": description,
     },
     svg("path", { class: "mesh", d: pathOf(edgesOf(triangles), points) }),
+    ...irises(positions, contours).map(([x, y, , r]) =>
+      svg("circle", { class: "iris", cx: x.toFixed(3), cy: (-y).toFixed(3), r: r.toFixed(3) }),
+    ),
     svg("path", { class: "contour", d: pathOf(Object.values(contours).flat(), points) }),
     landmarks,
   );
@@ -116,8 +136,13 @@ function turningFace(holder, { triangles, contours }, n) {
     new THREE.MeshLambertMaterial(),
     n,
   );
-  beads.frustumCulled = false;
-  scene.add(beads);
+  const pupils = new THREE.InstancedMesh(
+    new THREE.SphereGeometry(1, 24, 12),
+    new THREE.MeshLambertMaterial(),
+    2,
+  );
+  beads.frustumCulled = pupils.frustumCulled = false;
+  scene.add(beads, pupils);
 
   const controls = new THREE.OrbitControls(camera, canvas);
   controls.enablePan = controls.enableZoom = false;
@@ -153,7 +178,7 @@ function turningFace(holder, { triangles, contours }, n) {
   camera.position.set(0, 0, 1);
 
   return {
-    // `style(i)` as in flatFace; colours are looked up by a number from 0 to 1.
+    // `style(i)` as in flatFace; the colour follows the square root of the size.
     draw(positions, style) {
       const scheme = Array.from({ length: 65 }, (_, i) => resolve(sequential(i / 64)));
       const skin = resolve("var(--skin)");
@@ -165,7 +190,7 @@ function turningFace(holder, { triangles, contours }, n) {
       const matrix = new THREE.Matrix4();
       positions.forEach(([x, y, z], i) => {
         const { size, faint } = style(i);
-        const full = scheme[Math.round(64 * size)];
+        const full = scheme[Math.round(64 * Math.sqrt(size))];
         const mixed = (share) => skin.map((value, c) => value + share * (full[c] - value));
         colours.array.set(colour.setRGB(...mixed(faint ? 0 : 0.45), "srgb").toArray(), 3 * i);
         const dim = skin.map((value) => 0.8 * value);
@@ -173,6 +198,13 @@ function turningFace(holder, { triangles, contours }, n) {
         const r = ((faint ? 0.008 : 0.014 + 0.026 * Math.sqrt(size)) * radius) / 1.5;
         beads.setMatrixAt(i, matrix.makeScale(r, r, r).setPosition(x, y, z ?? 0));
       });
+      const eyes = irises(positions, contours);
+      pupils.count = eyes.length;
+      pupils.material.color.setRGB(...resolve("var(--contour)"), "srgb");
+      eyes.forEach(([x, y, z, r], i) => {
+        pupils.setMatrixAt(i, matrix.makeScale(r, r, 0.3 * r).setPosition(x, y, z));
+      });
+      pupils.instanceMatrix.needsUpdate = true;
       beads.instanceMatrix.needsUpdate = beads.instanceColor.needsUpdate = true;
       geometry.computeVertexNormals();
       render();

@@ -45,7 +45,7 @@ function landmarkSection(relevance, classes) {
 
   const style = (i) => ({
     colour: ranking[i] <= state.k ? sequential(level(current[i])) : "var(--faint)",
-    size: level(current[i]),
+    size: clamp(current[i] / most, 0, 1),
     faint: ranking[i] > state.k,
   });
   let current = relative(state.name);
