@@ -143,7 +143,7 @@ def explain(method: str, case: Case, rows: np.ndarray, target: np.ndarray) -> np
     -------
     ndarray of shape (n_clips, n_landmarks)
     """
-    # Captum and shap draw from the global generators.
+    # Captum and shap draw from the global generators, and take no others.
     np.random.seed(case.seed)  # noqa: NPY002
     with torch.random.fork_rng():
         torch.manual_seed(case.seed)

@@ -399,7 +399,7 @@ def test_from_cv_results_draws_the_share_of_the_folds_that_keep_a_landmark(clips
         drawn = np.sort(display.scatters_[0].get_array())
         np.testing.assert_array_equal(drawn, np.sort(np.mean(kept, axis=0)))
         assert (display.colorbar_.vmin, display.colorbar_.vmax) == (0, 1)
-        assert "share of the folds" in display.colorbar_.ax.get_ylabel()
+        assert "frequency in the folds" in display.colorbar_.ax.get_ylabel()
 
 
 def test_from_cv_results_names_what_to_pass_instead(clips, model):

@@ -157,7 +157,7 @@ def test_given_axes_are_used():
     assert list(display.axes_) == list(axes)
     assert display.scatter_.get_cmap().name == "cividis"
     assert "stability" in axes[1].get_title()
-    with pytest.raises(ValueError, match="two Axes, for the face and for the shares; got 1"):
+    with pytest.raises(ValueError, match="two Axes, for the face and for the frequencies; got 1"):
         display.plot(axes[0])
     with pytest.raises(ValueError, match="one Axes; got 2"):
         SelectionStabilityDisplay(random_supports(21, 5)).plot(axes)

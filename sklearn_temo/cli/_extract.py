@@ -1,16 +1,4 @@
-"""Command ``sklearn-temo extract``.
-
-exit codes:
-  0    all clips are in the table
-  1    some clips could not be used; the table has the others
-  2    an argument cannot be used; no clip was read
-  3    no clip could be used; no table was written
-  4    stopped by an error, such as a full disk; no table was written
-  130  interrupted by Ctrl-C; no table was written
-
-A run that writes no table leaves an existing one unchanged. Progress, the summary and errors go
-to stderr.
-"""
+"""Command ``sklearn-temo extract``."""
 
 from __future__ import annotations
 
@@ -22,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .._atomic_files import check_writable, replacing
-from ._messages import printable, run_long, say
+from ._messages import describe_exit_codes, printable, run_long, say
 
 
 def add_extract(commands: Any) -> None:
@@ -33,7 +21,9 @@ def add_extract(commands: Any) -> None:
         description="Find the face landmarks in clips and write them as a table, one row per clip "
         "and\nframe. An existing file is replaced once the new one is complete. Read the table "
         "with\nsklearn_temo.extraction.load_landmarks.",
-        epilog=(__doc__ or "").partition("\n\n")[2],
+        epilog=describe_exit_codes(
+            "table", "all clips are in the table", "the table has the others"
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

@@ -16,6 +16,22 @@ _PERMANENT = (
 )
 
 
+def describe_exit_codes(product: str, complete: str, partial: str) -> str:
+    """Text on the exit codes of a command that writes a `product`."""
+    return f"""\
+exit codes:
+  0    {complete}
+  1    some clips could not be used; {partial}
+  2    an argument cannot be used; no clip was read
+  3    no clip could be used; no {product} was written
+  4    stopped by an error, such as a full disk; no {product} was written
+  130  interrupted by Ctrl-C; no {product} was written
+
+A run that writes no {product} leaves an existing one unchanged. Progress, the summary and errors go
+to stderr.
+"""
+
+
 def run_long(run: Callable[[], None], product: str, memory: str | None) -> int | None:
     """Run the long part of a command; return its exit code if it failed, otherwise None.
 

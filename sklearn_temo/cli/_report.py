@@ -1,16 +1,4 @@
-"""Command ``sklearn-temo report``.
-
-exit codes:
-  0    the report is of all clips
-  1    some clips could not be used; the report is of the others and lists them
-  2    an argument cannot be used; no clip was read
-  3    no clip could be used; no report was written
-  4    stopped by an error, such as a full disk; no report was written
-  130  interrupted by Ctrl-C; no report was written
-
-A run that writes no report leaves an existing one unchanged. Progress, the summary and errors go
-to stderr.
-"""
+"""Command ``sklearn-temo report``."""
 
 from __future__ import annotations
 
@@ -19,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from ._messages import printable, run_long, say
+from ._messages import describe_exit_codes, printable, run_long, say
 
 
 def add_report(commands: Any) -> None:
@@ -31,7 +19,9 @@ def add_report(commands: Any) -> None:
         "write one page\nwith the scores, checks of the evaluation, the relevant landmarks and "
         "explained clips.\nThe page is a single HTML file; its numbers are written beside it, as "
         ".json. Both\ncontain the names of the clips and of the people, but no images.",
-        epilog=(__doc__ or "").partition("\n\n")[2],
+        epilog=describe_exit_codes(
+            "report", "the report is of all clips", "the report is of the others and lists them"
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

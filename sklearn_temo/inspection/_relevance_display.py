@@ -264,7 +264,7 @@ class LandmarkRelevanceDisplay:
 
     @classmethod
     def from_cv_results(cls, cv_results, *, positions=None, scatter_kw=None, **kwargs):
-        """Draw the share of the folds in which each landmark is kept.
+        """Draw the frequency of each landmark in the selections of the folds.
 
         Parameters
         ----------
@@ -292,7 +292,7 @@ class LandmarkRelevanceDisplay:
 
         See Also
         --------
-        selection_stability : The same shares, and a measure of their stability.
+        selection_stability : The same frequencies, and a measure of stability.
 
         Examples
         --------
@@ -315,7 +315,7 @@ class LandmarkRelevanceDisplay:
             selection_stability(fold_estimators(cv_results)).frequencies,
             positions=positions,
             normalize=False,
-            score_name="share of the folds that keep a landmark",
+            score_name="frequency in the folds",
             scatter_kw={"norm": Normalize(0, 1)} | (scatter_kw or {}),
             **kwargs,
         )

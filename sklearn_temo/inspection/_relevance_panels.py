@@ -1,4 +1,4 @@
-"""What the panels of a relevance display show."""
+"""Validation of the parameters of a relevance display, and the values of its panels."""
 
 from __future__ import annotations
 

@@ -18,12 +18,12 @@ from ._stability import fold_estimators, selection_stability
 class SelectionStabilityDisplay:
     """Stability of the selected landmarks over folds or bootstrap samples.
 
-    The left panel shows the face, with the share of the selections that keep each landmark. The
-    right panel shows these shares in decreasing order, and those that are expected if each
-    selection draws as many landmarks at random; the colours are the same. The title is the
-    stability with its confidence interval, see :func:`~sklearn_temo.selection_stability`. Create a
-    display with :meth:`from_estimators`, :meth:`from_cv_results` or :meth:`from_supports`; all
-    parameters are stored as attributes.
+    The left panel shows the face, with the frequency of each landmark: the part of the selections
+    that keep it. The right panel shows the frequencies in decreasing order, and those that are
+    expected if each selection draws as many landmarks at random; the colours are the same. The
+    title is the stability with its confidence interval, see
+    :func:`~sklearn_temo.selection_stability`. Create a display with :meth:`from_estimators`,
+    :meth:`from_cv_results` or :meth:`from_supports`; all parameters are stored as attributes.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class SelectionStabilityDisplay:
     figure_ : matplotlib Figure
     axes_ : ndarray of matplotlib Axes of shape (n_panels,)
     scatter_ : matplotlib PathCollection or None
-        Landmarks of the left panel in increasing order of their share. Those that no selection
+        Landmarks of the left panel in increasing order of their frequency. Those that no selection
         keeps are hollow, and their values are masked.
     result_ : Bunch
         Result of :func:`~sklearn_temo.selection_stability`.
@@ -170,10 +170,10 @@ class SelectionStabilityDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or array of them, default=None
-            Two Axes, for the face and for the shares; a single one if the face is omitted. None
-            creates a figure.
+            Two Axes, for the face and for the frequencies; a single one if the face is omitted.
+            None creates a figure.
         cmap : str or matplotlib Colormap, default=None
-            Colours of the shares in both panels. None uses those of
+            Colours of the frequencies in both panels. None uses those of
             :class:`~sklearn_temo.LandmarkRelevanceDisplay`, which follow the background.
 
         Returns
@@ -195,14 +195,14 @@ class SelectionStabilityDisplay:
         colours = ScalarMappable(Normalize(0, 1), cmap or relevance_cmap(self.axes_[-1]))
         self.scatter_ = None
         if points is not None:
-            face, shares = self.axes_[0], self.result_.frequencies
+            face, frequencies = self.axes_[0], self.result_.frequencies
             if mesh.is_full_mesh(len(points)):
                 draw_face(face, points)
             style = {"cmap": colours.cmap, "norm": colours.norm}
-            self.scatter_ = draw_landmarks(face, points, shares, shares > 0, 1.0, **style)
+            self.scatter_ = draw_landmarks(face, points, frequencies, frequencies > 0, 1.0, **style)
             face.set_aspect("equal")
             face.set_axis_off()
-        self._draw_shares(self.axes_[-1], colours)
+        self._draw_frequencies(self.axes_[-1], colours)
         if ax is None:
             self.figure_.suptitle(self._title(), fontsize="large")
         else:
@@ -220,7 +220,7 @@ class SelectionStabilityDisplay:
             return points
         return face_positions(n_landmarks) if mesh.is_full_mesh(n_landmarks) else None
 
-    def _draw_shares(self, axes: Any, colours: Any) -> None:
+    def _draw_frequencies(self, axes: Any, colours: Any) -> None:
         from matplotlib.patheffects import withStroke
         from matplotlib.ticker import MaxNLocator
 
@@ -254,7 +254,7 @@ class SelectionStabilityDisplay:
         axes.set_yticks(np.linspace(0, 1, 6))
         axes.spines["left"].set(bounds=(0, 1), position=("outward", 4))
         axes.set_xlabel(f"landmarks (of {n_landmarks}) in decreasing order")
-        axes.set_ylabel(f"share of the {n_selections} selections that keep it")
+        axes.set_ylabel(f"frequency in {n_selections} selections")
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(loc="upper right", frameon=False)
 
@@ -274,7 +274,9 @@ def _axes(ax: Any, points: NDArray[np.float64] | None) -> NDArray[np.object_]:
     if ax is not None:
         given = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
         if len(given) != n_panels:
-            wanted = "one Axes" if points is None else "two Axes, for the face and for the shares"
+            wanted = (
+                "one Axes" if points is None else "two Axes, for the face and for the frequencies"
+            )
             raise ValueError(f"ax must hold {wanted}; got {len(given)}.")
         return given
     if points is None:

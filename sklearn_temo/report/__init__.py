@@ -1,4 +1,4 @@
-"""One report of an estimator and its clips, as a page and as numbers."""
+"""Report of an evaluation as an HTML page and a JSON file."""
 
 import lazy_loader as lazy
 

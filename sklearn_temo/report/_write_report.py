@@ -1,4 +1,4 @@
-"""A report of an estimator on clips: one page, and its numbers as JSON."""
+"""Report of an evaluation: collects its numbers, and writes the HTML page and the JSON file."""
 
 from __future__ import annotations
 

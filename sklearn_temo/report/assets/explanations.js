@@ -121,7 +121,7 @@ function stability() {
   const { picture, draw } = flatFace(
     face,
     report.relevance,
-    "Landmarks; the colour is the share of the selections that hold it.",
+    "Landmarks; the colour is their frequency in the selections.",
   );
   draw((i) => ({
     colour: frequencies[i] ? sequential(frequencies[i]) : "var(--faint)",
@@ -141,7 +141,7 @@ function stability() {
           `${count(always, "landmark")} of ${frequencies.length} ${always === 1 ? "is" : "are"} in all ` +
             "selections.",
         ),
-        colourBar(sequential, ["0", "1"], "share of the selections that hold a landmark"),
+        colourBar(sequential, ["0", "1"], "frequency in the selections"),
       ),
       picture,
     ),
