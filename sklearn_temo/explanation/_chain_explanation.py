@@ -34,13 +34,13 @@ class ChainExplanation:
 
 
 def explain_chain(
-    chain: FittedChain, clips: Any, names: list[str], outputs: NDArray[np.intp], baselines: Any
+    chain: FittedChain, clips: Any, rows: Any, outputs: NDArray[np.intp], baselines: Any
 ) -> ChainExplanation:
     """Explain the given outputs of a chain for clips, one output for each clip.
 
-    `baselines` are "typical", "still" or clips as `chain` takes them.
+    `rows` are the prepared `clips`. `baselines` are "typical", "still" or clips as `chain` takes
+    them.
     """
-    rows = prepare(chain, clips, names)
     layout = chain.layout(rows)
     function = chain.function(rows)
     _check_linear(chain, function, rows)

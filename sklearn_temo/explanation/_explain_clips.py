@@ -16,7 +16,7 @@ from sklearn.utils import _safe_indexing
 
 from .._threads import one_thread
 from .._warnings import warn_user
-from ._chain_explanation import ChainExplanation, explain_chain, prepare
+from ._chain_explanation import explain_chain, prepare
 from ._clip_explanation import ClipExplanation
 from ._explained_function import FittedChain
 
@@ -152,21 +152,20 @@ def explain_clips(
         )
     if not isinstance(baselines, str):
         baselines = _read(baselines, extractor, "baselines").rows
-    labels, outputs = _find_targets(chain, given, target)
-
-    def explain(of: FittedChain, indices: Any, outputs: Any) -> ChainExplanation:
-        names = [given.names[i] for i in indices]
-        return explain_chain(of, _safe_indexing(given.rows, indices), names, outputs, baselines)
-
+    rows = prepare(chain, given.rows, given.names)
+    labels, outputs = _find_targets(chain, rows, len(given.names), target)
     if isinstance(chain.final, OneVsRestClassifier):
         indices = [np.flatnonzero(outputs == index) for index in np.unique(outputs)]
         parts = []
         for of_class in indices:
             binary, output = chain.of_class(outputs[of_class[0]])
-            parts.append(explain(binary, of_class, np.full(len(of_class), output)))
+            clips_of_class = _safe_indexing(given.rows, of_class)
+            rows = prepare(binary, clips_of_class, [given.names[i] for i in of_class])
+            targets = np.full(len(of_class), output)
+            parts.append(explain_chain(binary, clips_of_class, rows, targets, baselines))
     else:
         indices = [np.arange(len(outputs))]
-        parts = [explain(chain, indices[0], outputs)]
+        parts = [explain_chain(chain, given.rows, rows, outputs, baselines)]
     order = np.argsort(np.concatenate(indices))
 
     def joined(name: str) -> NDArray[Any]:
@@ -258,10 +257,9 @@ def _read(clips: Any, extractor: Any, name: str) -> _Input:
 
 
 def _find_targets(
-    chain: FittedChain, given: _Input, target: Any
+    chain: FittedChain, rows: Any, n_clips: int, target: Any
 ) -> tuple[NDArray[Any], NDArray[np.intp]]:
-    """Label of the class to explain of each clip, and the index of its output."""
-    n_clips = len(given.names)
+    """Label of the class to explain of each prepared clip, and the index of its output."""
     if chain.classes is None:
         target = np.asarray(0 if target is None else target)
         if target.dtype.kind not in "iu" or target.shape not in ((), (n_clips,)):
@@ -272,7 +270,7 @@ def _find_targets(
         outputs = np.broadcast_to(target, n_clips).astype(np.intp)
         return outputs, outputs
     if target is None:
-        target = chain.final.predict(chain.reduce(prepare(chain, given.rows, given.names)))
+        target = chain.final.predict(chain.reduce(rows))
     target = np.asarray(target)
     if target.shape not in ((), (n_clips,)):
         raise ValueError(
