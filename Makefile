@@ -16,7 +16,7 @@ INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraint
 # Two pips at once would break one environment.
 .NOTPARALLEL:
 
-.PHONY: help demo test browser figures bench-attribution bench-networks bench-extraction bench-claims bench-selectors bench-explanations bench-report fuzz endurance lint docs wheel constraints clean
+.PHONY: help demo test browser figures bench-attribution bench-networks bench-extraction bench-claims bench-selectors bench-explanations bench-report bench-engines bench-facial-actions bench-onnx bench-live fuzz endurance lint docs wheel constraints clean
 
 help: ## print this list
 	@echo "usage: make TARGET"
@@ -61,6 +61,22 @@ bench-explanations: $(VENV)/installed-test ## compare Integrated Gradients with 
 bench-report: export OMP_NUM_THREADS = 1
 bench-report: $(VENV)/installed-test ## print the seconds and the size of reports of 231 clips
 	$(BIN)/python -m benchmarks.report $(ARGS)
+
+bench-engines: export OMP_NUM_THREADS = 1
+bench-engines: $(VENV)/installed-test ## compare the two engines: landmarks, speed, connections
+	$(BIN)/python -m benchmarks.engines $(ARGS)
+
+bench-facial-actions: export OMP_NUM_THREADS = 1
+bench-facial-actions: $(VENV)/installed-test ## compare landmarks, blendshapes, and both
+	$(BIN)/python -m benchmarks.facial_actions $(ARGS)
+
+bench-onnx: export OMP_NUM_THREADS = 1
+bench-onnx: $(VENV)/installed-test ## compare ONNX graphs with torch: difference, latency, size
+	$(BIN)/python -m benchmarks.onnx_graphs $(ARGS)
+
+bench-live: export OMP_NUM_THREADS = 1
+bench-live: $(VENV)/installed-test ## print the frame rate of live prediction
+	$(BIN)/python -m benchmarks.live $(ARGS)
 
 fuzz: $(VENV)/installed-test ## read 2,000 damaged files of 40 formats, and count what happens
 	$(BIN)/python -m benchmarks.fuzz $(ARGS)

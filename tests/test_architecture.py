@@ -19,6 +19,7 @@ CHECKOUT = Path(__file__).parents[1]
 SOURCES = sorted((CHECKOUT / PACKAGE).rglob("*.py"))
 
 BASE = {
+    "blendshapes",
     "mesh",
     "layout",
     "mirror",
@@ -45,8 +46,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_threads": set(),
     "_validation": set(),
     "_warnings": set(),
+    "blendshapes": {"mesh"},
     "mesh": set(),
-    "layout": {"mesh", "_warnings"},
+    "layout": {"blendshapes", "mesh", "_warnings"},
     "mirror": {"layout"},
     **dict.fromkeys(STEPS, BASE),
     "selection": BASE | {"attribution", "classification"},
@@ -55,20 +57,29 @@ MAY_IMPORT["pipeline"] = BASE | STEPS | {"selection"}
 MAY_IMPORT["explanation"] = BASE | STEPS | {"selection"}
 MAY_IMPORT["evaluation"] = BASE | STEPS | {"selection"}
 MAY_IMPORT["report"] = MAY_IMPORT["evaluation"] | {"evaluation", "explanation"}
+MAY_IMPORT["persistence"] = MAY_IMPORT["report"]
+MAY_IMPORT["live"] = MAY_IMPORT["explanation"] | {"explanation"}
 MAY_IMPORT["demo"] = MAY_IMPORT["pipeline"] | {"pipeline", "__init__"}
-MAY_IMPORT["cli"] = MAY_IMPORT["demo"] | {"demo", "report"}
+MAY_IMPORT["cli"] = MAY_IMPORT["demo"] | {"demo", "evaluation", "explanation"}
+MAY_IMPORT["cli"] |= {"report", "persistence", "live"}
 MAY_IMPORT["__main__"] = {"cli"}
 # The root imports public names at their first use.
-MAY_IMPORT["__init__"] = MAY_IMPORT["report"] | {"pipeline", "report"}
+MAY_IMPORT["__init__"] = MAY_IMPORT["report"] | {"pipeline", "report", "persistence", "live"}
 
 HEAVY = {
+    "ai_edge_litert",
     "av",
     "captum",
+    "cv2",
     "imblearn",
     "matplotlib",
     "mediapipe",
+    "onnx",
+    "onnxscript",
     "pandas",
     "pyarrow",
+    "rich",
+    "skops",
     "skorch",
     "torch",
 }
@@ -194,10 +205,10 @@ def test_heavy_imports_are_made_where_they_are_needed(name):
 def test_importing_a_part_loads_nothing_heavy():
     # The demo needs everything; the command line imports it when it runs it.
     parts = sorted({name.split(".")[0] for name in NAMES} - {"__main__", "demo"})
-    # scikit-learn itself imports pandas, if it is installed.
+    # scikit-learn itself imports pandas and rich, if they are installed.
     code = f"""
 import sys
-import sklearn.base
+import sklearn.base, sklearn.callback
 heavy = {HEAVY} - sys.modules.keys()
 from importlib import import_module
 for part in {parts}:
@@ -217,7 +228,7 @@ def test_dependencies_are_what_is_imported():
     owners = packages_distributions()
     unknown = modules - owners.keys()
     assert not unknown, f"imported, but not installed here: {unknown}"
-    optional = {"distributed", "pandas", "pyarrow"}
+    optional = {"ai-edge-litert", "distributed", "onnx", "onnxscript", "pandas", "pyarrow", "rich"}
     assert {owners[module][0].lower() for module in modules} - optional == declared
 
 
