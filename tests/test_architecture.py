@@ -25,6 +25,7 @@ BASE = {
     "mirror",
     "_atomic_files",
     "_cache_folder",
+    "_clip_window",
     "_frame_folder",
     "_pipelines",
     "_progress",
@@ -39,6 +40,7 @@ STEPS = {"extraction", "alignment", "classification", "attribution", "inspection
 MAY_IMPORT: dict[str, set[str]] = {
     "_atomic_files": set(),
     "_cache_folder": {"_warnings"},
+    "_clip_window": set(),
     "_frame_folder": set(),
     "_pipelines": {"layout"},
     "_progress": set(),

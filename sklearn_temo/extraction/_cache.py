@@ -51,6 +51,8 @@ def entry_path(folder: Path, clip: Clip, settings: ExtractionSettings) -> Path:
     The entry may not exist. Raises OSError if the clip cannot be read.
     """
     digest = hashlib.sha256(repr(settings).encode())
+    if clip.span is not None:
+        digest.update(repr(clip.span).encode())
     if isinstance(clip.content, np.ndarray):
         digest.update(repr(clip.content.shape).encode())
         digest.update(np.ascontiguousarray(clip.content).data)
