@@ -198,7 +198,7 @@ def _find_clips(paths: Sequence[str]) -> list[str]:
 
 def _report(report: Any, options: argparse.Namespace) -> int:
     """Print the summary, write the failures, and choose the exit code."""
-    from ..extraction._table import protect_text, write_csv
+    from ..extraction._table_files import protect_text, write_csv
     from ..extraction._transformer import bare_reason
 
     n_good = report.n_clips - len(report.skipped)
