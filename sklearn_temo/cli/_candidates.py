@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._clips import GivenClips
+from ._clips import GivenClips, check_extraction
 
 _SVMS = ("linear-svm", "rbf-svm")
 _CLASSIFIERS = ("temo", *_SVMS)
@@ -92,7 +92,7 @@ def make_pipeline(options: argparse.Namespace, clips: GivenClips) -> Any:
                 f"{clips.table.n_frames} frames; leave the option out."
             )
         n_frames = clips.table.n_frames
-    return make_temo_pipeline(
+    pipeline = make_temo_pipeline(
         k=options.k[0],
         classifier=_make_classifier(options.classifiers[0], options.seed),
         n_frames=_N_FRAMES if n_frames is None else n_frames,
@@ -101,6 +101,9 @@ def make_pipeline(options: argparse.Namespace, clips: GivenClips) -> Any:
         n_jobs=options.n_jobs,
         random_state=options.seed,
     )
+    if clips.table is None:
+        check_extraction(pipeline["landmarks"], clips)
+    return pipeline
 
 
 def make_search(

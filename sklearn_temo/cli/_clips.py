@@ -143,6 +143,14 @@ def check_people(clips: GivenClips, otherwise: str) -> None:
         )
 
 
+def check_extraction(extractor: Any, clips: GivenClips) -> None:
+    """Raise ValueError if a parameter of the extraction cannot be used; no clip is opened."""
+    from sklearn.base import clone
+
+    # Clips that cannot be used are left out, so they are no errors.
+    clone(extractor).set_params(on_error="skip-with-nan").fit(clips.data)
+
+
 def find_unlabelled_clips(paths: Sequence[str]) -> GivenClips:
     """Clips as `extract` finds them, or the rows of a single table."""
     from ._extract import list_clips

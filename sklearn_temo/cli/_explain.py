@@ -84,6 +84,8 @@ def _explain(options: argparse.Namespace) -> int:
 
 def _choose_clip(clips: GivenClips, source: str | None) -> GivenClips:
     """The only clip, or the one of a table that is named."""
+    from sklearn.utils import Bunch
+
     if clips.table is None:
         if source is not None:
             raise ValueError(f"--source is for tables; {clips.place!r} is none: pass the clip.")
@@ -100,8 +102,7 @@ def _choose_clip(clips: GivenClips, source: str | None) -> GivenClips:
             f"{clips.place!r} has {len(names)} clips, of which --source must name one, such as "
             f"{names[0]!r}; got {source!r}."
         )
-    table = clips.table.copy()
-    table.update(sources=table.sources[found], times=table.times[found])
+    table = Bunch(sources=clips.table.sources[found], times=clips.table.times[found])
     return GivenClips(clips.place, clips.data[found], table=table)
 
 
