@@ -112,6 +112,11 @@ class ClipNet(NeuralNet):
             "module": _as_arrays(self.module_.state_dict()),
             "moments": {i: _as_arrays(of_weight) for i, of_weight in optimizer["state"].items()},
             "groups": optimizer["param_groups"],
+            "best_scores": {
+                name: callback.best_score_
+                for name, callback in self.callbacks_
+                if hasattr(callback, "best_score_")
+            },
             "history": json.dumps(list(self.history), default=lambda number: number.tolist()),
         }
 
@@ -131,6 +136,9 @@ class ClipNet(NeuralNet):
         moments = {i: _as_tensors(of_weight) for i, of_weight in state["moments"].items()}
         net.optimizer_.load_state_dict({"state": moments, "param_groups": state["groups"]})
         net.history_ = History(json.loads(state["history"]))
+        for name, callback in net.callbacks_:
+            if name in state["best_scores"]:
+                callback.best_score_ = state["best_scores"][name]
         self.__dict__.update(vars(net))
 
     def get_iterator(self, dataset: Any, training: bool = False) -> ClipBatches:

@@ -46,9 +46,8 @@ def trusted_types() -> frozenset[str]:
     """Names of the trusted types and functions, beside those that skops trusts."""
     splitters = [
         each
-        for name in model_selection.__all__
-        if isinstance(each := getattr(model_selection, name, None), type)
-        and hasattr(each, "get_n_splits")
+        for each in vars(model_selection).values()
+        if isinstance(each, type) and hasattr(each, "get_n_splits")
     ]
     metrics = [get_scorer(name)._score_func for name in get_scorer_names()]
     return frozenset({*_OWN, *_OTHERS, *names_of([*splitters, *metrics])})
