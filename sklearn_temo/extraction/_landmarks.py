@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from .._clip_window import ClipWindow
 from ..mesh import N_LANDMARKS_WITH_IRISES
 from ._clips import Clip
 from ._landmarker import FaceLandmarker
@@ -48,6 +49,19 @@ class ClipLandmarks:
         has the same first and last file.
     error : str or None
         Why the clip was skipped; its landmarks and times are then NaN. None if it was not skipped.
+    blendshapes : ndarray of float32 of shape (n_frames, 52) or None
+        Facial actions from 0 to 1, in the order of `sklearn_temo.blendshapes.NAMES`. Like the head
+        pose and the gaze, they are computed from the landmarks of each frame, NaN where those are
+        NaN, and None if they were not computed.
+    head_pose : ndarray of float32 of shape (n_frames, 4, 4) or None
+        MediaPipe's facial transformation matrix: moves points of the canonical face to the space of
+        the camera, in centimetres; x to the right, y up, z towards the camera.
+    gaze : ndarray of float32 of shape (n_frames, 2, 3) or None
+        Unit vectors of the directions of the subject's right and left eye; x to the right, y down,
+        z away from the camera. ``(0, 0, -1)`` is opposite to the direction of the camera.
+    onset, offset : float or None
+        Start and end of the part of the file that is the clip, see :class:`ClipWindow`; None is
+        the start or the end of the file.
     """
 
     landmarks: NDArray[np.float32]
@@ -57,6 +71,16 @@ class ClipLandmarks:
     size: tuple[int, int]
     source: str
     error: str | None = None
+    blendshapes: NDArray[np.float32] | None = None
+    head_pose: NDArray[np.float32] | None = None
+    gaze: NDArray[np.float32] | None = None
+    onset: float | None = None
+    offset: float | None = None
+
+    @property
+    def name(self) -> str:
+        """Source, and the times of the part: "a.mp4 [1.2 s to 3.4 s]"."""
+        return str(ClipWindow(self.source, self.onset, self.offset))
 
 
 @dataclass(frozen=True)
