@@ -25,6 +25,9 @@ BASE = {
     "mirror",
     "_atomic_files",
     "_cache_folder",
+    "_column_names",
+    "_data_hash",
+    "_face_checks",
     "_clip_window",
     "_frame_folder",
     "_pipelines",
@@ -40,6 +43,9 @@ STEPS = {"extraction", "alignment", "classification", "attribution", "inspection
 MAY_IMPORT: dict[str, set[str]] = {
     "_atomic_files": set(),
     "_cache_folder": {"_warnings"},
+    "_data_hash": set(),
+    "_column_names": {"blendshapes"},
+    "_face_checks": {"blendshapes", "mesh"},
     "_clip_window": set(),
     "_frame_folder": set(),
     "_pipelines": {"layout"},
@@ -50,7 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_warnings": set(),
     "blendshapes": {"mesh"},
     "mesh": set(),
-    "layout": {"blendshapes", "mesh", "_warnings"},
+    "layout": {"blendshapes", "mesh", "_column_names", "_face_checks", "_warnings"},
     "mirror": {"layout"},
     **dict.fromkeys(STEPS, BASE),
     "selection": BASE | {"attribution", "classification"},
@@ -59,7 +65,7 @@ MAY_IMPORT["pipeline"] = BASE | STEPS | {"selection"}
 MAY_IMPORT["explanation"] = BASE | STEPS | {"selection"}
 MAY_IMPORT["evaluation"] = BASE | STEPS | {"selection"}
 MAY_IMPORT["report"] = MAY_IMPORT["evaluation"] | {"evaluation", "explanation"}
-MAY_IMPORT["persistence"] = MAY_IMPORT["report"]
+MAY_IMPORT["persistence"] = MAY_IMPORT["report"] | {"__init__"}
 MAY_IMPORT["live"] = MAY_IMPORT["explanation"] | {"explanation"}
 MAY_IMPORT["demo"] = MAY_IMPORT["pipeline"] | {"pipeline", "__init__"}
 MAY_IMPORT["cli"] = MAY_IMPORT["demo"] | {"demo", "evaluation", "explanation"}
@@ -97,6 +103,7 @@ MAY_BE_HEAVY = {
     "classification._training": {"skorch", "torch"},
     "explanation._affine_maps": {"torch"},
     "explanation._explained_function": {"torch"},
+    "persistence._pipeline_network": {"torch"},
     "selection._round": {"skorch", "torch"},
 }
 

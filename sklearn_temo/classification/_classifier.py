@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classi
 from .._threads import one_thread
 from ._readout import scale_of_logits
 from ._temo import BaseTEMO
-from ._training import BalancedCrossEntropy, ClassifierNet, class_weights
+from ._training import ClassifierNet, class_weights
 
 
 class TEMOClassifier(ClassifierMixin, BaseTEMO):
@@ -30,8 +30,9 @@ class TEMOClassifier(ClassifierMixin, BaseTEMO):
     n_frames : int or None, default=None
         Frames of a clip. None infers it; see :meth:`LandmarkLayout.infer`. The number of landmarks
         follows from the number of columns.
-    n_coords : int, default=3
-        Coordinates of a landmark.
+    n_coords : int or None, default=None
+        Coordinates of a landmark, 1 for blendshapes. None infers it, see
+        :meth:`LandmarkLayout.infer`.
     randomized : bool, default=False
         Fit in closed form, as in randomized neural networks [2]_: many random units, which are not
         trained, and a linear readout by ridge regression. The first frame is not used if there are
@@ -170,7 +171,7 @@ class TEMOClassifier(ClassifierMixin, BaseTEMO):
         self,
         *,
         n_frames=None,
-        n_coords=3,
+        n_coords=None,
         randomized=False,
         n_members=5,
         hidden_size="auto",
@@ -356,7 +357,6 @@ class TEMOClassifier(ClassifierMixin, BaseTEMO):
     def _net_parameters(self, targets, weight):
         """Parameters of skorch that depend on the targets."""
         return {
-            "criterion": BalancedCrossEntropy,
             "criterion__weight": class_weights(self.class_weight, self.classes_, targets, weight),
             "criterion__label_smoothing": self.label_smoothing,
             "classes": np.arange(len(self.classes_)),
