@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -68,13 +69,9 @@ NAMES = (
 )
 """The 52 blendshapes of MediaPipe's Face Landmarker, in its order."""
 
-_SIDES = {"Left": "Right", "Right": "Left"}
+_OTHER_SIDE = {"Left": "Right", "Right": "Left"}
 
-MIRROR = {
-    name: name.replace(side, _SIDES[side], 1)
-    for name in NAMES
-    for side in [next((side for side in _SIDES if side in name), "Left")]
-}
+MIRROR = {name: re.sub("Left|Right", lambda side: _OTHER_SIDE[side[0]], name) for name in NAMES}
 """Name of each blendshape in the mirror image of a face; its own name where it has no side."""
 
 # The landmarks that the network takes: kLandmarksSubsetIdxs in MediaPipe's face_blendshapes_graph.
@@ -144,7 +141,8 @@ def predict_blendshapes(landmarks: ArrayLike) -> NDArray[np.float32]:
     >>> extraction = FaceLandmarkTransformer(n_frames=1, n_landmarks=478, sampling=(1, 2))
     >>> frames = [clip.landmarks[0] for clip in extraction.extract(sample.data)]
     >>> smile = predict_blendshapes(frames)[:, NAMES.index("mouthSmileLeft")]
-    >>> sample.target_names[sample.target[smile.argmax()]], smile.max().round(1)
+    >>> print(sample.target[smile.argmax()], smile.max().round(1))
+    happiness 0.9
     """
     points = np.asarray(landmarks)
     n_landmarks = points.shape[-2] if points.ndim > 1 else 0
@@ -167,9 +165,9 @@ def predict_blendshapes(landmarks: ArrayLike) -> NDArray[np.float32]:
 def _place_irises(frames: NDArray[Any]) -> NDArray[Any]:
     """Landmarks of the irises of eyes that look into the camera, of shape (n_frames, 10, 2)."""
     irises = []
-    for eye, (corners, sign) in zip(("right", "left"), zip(mesh.eye_corners(), (1, -1))):
+    for eye, corners, sign in zip(("right", "left"), mesh.eye_corners(), (1, -1), strict=True):
         outer, inner = frames[:, corners].swapaxes(0, 1)
-        across = sign * (inner - outer)  # to the subject's left, as wide as the eye
+        across = sign * (inner - outer)  # to the right in the picture, as long as the eye is wide
         down = np.stack([-across[:, 1], across[:, 0]], axis=-1)
         away, up = _IRIS_PLACE
         centre = frames[:, np.unique(mesh.contours()[f"{eye}_eye"])].mean(axis=1)

@@ -134,7 +134,9 @@ def estimate_gaze(landmarks: ArrayLike, size: tuple[float, float]) -> NDArray[np
     >>> gaze.shape
     (2, 2, 3)
     """
-    metric, pose = _to_camera_space(_check_landmarks(landmarks, (mesh.N_LANDMARKS_WITH_IRISES,)), size)
+    metric, pose = _to_camera_space(
+        _check_landmarks(landmarks, (mesh.N_LANDMARKS_WITH_IRISES,)), size
+    )
     away, up, forward = _EYEBALL_PLACE
     places = np.array([[-away, up, forward], [away, up, forward]])
     centres = mesh.eye_centres(metric) + places @ pose[..., :3, :3].swapaxes(-1, -2)
