@@ -255,9 +255,7 @@ class Postprocessing:
         fields = {name: np.repeat(values, repeats, axis=0) for name, values in fields.items()}
         return ClipLandmarks(fps=found.fps, size=(width, height), source=source, **fields)
 
-    def _compute(
-        self, landmarks: NDArray[np.float32], size: tuple[int, int]
-    ) -> dict[str, Any]:
+    def _compute(self, landmarks: NDArray[np.float32], size: tuple[int, int]) -> dict[str, Any]:
         """Fields that are computed from all landmarks of the frames."""
         fields = {}
         if "blendshapes" in self.computed:
