@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import mesh
 
+__all__ = ["estimate_gaze", "estimate_head_pose"]
+
 # MediaPipe's virtual camera. It does not know the lens that a clip was recorded with.
 _VERTICAL_FIELD_OF_VIEW = np.radians(63.0)
 
