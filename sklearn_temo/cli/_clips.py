@@ -184,7 +184,7 @@ def _read_table(place: str) -> GivenClips:
     rows = LandmarkLayout(table.n_frames, table.n_landmarks, 3).attach(table.data)
     y, groups = (
         None if table.get(name) is None else np.asarray(table[name], dtype=str)
-        for name in ("labels", "people")
+        for name in ("labels", "groups")
     )
     return GivenClips(place, rows, y, groups, table)
 

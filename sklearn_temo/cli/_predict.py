@@ -87,7 +87,7 @@ def _predict(options: argparse.Namespace) -> int:
 
 def _predictions(model: Any, found: Any) -> list[list[str]]:
     """Header and rows of the table."""
-    from ..extraction._table import protect_text
+    from ..extraction._table_files import protect_text
 
     header, cells = ["source", "label"], [[] for _ in found.names]  # type: list[str], list[list[str]]
     if hasattr(model, "predict_proba"):
@@ -101,6 +101,6 @@ def _predictions(model: Any, found: Any) -> list[list[str]]:
 
 
 def _write(file: Any, rows: Sequence[Sequence[str]]) -> None:
-    from ..extraction._table import write_csv
+    from ..extraction._table_files import write_csv
 
     write_csv(file, rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .._clip_window import ClipWindow
+from ._blendshape_transformer import BlendshapeTransformer
 from ._landmarks import ClipLandmarks
 from ._table import load_landmarks, save_landmarks
 from ._transformer import (
@@ -15,6 +16,7 @@ from ._transformer import (
 
 __all__ = [
     "FaceLandmarkTransformer",
+    "BlendshapeTransformer",
     "ClipLandmarks",
     "ClipWindow",
     "ExtractionReport",
