@@ -55,3 +55,12 @@ NAMES = (
     "noseSneerRight",
 )
 """The 52 blendshapes of MediaPipe's Face Landmarker, in its order."""
+
+_SIDES = {"Left": "Right", "Right": "Left"}
+
+MIRROR = {
+    name: name.replace(side, _SIDES[side], 1)
+    for name in NAMES
+    for side in [next((side for side in _SIDES if side in name), "Left")]
+}
+"""Name of each blendshape in the mirror image of a face; its own name where it has no side."""
