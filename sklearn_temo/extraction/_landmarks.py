@@ -48,6 +48,16 @@ class ClipLandmarks:
         has the same first and last file.
     error : str or None
         Why the clip was skipped; its landmarks and times are then NaN. None if it was not skipped.
+    blendshapes : ndarray of float32 of shape (n_frames, 52) or None
+        Facial actions from 0 to 1, in the order of `sklearn_temo.blendshapes.NAMES`. Like the head
+        pose and the gaze, they are computed from the landmarks of each frame, NaN where those are
+        NaN, and None if they were not computed.
+    head_pose : ndarray of float32 of shape (n_frames, 4, 4) or None
+        MediaPipe's facial transformation matrix: moves points of the canonical face to the space of
+        the camera, in centimetres; x to the right, y up, z towards the camera.
+    gaze : ndarray of float32 of shape (n_frames, 2, 3) or None
+        Unit vectors of the directions of the subject's right and left eye; x to the right, y down,
+        z away from the camera. ``(0, 0, -1)`` is opposite to the direction of the camera.
     """
 
     landmarks: NDArray[np.float32]
@@ -57,6 +67,9 @@ class ClipLandmarks:
     size: tuple[int, int]
     source: str
     error: str | None = None
+    blendshapes: NDArray[np.float32] | None = None
+    head_pose: NDArray[np.float32] | None = None
+    gaze: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
