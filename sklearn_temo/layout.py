@@ -425,7 +425,7 @@ def restore_positions(clips: NDArray[Any]) -> tuple[NDArray[Any], bool]:
     """Positions in every frame, where clips may hold displacements from frame 0.
 
     Displacements, as :class:`~sklearn_temo.LandmarkAligner` returns them, are recognised by their
-    size.
+    size. Clips of a single coordinate, such as blendshapes, hold none.
 
     Parameters
     ----------
@@ -439,7 +439,7 @@ def restore_positions(clips: NDArray[Any]) -> tuple[NDArray[Any], bool]:
         Whether the frames after the first hold displacements.
     """
     complete = clips[np.isfinite(clips).all(axis=(1, 2, 3))]
-    if clips.shape[1] == 1 or not len(complete):
+    if 1 in (clips.shape[1], clips.shape[3]) or not len(complete):
         return clips, False
     size = complete.std(axis=2).mean(axis=(0, 2))
     is_displaced = bool(size[1:].max() < _MAX_DISPLACEMENT * size[0])
