@@ -59,7 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "head_pose": {"mesh"},
     "mesh": set(),
     "layout": {"blendshapes", "mesh", "_column_names", "_face_checks", "_warnings"},
-    "mirror": {"layout"},
+    "mirror": {"blendshapes", "layout", "mesh", "_face_checks"},
     **dict.fromkeys(STEPS, BASE),
     "selection": BASE | {"attribution", "classification"},
 }

@@ -1,6 +1,7 @@
 """Command line without a command, help texts and mistyped arguments."""
 
 import contextlib
+import os
 import subprocess
 import sys
 
@@ -79,7 +80,10 @@ assert not {"torch", "mediapipe", "matplotlib", "skops", "sklearn"} & sys.module
 
 def test_a_closed_pipe_is_no_traceback():
     command = [sys.executable, "-m", "sklearn_temo", "--help"]
-    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # Without a buffer, argparse itself ignores the error.
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    pipe = subprocess.PIPE
+    run = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
     run.stdout.close()
     assert run.communicate()[1] == ""
     assert run.returncode == 141

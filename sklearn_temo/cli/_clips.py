@@ -17,8 +17,8 @@ from ._messages import say
 
 _LABELLED = (
     "a folder emotion/person/clip.mp4 or emotion/clip.mp4; a .csv list with the columns path, "
-    "label and, if the people are known, group; or a table of landmarks (.parquet, .npz, .csv) "
-    "with these columns, from sklearn-temo extract"
+    "label and, if known, group (the person), onset and offset (seconds); or a table of landmarks "
+    "from sklearn-temo extract --labels"
 )
 _HOW_TO_GIVE_PEOPLE = (
     "store the clips as emotion/person/clip.mp4, or pass a .csv list with the columns path, label "
@@ -114,8 +114,8 @@ def read_labelled_clips(place: str) -> GivenClips:
         clips = _read_table(place)
         if clips.y is None:
             raise ValueError(
-                f"{place!r} has no column with the labels of the clips: write the table again from "
-                "a folder emotion/person/clip.mp4 or a .csv list with labels."
+                f"{place!r} has no column label: write the table again with sklearn-temo extract "
+                "--labels, from a folder emotion/person/clip.mp4 or a .csv list with labels."
             )
     else:
         data, y, groups = load_clip_folder(Path(place).expanduser())
