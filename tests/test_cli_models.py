@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from sklearn_temo.cli import main
-from sklearn_temo.extraction import load_landmarks
+from sklearn_temo.datasets import make_expression_clips
+from sklearn_temo.extraction import ClipLandmarks, load_landmarks, save_landmarks
 from sklearn_temo.persistence import load_model
 
 
@@ -334,3 +335,19 @@ def test_labels_that_look_like_numbers_stay_text(here, capfd):
     assert load_model("m.skops").classes_.tolist() == ["0", "1"]
     assert main(["explain", "m.skops", clips[0], "--target", "1"]) == 0
     assert "target 1\n" in capfd.readouterr().out
+
+
+def test_a_table_with_labels_and_people_is_trained_on(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    made = make_expression_clips(n_clips=28, n_frames=1, n_subjects=2, random_state=0)
+    clips = [
+        ClipLandmarks(face, np.ones(1, bool), np.zeros(1), 25.0, (480, 360), f"{i}.mp4")
+        for i, face in enumerate(made.layout.unflatten(made.data))
+    ]
+    labels, groups = made.target, made.groups
+    save_landmarks("t.csv", clips, columns="openface", labels=labels, groups=groups)
+    options = ["--k", "40", "--classifiers", "svm", "--folds", "2", "--quiet"]
+    assert main(["train", "t.csv", *options, "--out", "m.skops"]) == 0
+    assert "2 folds, which keep people apart" in capfd.readouterr().out
+    assert main(["predict", "m.skops", "t.csv", "--out", "p.csv", "--quiet"]) == 0
+    assert len(Path("p.csv").read_text().splitlines()) == 29
