@@ -44,7 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_column_names": {"blendshapes"},
     "_face_checks": {"blendshapes", "mesh"},
     "_frame_folder": set(),
-    "_pipelines": {"layout"},
+    "_pipelines": {"blendshapes", "layout"},
     "_progress": set(),
     "_search_results": {"_warnings"},
     "_threads": set(),
