@@ -187,7 +187,8 @@ def outside_selection(run: Run) -> Finding:
             "warning",
             f"X has {n_landmarks} {noun}s, which are only a part of {whole}. If they were selected "
             "with these labels, the selection has seen the test clips, and the scores may be too "
-            f"high: pass all {noun}s, and put the selector into the estimator. If the choice did not use the labels, ignore this check.",
+            f"high: pass all {noun}s, and put the selector into the estimator. If the choice did "
+            "not use the labels, ignore this check.",
             {"n_landmarks": n_landmarks},
         )
     return (
