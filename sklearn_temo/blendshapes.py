@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -68,14 +69,61 @@ NAMES = (
 )
 """The 52 blendshapes of MediaPipe's Face Landmarker, in its order."""
 
-_SIDES = {"Left": "Right", "Right": "Left"}
+_OTHER_SIDE = {"Left": "Right", "Right": "Left"}
 
-MIRROR = {
-    name: name.replace(side, _SIDES[side], 1)
-    for name in NAMES
-    for side in [next((side for side in _SIDES if side in name), "Left")]
-}
+MIRROR = {name: re.sub("Left|Right", lambda side: _OTHER_SIDE[side[0]], name) for name in NAMES}
 """Name of each blendshape in the mirror image of a face; its own name where it has no side."""
+
+_UNITS_OF_BOTH_SIDES = {
+    "browDown": (4,),
+    "browOuterUp": (2,),
+    "cheekSquint": (6,),
+    "eyeBlink": (43, 45),
+    "eyeLookDown": (64,),
+    "eyeLookUp": (63,),
+    "eyeSquint": (7,),
+    "eyeWide": (5,),
+    "jaw": (30,),
+    "mouth": (),
+    "mouthDimple": (14,),
+    "mouthFrown": (15,),
+    "mouthLowerDown": (16,),
+    "mouthPress": (24,),
+    "mouthSmile": (12,),
+    "mouthStretch": (20,),
+    "mouthUpperUp": (10,),
+    "noseSneer": (9,),
+}
+# Both eyes turn to the left (61) or to the right (62), outwards (65) or inwards (66).
+_OTHER_UNITS: dict[str, tuple[int, ...]] = {
+    "_neutral": (),
+    "browInnerUp": (1,),
+    "cheekPuff": (34,),
+    "eyeLookInLeft": (62, 66),
+    "eyeLookInRight": (61, 66),
+    "eyeLookOutLeft": (61, 65),
+    "eyeLookOutRight": (62, 65),
+    "jawForward": (29,),
+    "jawOpen": (26, 27),
+    "mouthClose": (8,),
+    "mouthFunnel": (22,),
+    "mouthPucker": (18,),
+    "mouthRollLower": (28,),
+    "mouthRollUpper": (28,),
+    "mouthShrugLower": (17,),
+    "mouthShrugUpper": (17,),
+}
+
+ACTION_UNITS: dict[str, tuple[int, ...]] = {
+    name: _OTHER_UNITS[name]
+    if name in _OTHER_UNITS
+    else _UNITS_OF_BOTH_SIDES[name.removesuffix("Left").removesuffix("Right")]
+    for name in NAMES
+}
+"""Numbers of the action units of FACS whose movement each blendshape is named after.
+
+They are no measurement of action units, see :ref:`facial_actions`. Empty where FACS has none.
+"""
 
 # The landmarks that the network takes: kLandmarksSubsetIdxs in MediaPipe's face_blendshapes_graph.
 # fmt: off
@@ -144,7 +192,8 @@ def predict_blendshapes(landmarks: ArrayLike) -> NDArray[np.float32]:
     >>> extraction = FaceLandmarkTransformer(n_frames=1, n_landmarks=478, sampling=(1, 2))
     >>> frames = [clip.landmarks[0] for clip in extraction.extract(sample.data)]
     >>> smile = predict_blendshapes(frames)[:, NAMES.index("mouthSmileLeft")]
-    >>> sample.target_names[sample.target[smile.argmax()]], smile.max().round(1)
+    >>> print(sample.target[smile.argmax()], smile.max().round(1))
+    happiness 0.9
     """
     points = np.asarray(landmarks)
     n_landmarks = points.shape[-2] if points.ndim > 1 else 0
@@ -167,9 +216,9 @@ def predict_blendshapes(landmarks: ArrayLike) -> NDArray[np.float32]:
 def _place_irises(frames: NDArray[Any]) -> NDArray[Any]:
     """Landmarks of the irises of eyes that look into the camera, of shape (n_frames, 10, 2)."""
     irises = []
-    for eye, (corners, sign) in zip(("right", "left"), zip(mesh.eye_corners(), (1, -1))):
+    for eye, corners, sign in zip(("right", "left"), mesh.eye_corners(), (1, -1), strict=True):
         outer, inner = frames[:, corners].swapaxes(0, 1)
-        across = sign * (inner - outer)  # to the subject's left, as wide as the eye
+        across = sign * (inner - outer)  # to the right in the picture, as long as the eye is wide
         down = np.stack([-across[:, 1], across[:, 0]], axis=-1)
         away, up = _IRIS_PLACE
         centre = frames[:, np.unique(mesh.contours()[f"{eye}_eye"])].mean(axis=1)

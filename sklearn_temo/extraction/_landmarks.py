@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..blendshapes import predict_blendshapes
+from ..head_pose import estimate_gaze, estimate_head_pose
 from ..mesh import N_LANDMARKS_WITH_IRISES
 from ._clips import Clip
 from ._landmarker import FaceLandmarker
@@ -201,6 +204,9 @@ class Postprocessing:
         As in :class:`sklearn_temo.FaceLandmarkTransformer`.
     resample : bool
         Whether to interpolate all frames of a clip at `n_frames` evenly spaced times.
+    computed : tuple of str
+        Fields of :class:`ClipLandmarks` that are computed from the landmarks: some of
+        "blendshapes", "head_pose" and "gaze".
     """
 
     n_frames: int | None
@@ -209,14 +215,15 @@ class Postprocessing:
     resample: bool
     max_gap: float | None
     min_detected: float
+    computed: tuple[str, ...] = ()
 
     def apply(self, found: FoundLandmarks, source: str) -> ClipLandmarks:
-        """Fill frames without a face, and resample or repeat frames.
+        """Fill frames without a face, resample or repeat frames, and compute the other fields.
 
         Raises ValueError if a face is missing and `on_missing` does not allow it.
         """
-        landmarks, times = found.landmarks[:, : self.n_landmarks], found.times
-        detected = found.detected
+        landmarks, times, detected = found.landmarks, found.times, found.detected
+        repeats: Any = found.repeats
         if self.on_missing == "raise" and not detected.all():
             first = int(detected.argmin())
             number = found.repeats[:first].sum()
@@ -237,12 +244,27 @@ class Postprocessing:
             landmarks = _interpolate(landmarks, times, even)
             # Both frames that a time lies between must have a face.
             detected = np.interp(even, times, detected).round(_DECIMALS) == 1
-            times = even
-        else:
-            landmarks = np.repeat(landmarks, found.repeats, axis=0)
-            detected, times = np.repeat(detected, found.repeats), np.repeat(times, found.repeats)
+            times, repeats = even, 1
         width, height = found.size.tolist()
-        return ClipLandmarks(landmarks, detected, times, found.fps, (width, height), source)
+        fields: dict[str, Any] = {
+            "landmarks": landmarks[:, : self.n_landmarks],
+            "detected": detected,
+            "times": times,
+            **self._compute(landmarks, (width, height)),
+        }
+        fields = {name: np.repeat(values, repeats, axis=0) for name, values in fields.items()}
+        return ClipLandmarks(fps=found.fps, size=(width, height), source=source, **fields)
+
+    def _compute(self, landmarks: NDArray[np.float32], size: tuple[int, int]) -> dict[str, Any]:
+        """Fields that are computed from all landmarks of the frames."""
+        fields = {}
+        if "blendshapes" in self.computed:
+            fields["blendshapes"] = predict_blendshapes(landmarks)
+        if "head_pose" in self.computed:
+            fields["head_pose"] = estimate_head_pose(landmarks, size)
+        if "gaze" in self.computed:
+            fields["gaze"] = estimate_gaze(landmarks, size)
+        return fields
 
     def doubts(self, found: FoundLandmarks) -> str | None:
         """Why landmarks that :meth:`apply` returned may be wrong; None without a reason."""
@@ -293,9 +315,17 @@ class Postprocessing:
     def skipped(self, source: str, error: Exception) -> ClipLandmarks:
         """NaN landmarks of a clip that cannot be used; no frames if `n_frames` is None."""
         n_frames = self.n_frames or 0
-        landmarks = np.full((n_frames, self.n_landmarks, 3), np.nan, dtype=np.float32)
-        detected, times = np.zeros(n_frames, dtype=bool), np.full(n_frames, np.nan)
-        return ClipLandmarks(landmarks, detected, times, np.nan, (0, 0), source, str(error))
+        landmarks = np.full((n_frames, N_LANDMARKS_WITH_IRISES, 3), np.nan, dtype=np.float32)
+        return ClipLandmarks(
+            landmarks[:, : self.n_landmarks],
+            detected=np.zeros(n_frames, dtype=bool),
+            times=np.full(n_frames, np.nan),
+            fps=np.nan,
+            size=(0, 0),
+            source=source,
+            error=str(error),
+            **self._compute(landmarks, (1, 1)),
+        )
 
 
 def _interpolate(
