@@ -67,14 +67,13 @@ def predict_out_of_fold(
             fitted[columns] = clone(classifiers()[name]).fit(X[train], y[train])
             predictions[columns][test] = fitted[columns].predict(X[test])
         if name == "T-EMO":
-            both = sum(
-                model.predict_proba(rows[columns][test]) for columns, model in fitted.items()
-            )
+            both = sum(fitted[each].predict_proba(rows[each][test]) for each in rows)
             predictions["both"][test] = fitted["landmarks"].classes_[both.argmax(axis=1)]
     return predictions
 
 
 def standard_error(values: NDArray[np.float64]) -> float:
+    """Compute the standard error of the mean."""
     return float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
@@ -116,6 +115,7 @@ def compare(X: Any, y: NDArray[Any], groups: NDArray[Any]) -> list[list[str]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the table."""
     argparse.ArgumentParser(description=__doc__).parse_args(arguments)
     print(
         f"{N_REPEATS} times {N_FOLDS} folds of people. Scores: mean and standard error over the "
