@@ -36,6 +36,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "selection_stability",
         ],
         "layout": ["LandmarkLayout"],
+        "persistence": ["export_onnx"],
         "report": ["write_report"],
     },
 )
