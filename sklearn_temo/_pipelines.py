@@ -111,10 +111,10 @@ def extracted_rows(extractor: Any, clips: Sequence[Any]) -> LandmarkArray:
     # The attribute of a clip is called like the output.
     output = getattr(extractor, "output", "landmarks")
     values = np.stack([getattr(clip, output) for clip in clips])
-    if output == "blendshapes":
-        layout = LandmarkLayout(*values.shape[1:], 1, blendshapes.NAMES)
-    else:
-        layout = LandmarkLayout(*values.shape[1:])
+    n_frames, n_landmarks = values.shape[1:3]
+    n_coords = values.shape[3] if values.ndim > 3 else 1
+    names = blendshapes.NAMES if output == "blendshapes" else None
+    layout = LandmarkLayout(n_frames, n_landmarks, n_coords, names=names)
     return layout.attach(values.reshape(len(values), -1))
 
 

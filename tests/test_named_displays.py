@@ -8,6 +8,7 @@ from sklearn.pipeline import make_pipeline
 
 from sklearn_temo import (
     ClipExplanationDisplay,
+    FaceLandmarkTransformer,
     IGLandmarkSelector,
     LandmarkCountDisplay,
     LandmarkRelevanceDisplay,
@@ -15,6 +16,7 @@ from sklearn_temo import (
     SelectionStabilityDisplay,
     TEMOClassifier,
     explain_clips,
+    make_temo_pipeline,
     write_report,
 )
 from sklearn_temo.blendshapes import NAMES
@@ -232,3 +234,38 @@ def test_a_report_lists_blendshapes(pipe, blendshape_clips, tmp_path):
     assert sum(clip["shares"]) == pytest.approx(clip["logit"] - clip["base_logit"], abs=1e-4)
     verdicts = {check["name"]: check["verdict"] for check in report["checks"]}
     assert verdicts["outside_selection"] == "passed"
+
+
+@pytest.fixture(scope="module")
+def of_clips(cremad_paths):
+    """Pipeline from clips, fitted to six of them, by way of blendshapes."""
+    pipe = make_temo_pipeline(
+        landmarks=FaceLandmarkTransformer(n_frames=4, output="blendshapes"),
+        k=10,
+        classifier=TEMOClassifier(randomized=True),
+        random_state=0,
+    )
+    return pipe.fit(cremad_paths, ["strong", "weak"] * 3)
+
+
+def test_clips_are_explained_by_blendshapes(of_clips, cremad_paths):
+    assert of_clips["align"] == "passthrough"
+    explanation = explain_clips(of_clips, cremad_paths[:1])
+    assert explanation.landmark_names == NAMES
+    (clip,) = of_clips["landmarks"].extract(cremad_paths[:1])
+    np.testing.assert_array_equal(explanation.landmarks[0, ..., 0], clip.blendshapes)
+    np.testing.assert_allclose(
+        explanation.attributions.sum(), explanation.logit - explanation.base_logit, atol=1e-4
+    )
+    display = ClipExplanationDisplay.from_explanation(explanation)
+    assert display.ax_.images[0].get_array().shape == (360, 480, 3)
+
+
+@pytest.mark.filterwarnings("ignore:checks of the evaluation:UserWarning")
+def test_a_report_of_clips_lists_blendshapes(of_clips, cremad_paths, tmp_path):
+    labels = np.array(["strong", "weak"] * 3)
+    report = write_report(of_clips, cremad_paths, labels, path=tmp_path / "r.html", random_state=0)
+    assert report["data"]["noun"] == "blendshape"
+    assert report["data"]["extraction"]["n_clips"] == 6
+    assert report["relevance"]["names"] == list(NAMES)
+    assert all(clip["names"] for clips in report["clips"].values() for clip in clips)

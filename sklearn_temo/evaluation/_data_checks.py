@@ -172,7 +172,7 @@ def outside_selection(run: Run) -> Finding:
         is_complete = (
             n_landmarks in _COMPLETE_SETS
             if noun == "landmark"
-            else {*run.layout.names} == {*blendshapes.NAMES}
+            else set(run.layout.names or ()) == set(blendshapes.NAMES)
         )
     else:
         return (
