@@ -45,7 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_column_names": {"blendshapes"},
     "_face_checks": {"blendshapes", "mesh"},
     "_frame_folder": set(),
-    "_pipelines": {"layout"},
+    "_pipelines": {"blendshapes", "layout"},
     "_progress": set(),
     "_search_results": {"_warnings"},
     "_threads": set(),
@@ -55,7 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "head_pose": {"mesh"},
     "mesh": set(),
     "layout": {"blendshapes", "mesh", "_column_names", "_face_checks", "_warnings"},
-    "mirror": {"layout"},
+    "mirror": {"blendshapes", "layout", "mesh", "_face_checks"},
     **dict.fromkeys(STEPS, BASE),
     "selection": BASE | {"attribution", "classification"},
 }
