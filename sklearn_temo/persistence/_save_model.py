@@ -186,7 +186,13 @@ def _dump(estimator: Any, facts: dict[str, Any]) -> bytes:
 
     try:
         content = skops.io.dumps(estimator, compression=ZIP_DEFLATED)
-    except (TypeError, RecursionError) as error:
+    except RecursionError as error:
+        raise TypeError(
+            f"{type(estimator).__name__} cannot be saved, since it contains itself somewhere, as a "
+            "distribution of scipy.stats does. Save the part that predicts, such as "
+            "best_estimator_ of a search."
+        ) from error
+    except TypeError as error:
         raise TypeError(
             f"{type(estimator).__name__} cannot be saved: {error}. Remove the part that the "
             "message is about, or save the part that predicts, such as best_estimator_ of a search."
@@ -232,7 +238,7 @@ def _describe_data(X: Any, y: Any, groups: Any) -> dict[str, Any]:
     facts["n_clips"] = len(y)
     if groups is not None:
         facts["n_people"] = len(np.unique(np.asarray(groups)))
-    if y.dtype.kind not in "fc":
+    if y.ndim == 1 and y.dtype.kind not in "fc":
         labels, counts = np.unique(y.astype(str), return_counts=True)
         facts["n_clips_per_class"] = dict(zip(labels.tolist(), counts.tolist(), strict=True))
     if X is not None:
