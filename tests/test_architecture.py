@@ -63,7 +63,7 @@ MAY_IMPORT["pipeline"] = BASE | STEPS | {"selection"}
 MAY_IMPORT["explanation"] = BASE | STEPS | {"selection"}
 MAY_IMPORT["evaluation"] = BASE | STEPS | {"selection"}
 MAY_IMPORT["report"] = MAY_IMPORT["evaluation"] | {"evaluation", "explanation"}
-MAY_IMPORT["persistence"] = MAY_IMPORT["report"]
+MAY_IMPORT["persistence"] = MAY_IMPORT["report"] | {"__init__"}
 MAY_IMPORT["live"] = MAY_IMPORT["explanation"] | {"explanation"}
 MAY_IMPORT["demo"] = MAY_IMPORT["pipeline"] | {"pipeline", "__init__"}
 MAY_IMPORT["cli"] = MAY_IMPORT["demo"] | {"demo", "evaluation", "explanation"}
@@ -101,6 +101,7 @@ MAY_BE_HEAVY = {
     "classification._training": {"skorch", "torch"},
     "explanation._affine_maps": {"torch"},
     "explanation._explained_function": {"torch"},
+    "persistence._pipeline_network": {"torch"},
     "selection._round": {"skorch", "torch"},
 }
 

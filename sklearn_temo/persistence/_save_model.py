@@ -99,6 +99,7 @@ def save_model(
     --------
     load_model : Loads the estimator.
     evaluate : Computes scores for the card.
+    export_onnx : Writes a graph that needs no Python.
 
     Notes
     -----
