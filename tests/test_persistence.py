@@ -472,6 +472,21 @@ def test_a_failed_save_keeps_the_older_file(saved, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["model.skops"]
 
 
+class Doubling(LogisticRegression):
+    """Has other coefficients after it was loaded."""
+
+    def __setstate__(self, state):
+        super().__setstate__(state | {"coef_": 2 * state["coef_"]})
+
+
+def test_a_model_that_predicts_something_else_after_loading_is_not_saved(clips, tmp_path):
+    X = clips.data[:, :9]
+    model = Doubling(tol=1).fit(X, clips.target)
+    with pytest.raises(RuntimeError, match="predicts something else"):
+        save_model(model, tmp_path / "m.skops", X=X, y=clips.target, trusted=[Doubling])
+    assert not list(tmp_path.iterdir())
+
+
 def test_wrong_arguments_are_named(pipe, clips, tmp_path):
     save = partial(save_model, pipe)
     with pytest.raises(ValueError, match=r"must end in .skops"):
