@@ -20,6 +20,7 @@ SOURCES = sorted((CHECKOUT / PACKAGE).rglob("*.py"))
 
 BASE = {
     "blendshapes",
+    "head_pose",
     "mesh",
     "layout",
     "mirror",
@@ -53,6 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_validation": set(),
     "_warnings": set(),
     "blendshapes": {"mesh"},
+    "head_pose": {"mesh"},
     "mesh": set(),
     "layout": {"blendshapes", "mesh", "_column_names", "_face_checks", "_warnings"},
     "mirror": {"layout"},

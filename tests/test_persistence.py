@@ -38,9 +38,11 @@ from sklearn_temo import (
     FaceMirror,
     IGLandmarkSelector,
     LandmarkAligner,
+    LandmarkLayout,
     StabilityLandmarkSelector,
     TEMOClassifier,
     TEMORegressor,
+    blendshapes,
     evaluate,
     explain_clips,
     load_model,
@@ -586,6 +588,18 @@ def test_the_card_names_law_licences_and_personal_data(full_card):
     assert f"{len(model[-1].support_vectors_)} support vectors" in text
     assert "5 baselines of landmark selectors" in text
     assert "$" not in text
+
+
+def test_the_card_names_blendshapes(tmp_path):
+    layout = LandmarkLayout(1, 52, 1, names=blendshapes.NAMES)
+    X = layout.attach(np.random.default_rng(0).random((40, 52), dtype=np.float32))
+    selector = IGLandmarkSelector(CLOSED_FORM, k=3, n_coords=1, random_state=0)
+    selector.fit(X, np.repeat(["a", "b"], 20))
+    path = save_model(selector, tmp_path / "model.skops")
+    names = [blendshapes.NAMES[i] for i in selector.get_landmark_support(indices=True)]
+    text = path.with_suffix(".md").read_text(encoding="utf-8")
+    assert f"3 of 52 blendshapes are kept.\n\n{', '.join(names)}" in text
+    assert load_model(path).layout_.names == layout.names
 
 
 def test_the_front_matter_is_yaml(full_card):

@@ -716,7 +716,7 @@ class TestLayout:
         other = LandmarkLayout(2, 24, 2).attach(X)
         with pytest.raises(ValueError, match=r"n_frames=4 .*2 frames of 24 landmarks"):
             selector_of().fit(other, y)
-        with pytest.raises(ValueError, match="expected 4 frames of 12 .* gave 2 frames of 24"):
+        with pytest.raises(ValueError, match=r"expected 4 frames of 12 .* gave 2 frames of 24"):
             selector_of().fit(X, y).transform(other)
 
 
