@@ -139,10 +139,10 @@ class DoubtfulClipsWarning(_ReportWarning):
 class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEstimator):
     """Turn clips of faces into rows of landmarks.
 
-    Each clip is sampled at frames that are evenly spaced in time, and MediaPipe finds the faces
-    in each frame. One person is followed: the one with the largest face in the first frame that
-    has a face. The transformer is stateless: `transform` works without `fit`, and nothing is
-    learned from the clips.
+    Each clip is sampled at frames that are evenly spaced in time, and the networks of MediaPipe
+    find the faces in each frame. One person is followed: the one with the largest face in the first
+    frame that has a face. The transformer is stateless: `transform` works without `fit`, and
+    nothing is learned from the clips.
 
     Parameters
     ----------
@@ -152,6 +152,11 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         needs clips of equal length, :meth:`extract` does not.
     n_landmarks : {468, 478}, default=468
         478 includes the ten landmarks of the irises.
+    engine : {"mediapipe", "litert"}, default="mediapipe"
+        What runs the networks. "litert" runs them directly, without MediaPipe: it opens no network
+        connection, needs fewer system libraries and takes less time; its landmarks differ from
+        MediaPipe's by a small part of a pixel. It needs ``pip install 'sklearn-temo[litert]'``. The
+        :ref:`user guide <engines>` compares the two.
     on_missing : {"interpolate", "nan", "raise"}, default="interpolate"
         How frames without the face are handled. "interpolate" fills them linearly in time, and
         with the nearest face at the ends; a clip without any face is an error. "nan" leaves NaN.
@@ -232,7 +237,8 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
     MediaPipe would send Google a report about its performance and use whenever a landmarker is
     closed, and has no setting to turn this off. It is kept from doing so: nothing is sent,
     and no name is looked up. For the moment of closing, at the end of the process, the environment
-    variable ``https_proxy`` is replaced by a proxy that cannot be used.
+    variable ``https_proxy`` is replaced by a proxy that cannot be used. ``engine="litert"`` opens
+    no socket, and changes nothing in the environment.
 
     References
     ----------
