@@ -235,10 +235,11 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
 
     Images and landmarks stay on the machine, and nothing is written to disk except to `memory`.
     MediaPipe would send Google a report about its performance and use whenever a landmarker is
-    closed, and has no setting to turn this off. It is kept from doing so: nothing is sent,
-    and no name is looked up. For the moment of closing, at the end of the process, the environment
-    variable ``https_proxy`` is replaced by a proxy that cannot be used. ``engine="litert"`` opens
-    no socket, and changes nothing in the environment.
+    closed or has been in use for 60 seconds, and has no setting to turn this off. It is kept from
+    doing so: no host is contacted, and no name is looked up. A landmarker is closed at the end of
+    the process, and replaced by a new one if it is used 40 seconds after its start. For the
+    moment of closing, the environment variable ``https_proxy`` is replaced by a proxy that cannot
+    be used. ``engine="litert"`` opens no socket, and changes nothing in the environment.
 
     References
     ----------
