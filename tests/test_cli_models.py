@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from sklearn_temo.cli import main
-from sklearn_temo.datasets import make_expression_clips
 from sklearn_temo.extraction import ClipLandmarks, load_landmarks, save_landmarks
 from sklearn_temo.persistence import load_model
 
@@ -337,17 +336,58 @@ def test_labels_that_look_like_numbers_stay_text(here, capfd):
     assert "target 1\n" in capfd.readouterr().out
 
 
-def test_a_table_with_labels_and_people_is_trained_on(tmp_path, monkeypatch, capfd):
-    monkeypatch.chdir(tmp_path)
-    made = make_expression_clips(n_clips=28, n_frames=1, n_subjects=2, random_state=0)
+@pytest.fixture
+def table(here, expression_clips):
+    """A table of synthetic clips with labels and people, of which the first has no landmarks."""
     clips = [
-        ClipLandmarks(face, np.ones(1, bool), np.zeros(1), 25.0, (480, 360), f"{i}.mp4")
-        for i, face in enumerate(made.layout.unflatten(made.data))
+        ClipLandmarks(
+            landmarks=row.reshape(4, 468, 3).astype(np.float32),
+            detected=np.full(4, i > 0),
+            times=np.arange(4.0),
+            fps=1.0,
+            size=(400, 400),
+            source=f"{i}.mp4",
+        )
+        for i, row in enumerate(expression_clips.data)
     ]
-    labels, groups = made.target, made.groups
-    save_landmarks("t.csv", clips, columns="openface", labels=labels, groups=groups)
-    options = ["--k", "40", "--classifiers", "svm", "--folds", "2", "--quiet"]
-    assert main(["train", "t.csv", *options, "--out", "m.skops"]) == 0
-    assert "2 folds, which keep people apart" in capfd.readouterr().out
-    assert main(["predict", "m.skops", "t.csv", "--out", "p.csv", "--quiet"]) == 0
-    assert len(Path("p.csv").read_text().splitlines()) == 29
+    clips[0].landmarks[:] = np.nan
+    save_landmarks("t.npz", clips, labels=expression_clips.target, groups=expression_clips.groups)
+    return "t.npz"
+
+
+@pytest.mark.parametrize("output", ["landmarks", "blendshapes"])
+def test_a_table_leads_to_predictions_and_explanations(table, capfd, output):
+    options = ["--output", output, "--k", "10,20", "--classifiers", "linear-svm", "--folds", "2"]
+    assert main(["train", table, "--out", "m.skops", *options, "--quiet"]) == 1
+    lost = "0.mp4: landmarks are missing; no face in 4 of 4 frames."
+    assert capfd.readouterr().err.splitlines()[-1] == lost
+    assert main(["predict", "m.skops", table, "--out", "p.csv"]) == 1
+    assert capfd.readouterr().err.splitlines()[-1] == lost
+    with open("p.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["source"] for row in rows] == [f"{i}.mp4" for i in range(1, 84)]
+    model, data = load_model("m.skops"), load_landmarks(table).data
+    assert [row["label"] for row in rows] == model.predict(data[1:]).tolist()
+    assert main(["explain", "m.skops", table, "--source", "3.mp4", "--out", "e.html"]) == 0
+    assert capfd.readouterr().out.startswith(f"3.mp4: target {rows[2]['label']}\n")
+    assert Path("e.html").exists()
+
+
+def test_a_model_that_cannot_be_explained_is_one_line(table, capfd, expression_clips):
+    from sklearn.svm import SVC
+
+    from sklearn_temo.persistence import save_model
+
+    save_model(SVC().fit(expression_clips.data, expression_clips.target), "m.skops")
+    assert main(["explain", "m.skops", table, "--source", "3.mp4"]) == 4
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("stopped: 'm.skops': ")
+
+
+def test_training_on_blendshapes_of_clips(here):
+    options = ["--output", "blendshapes", "--k", "10", "--classifiers", "linear-svm"]
+    assert train("--out", "m.skops", "--folds", "2", *options) == 0
+    model = load_model("m.skops")
+    assert model["landmarks"].output == "blendshapes"
+    assert model.predict(["clips/calm/person0/clip.flv"]).shape == (1,)
+    assert main(["explain", "m.skops", "clips/calm/person0/clip.flv", "--out", "e.png"]) == 0

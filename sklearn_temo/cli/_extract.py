@@ -59,6 +59,11 @@ def add_extract(commands: Any) -> None:
     text = "478 includes the irises (default: %(default)s)"
     add("--n-landmarks", type=int, choices=(468, 478), default=468, help=text)
     text = (
+        "litert runs MediaPipe's networks without MediaPipe and opens no connection; needs "
+        "pip install 'sklearn-temo[litert]' (default: %(default)s)"
+    )
+    add("--engine", choices=("mediapipe", "litert"), default="mediapipe", help=text)
+    text = (
         "frames without a face are interpolated, become NaN, or make the clip a failure "
         "(default: %(default)s)"
     )
@@ -127,6 +132,7 @@ def _extract(options: argparse.Namespace) -> int:
     transformer = FaceLandmarkTransformer(
         n_frames=options.n_frames,
         n_landmarks=options.n_landmarks,
+        engine=options.engine,
         on_missing=options.on_missing,
         sampling=options.sampling,
         on_error="skip-with-nan",

@@ -6,7 +6,6 @@ import operator
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from ..blendshapes import predict_blendshapes
 from ..head_pose import estimate_gaze, estimate_head_pose
 from ..mesh import N_LANDMARKS_WITH_IRISES
 from ._clips import Clip
-from ._landmarker import FaceLandmarker
+from ._landmarker import Landmarker, engine_version
 from ._reading import Frame, read_clip
 from ._tracking import PersonTracker, Region
 
@@ -100,22 +99,27 @@ class ExtractionSettings:
         SHA-256 of the model file.
     model_path : Path or None
         None for the bundled model. Not part of the key, so that a cache can be moved.
-    mediapipe_version : str
+    engine_version : str
+        Version of the package of the engine; that of the installed one if empty.
     format_version : int
         Increased when the format of the entries or the extraction changes.
     region : tuple of int or None
         As in :class:`sklearn_temo.FaceLandmarkTransformer`.
+    engine : {"mediapipe", "litert"}
     """
 
     n_frames: int | None
     window: tuple[float | None, float | None] | None
     model_digest: str
     model_path: Path | None = field(default=None, repr=False)
-    mediapipe_version: str = field(default_factory=lambda: version("mediapipe"))
+    engine_version: str = ""
     format_version: int = 5
     region: Region | None = None
+    engine: str = field(default="mediapipe", repr=False)
 
     def __post_init__(self) -> None:
+        if not self.engine_version:
+            object.__setattr__(self, "engine_version", engine_version(self.engine))
         if self.region is None:
             return
         try:
@@ -131,10 +135,14 @@ class ExtractionSettings:
         # Python numbers: the representation is part of the cache key.
         object.__setattr__(self, "region", region)
 
+    def cache_key(self) -> str:
+        """Text of the settings, which names the engine as older entries name MediaPipe."""
+        return repr(self).replace("engine_version=", f"{self.engine}_version=")
+
 
 @dataclass(frozen=True, eq=False)
 class FoundLandmarks:
-    """Landmarks that MediaPipe found in a clip, before postprocessing.
+    """Landmarks that were found in a clip, before postprocessing.
 
     Parameters
     ----------
@@ -175,7 +183,7 @@ class FoundLandmarks:
 
 
 def find_landmarks(
-    clip: Clip, settings: ExtractionSettings, landmarker: FaceLandmarker
+    clip: Clip, settings: ExtractionSettings, landmarker: Landmarker
 ) -> FoundLandmarks:
     """Read a clip, and find the face of one person in its frames."""
     fps, frames = read_clip(clip, settings.n_frames, settings.window)
