@@ -19,6 +19,7 @@ _OWN = (
     "sklearn_temo.classification._regressor.TEMORegressor",
     "sklearn_temo.classification._training.ClassifierNet",
     "sklearn_temo.classification._training.RegressorNet",
+    "sklearn_temo.extraction._blendshape_transformer.BlendshapeTransformer",
     "sklearn_temo.extraction._transformer.FaceLandmarkTransformer",
     "sklearn_temo.layout.LandmarkLayout",
     "sklearn_temo.mirror.Mirror",
