@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -84,7 +84,7 @@ def columns_to_read(header: Sequence[str]) -> dict[str, str]:
     return kinds | dict.fromkeys(_coordinate_names(count_landmarks(header, r"x_(\d+)")), FLOAT32)
 
 
-def from_openface(columns: Arrays) -> Arrays:
+def from_openface(columns: Mapping[str, NDArray[Any]]) -> Arrays:
     """Arrays of a table from its columns."""
     arrays = {
         "source": columns["source"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -138,7 +138,7 @@ def columns_to_read(header: Sequence[str]) -> dict[str, str]:
     return kinds | dict.fromkeys(coordinate_names(n_landmarks), FLOAT32)
 
 
-def unflatten(columns: Arrays) -> Arrays:
+def unflatten(columns: Mapping[str, NDArray[Any]]) -> Arrays:
     """Arrays of a table from its columns."""
     arrays = {name: columns[name] for name in {**NEEDED, **OF_CLIPS} if name in columns}
     for name, shape in SHAPES.items():
@@ -149,9 +149,12 @@ def unflatten(columns: Arrays) -> Arrays:
     return arrays
 
 
-def stack(columns: Arrays, names: Sequence[str], shape: tuple[int, ...]) -> NDArray[np.float32]:
+def stack(
+    columns: Mapping[str, NDArray[Any]], names: Sequence[str], shape: tuple[int, ...]
+) -> NDArray[np.float32]:
     """Array of shape (n_rows, *shape) of columns."""
-    stacked = np.empty((len(columns[names[0]]), len(names)), dtype=np.float32)
+    first = columns[names[0]]
+    stacked = np.empty((len(first), len(names)), dtype=np.float32)
     for number, name in enumerate(names):
         stacked[:, number] = columns[name]
     return stacked.reshape(-1, *shape)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import TextIOWrapper
 from typing import Any, BinaryIO, NamedTuple
 
@@ -55,7 +55,7 @@ class Columns(NamedTuple):
 
     flatten: Callable[[Arrays], Arrays]
     to_read: Callable[[Sequence[str]], dict[str, str]]
-    unflatten: Callable[[Arrays], Arrays]
+    unflatten: Callable[[Mapping[str, NDArray[Any]]], Arrays]
 
 
 COLUMNS = {
@@ -104,18 +104,24 @@ def _csv_rows(
         flat = columns.flatten(make_arrays([clip], optional))
         if number == 0:
             yield flat
-        yield from zip(*map(_csv_cells, flat.values()), strict=True)
+        yield from zip(*_csv_cells(flat), strict=True)
 
 
-def _csv_cells(column: NDArray[Any]) -> list[Any]:
-    if column.dtype.kind == "U":
-        return [protect_text(text) for text in column.tolist()]
-    if column.dtype.kind != "f":
-        return column.tolist()
-    # Of a float32, the shortest text that gives the same number.
-    cells = column.astype(str) if column.dtype == np.float32 else column.astype(object)
-    cells[np.isnan(column)] = ""
-    return cells.tolist()
+def _csv_cells(columns: Arrays) -> Iterator[list[Any]]:
+    """Cells of each column."""
+    # Converted at once, since most columns are coordinates. The shortest text that gives the same
+    # float32.
+    coordinates = np.stack([column for column in columns.values() if column.dtype == np.float32])
+    texts = coordinates.astype(str)
+    texts[np.isnan(coordinates)] = ""
+    coordinate_cells = iter(texts.tolist())
+    for column in columns.values():
+        if column.dtype == np.float32:
+            yield next(coordinate_cells)
+        elif column.dtype.kind == "U":
+            yield [protect_text(text) for text in column.tolist()]
+        else:
+            yield ["" if number != number else number for number in column.tolist()]
 
 
 def write_parquet_table(
@@ -165,15 +171,24 @@ def read_parquet_table(file: BinaryIO) -> Arrays:
     """Read the arrays of a table from a Parquet file."""
     from pyarrow.parquet import ParquetFile
 
-    parquet = ParquetFile(file)
-    columns = _columns_of(parquet.schema_arrow.names)
-    kinds = columns.to_read(parquet.schema_arrow.names)
-    table = parquet.read(columns=list(kinds))
+    header = ParquetFile(file).schema_arrow.names
+    columns = _columns_of(header)
+    kinds = columns.to_read(header)
+    # A ParquetFile that has read a table keeps a copy in memory.
+    table = ParquetFile(file).read(columns=list(kinds))
     if not len(table):
         raise ValueError("it has no rows")
-    flat = {}
-    for name, kind in kinds.items():
-        column = table.column(name)
+    return columns.unflatten(_ParquetColumns(table, kinds))
+
+
+class _ParquetColumns(Mapping[str, NDArray[Any]]):
+    """Columns of a table, converted when they are read: all at once would double the memory."""
+
+    def __init__(self, table: Any, kinds: dict[str, str]) -> None:
+        self._table, self._kinds = table, kinds
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        kind, column = self._kinds[name], self._table.column(name)
         # Missing numbers become NaN.
         is_number = kind in (NUMBER, FLOAT32)
         values = column.to_numpy() if is_number else np.array(column.to_pylist())
@@ -182,8 +197,17 @@ def read_parquet_table(file: BinaryIO) -> Arrays:
         elif name in OF_CLIPS and kind == TEXT and values.dtype.kind in "biuf":
             values = values.astype(str) if np.isfinite(values).all() else values
         _check_kind(name, values, kind)
-        flat[name] = values
-    return columns.unflatten(flat)
+        return values
+
+    def __contains__(self, name: object) -> bool:
+        # A column that is needed is in the mapping, also if the table lacks it.
+        return name in self._kinds
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kinds)
+
+    def __len__(self) -> int:
+        return len(self._kinds)
 
 
 def read_csv_table(file: BinaryIO) -> Arrays:
