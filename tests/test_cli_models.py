@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sklearn_temo.cli import main
-from sklearn_temo.extraction import load_landmarks
+from sklearn_temo.extraction import ClipLandmarks, load_landmarks, save_landmarks
 from sklearn_temo.persistence import load_model
 
 
@@ -334,3 +334,60 @@ def test_labels_that_look_like_numbers_stay_text(here, capfd):
     assert load_model("m.skops").classes_.tolist() == ["0", "1"]
     assert main(["explain", "m.skops", clips[0], "--target", "1"]) == 0
     assert "target 1\n" in capfd.readouterr().out
+
+
+@pytest.fixture
+def table(here, expression_clips):
+    """A table of synthetic clips with labels and people, of which the first has no landmarks."""
+    clips = [
+        ClipLandmarks(
+            landmarks=row.reshape(4, 468, 3).astype(np.float32),
+            detected=np.full(4, i > 0),
+            times=np.arange(4.0),
+            fps=1.0,
+            size=(400, 400),
+            source=f"{i}.mp4",
+        )
+        for i, row in enumerate(expression_clips.data)
+    ]
+    clips[0].landmarks[:] = np.nan
+    save_landmarks("t.npz", clips, labels=expression_clips.target, groups=expression_clips.groups)
+    return "t.npz"
+
+
+@pytest.mark.parametrize("output", ["landmarks", "blendshapes"])
+def test_a_table_leads_to_predictions_and_explanations(table, capfd, output):
+    options = ["--output", output, "--k", "10,20", "--classifiers", "linear-svm", "--folds", "2"]
+    assert main(["train", table, "--out", "m.skops", *options, "--quiet"]) == 1
+    lost = "0.mp4: landmarks are missing; no face in 4 of 4 frames."
+    assert capfd.readouterr().err.splitlines()[-1] == lost
+    assert main(["predict", "m.skops", table, "--out", "p.csv"]) == 1
+    assert capfd.readouterr().err.splitlines()[-1] == lost
+    with open("p.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["source"] for row in rows] == [f"{i}.mp4" for i in range(1, 84)]
+    model, data = load_model("m.skops"), load_landmarks(table).data
+    assert [row["label"] for row in rows] == model.predict(data[1:]).tolist()
+    assert main(["explain", "m.skops", table, "--source", "3.mp4", "--out", "e.html"]) == 0
+    assert capfd.readouterr().out.startswith(f"3.mp4: target {rows[2]['label']}\n")
+    assert Path("e.html").exists()
+
+
+def test_a_model_that_cannot_be_explained_is_one_line(table, capfd, expression_clips):
+    from sklearn.svm import SVC
+
+    from sklearn_temo.persistence import save_model
+
+    save_model(SVC().fit(expression_clips.data, expression_clips.target), "m.skops")
+    assert main(["explain", "m.skops", table, "--source", "3.mp4"]) == 4
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("stopped: 'm.skops': ")
+
+
+def test_training_on_blendshapes_of_clips(here):
+    options = ["--output", "blendshapes", "--k", "10", "--classifiers", "linear-svm"]
+    assert train("--out", "m.skops", "--folds", "2", *options) == 0
+    model = load_model("m.skops")
+    assert model["landmarks"].output == "blendshapes"
+    assert model.predict(["clips/calm/person0/clip.flv"]).shape == (1,)
+    assert main(["explain", "m.skops", "clips/calm/person0/clip.flv", "--out", "e.png"]) == 0
