@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import blendshapes, mesh
-from ._column_names import check_names, column_names, read_column_names
+from ._column_names import check_names, column_names, noun_of, read_column_names
 from ._face_checks import varies_like_blendshapes, varies_like_mesh
 from ._warnings import warn_user
 
@@ -217,8 +217,7 @@ class LandmarkLayout:
     @property
     def noun(self) -> str:
         """What a landmark of this layout is called: "landmark" or "blendshape"."""
-        is_blendshape = self.names is not None and {*self.names} <= {*blendshapes.NAMES}
-        return "blendshape" if is_blendshape else "landmark"
+        return noun_of(self.names)
 
     def keep(self, landmarks: ArrayLike) -> LandmarkLayout:
         """Layout of some of the landmarks.

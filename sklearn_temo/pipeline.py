@@ -39,8 +39,10 @@ def make_temo_pipeline(
     landmarks : transformer, "passthrough" or None, default=None
         First step, cloned. None uses :class:`~sklearn_temo.FaceLandmarkTransformer`. With
         "passthrough" the pipeline takes landmarks that were extracted before. With
-        ``FaceLandmarkTransformer(output="blendshapes")``, the step `align` is "passthrough", since
-        :term:`blendshapes <blendshape>` need no alignment; pass a `k` below 52.
+        ``FaceLandmarkTransformer(output="blendshapes")``, or with
+        :class:`~sklearn_temo.BlendshapeTransformer` for landmarks that were extracted before, the
+        step `align` is "passthrough", since :term:`blendshapes <blendshape>` need no alignment;
+        pass a `k` below 52.
     memory : str, path-like, joblib.Memory or None, default=None
         Folder in which the landmarks of every clip and the networks of the selector are cached. A
         search over `k` then reads each clip once and, with a `random_state`, fits the selector's
@@ -93,7 +95,12 @@ def make_temo_pipeline(
         IGLandmarkSelector.default_estimator(), k=k, memory=memory, random_state=random_state
     )
     aligner: Any = LandmarkAligner(n_frames=n_frames, rotation=rotation, reference=reference)
-    if getattr(landmarks, "output", "landmarks") == "blendshapes":
+    from .extraction import BlendshapeTransformer
+
+    if (
+        isinstance(landmarks, BlendshapeTransformer)
+        or getattr(landmarks, "output", "landmarks") == "blendshapes"
+    ):
         aligner = "passthrough"
     steps = [
         ("landmarks", landmarks),

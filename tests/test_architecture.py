@@ -49,7 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_face_checks": {"blendshapes", "mesh"},
     "_clip_window": set(),
     "_frame_folder": set(),
-    "_pipelines": {"layout"},
+    "_pipelines": {"blendshapes", "layout"},
     "_progress": set(),
     "_search_results": {"_warnings"},
     "_threads": set(),

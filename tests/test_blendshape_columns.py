@@ -1,5 +1,8 @@
 """Selection, classification and mirror images of blendshapes, which have names."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +19,7 @@ from sklearn_temo import (
     TEMOClassifier,
     make_temo_pipeline,
 )
-from sklearn_temo.blendshapes import MIRROR, NAMES
+from sklearn_temo.blendshapes import ACTION_UNITS, MIRROR, NAMES
 from sklearn_temo.mirror import Mirror, known_mirror_pairs
 
 from .conftest import MOVING_BLENDSHAPES
@@ -198,3 +201,22 @@ def test_stability_selection_keeps_names(X, y):
     names = selector.transform(X).layout.names
     assert names
     assert {*names} <= MOVING
+
+
+def test_every_blendshape_has_action_units_as_the_guide_lists_them():
+    assert list(ACTION_UNITS) == list(NAMES)
+    guide = Path(__file__).parents[1] / "docs" / "user_guide" / "facial_actions.rst"
+    listed = {}
+    rows = re.findall(r"\* - (``.*``)\n     - (.*)\n", guide.read_text(encoding="utf-8"))
+    for names, units in rows:
+        numbers = tuple(int(number) for number in re.findall(r"\d+", units))
+        listed |= dict.fromkeys(re.findall(r"``(\w+)``", names), numbers)
+    assert listed == ACTION_UNITS
+
+
+def test_the_action_units_of_both_sides_are_mirror_images():
+    # Eyes that turn to the left turn to the right in a mirror.
+    exchanged = {61: 62, 62: 61}
+    for name, partner in MIRROR.items():
+        mirrored = {exchanged.get(unit, unit) for unit in ACTION_UNITS[name]}
+        assert mirrored == {*ACTION_UNITS[partner]}

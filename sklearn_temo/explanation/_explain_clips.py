@@ -14,10 +14,9 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 
+from .._pipelines import extracted_rows
 from .._threads import one_thread
 from .._warnings import warn_user
-from ..blendshapes import NAMES
-from ..layout import LandmarkLayout
 from ._chain_explanation import explain_chain, prepare
 from ._clip_explanation import ClipExplanation
 from ._explained_function import FittedChain
@@ -252,12 +251,7 @@ def _read(clips: Any, extractor: Any, name: str) -> _Input:
             f"{name} have {lengths[0]} to {lengths[-1]} frames, but must have equally many: pass "
             "n_frames to the FaceLandmarkTransformer."
         )
-    # The attribute of a clip is called like the output.
-    output = getattr(extractor, "output", "landmarks")
-    values = np.stack([getattr(clip, output) for clip in found])
-    rows = values.reshape(len(found), -1)
-    if output == "blendshapes":
-        rows = LandmarkLayout(values.shape[1], values.shape[2], 1, NAMES).attach(rows)
+    rows = extracted_rows(extractor, found)
     # Arrays and images have numbers in place of times, and no frame rate.
     times = np.stack(
         [clip.times if np.isfinite(clip.fps) else clip.times * np.nan for clip in found]
