@@ -63,7 +63,11 @@ def _explain(options: argparse.Namespace) -> int:
     explanations: list[Any] = []
 
     def run() -> None:
-        explanation = _explain_clip(model, clips, target)
+        try:
+            explanation = _explain_clip(model, clips, target)
+        except TypeError as error:
+            # The model cannot be explained, which is no fault of the program.
+            raise ValueError(f"{options.model!r}: {error}") from error
         if explanation is not None:
             explanations.append(explanation)
             if options.out is not None:
