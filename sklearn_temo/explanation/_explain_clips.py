@@ -244,7 +244,7 @@ def _read(clips: Any, extractor: Any, name: str) -> _Input:
         clips = np.asarray(clips)[:, 0]
     for i, clip in enumerate(found):
         if clip.error is not None:
-            raise ValueError(f"{name}[{i}] ({clip.source}) cannot be used: {clip.error}")
+            raise ValueError(f"{name}[{i}] ({clip.name}) cannot be used: {clip.error}")
     lengths = sorted({len(clip.landmarks) for clip in found})
     if len(lengths) > 1:
         raise ValueError(
@@ -256,7 +256,7 @@ def _read(clips: Any, extractor: Any, name: str) -> _Input:
     times = np.stack(
         [clip.times if np.isfinite(clip.fps) else clip.times * np.nan for clip in found]
     )
-    return _Input(rows, [clip.source for clip in found], times, list(clips), extractor)
+    return _Input(rows, [clip.name for clip in found], times, list(clips), extractor)
 
 
 def _find_targets(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal
@@ -39,7 +39,7 @@ class ReportedClip:
     index : int
         Its index in the list of clips.
     source : str
-        Its name, as in :class:`ClipLandmarks`.
+        Its name, as in :class:`ClipLandmarks`, with the times of a :class:`ClipWindow`.
     reason : str
         The message, which begins with the index and the name of the clip.
     """
@@ -180,7 +180,8 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         A window (start, stop) in seconds does so between its ends; None leaves an end open, and
         negative numbers count from the end of the clip: ``(-1.0, None)`` is its last second. "all"
         uses every frame, and interpolates the landmarks linearly at evenly spaced times: it takes
-        longer, but fills frames without a face from their nearest neighbors.
+        longer, but fills frames without a face from their nearest neighbors. The times of a
+        :class:`~sklearn_temo.extraction.ClipWindow` take the place of (start, stop).
     region : tuple of int (left, top, right, bottom), default=None
         The part of the frames that is searched, in pixels from the upper left corner of the
         upright frame, `right` and `bottom` exclusive; for example the tile of one person in a
@@ -375,10 +376,11 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         Parameters
         ----------
         X : list of clips
-            Each clip is a path of a video or an image file, a tuple or list of paths of images
-            (its frames, in order), or a uint8 RGB array of shape (height, width, 3) or
-            (n_frames, height, width, 3). Also an array of paths, an object array, or a uint8 array
-            of shape (n_clips, n_frames, height, width, 3).
+            Each clip is a path of a video or an image file, a
+            :class:`~sklearn_temo.extraction.ClipWindow` (a part of a file), a tuple or list of
+            paths of images (its frames, in order), or a uint8 RGB array of shape
+            (height, width, 3) or (n_frames, height, width, 3). Also an array of paths, an object
+            array, or a uint8 array of shape (n_clips, n_frames, height, width, 3).
             OpenCV reads BGR: reverse the channels first, since BGR cannot be detected.
 
         Returns
@@ -557,7 +559,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
                 try:
                     landmarks = postprocessing.apply(result.found, clip.source)
                     if (doubt := postprocessing.doubts(result.found)) is not None:
-                        doubtful[index] = ReportedClip(index, clip.source, f"{clip.label}: {doubt}")
+                        doubtful[index] = ReportedClip(index, clip.name, f"{clip.label}: {doubt}")
                 except ValueError as no_face:
                     error = no_face
             if error is not None:
@@ -565,7 +567,9 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
                 if self.on_error == "raise":
                     raise error
                 landmarks = postprocessing.skipped(clip.source, error)
-                skipped[index] = ReportedClip(index, clip.source, str(error))
+                skipped[index] = ReportedClip(index, clip.name, str(error))
+            if clip.span is not None:
+                landmarks = replace(landmarks, onset=clip.span.onset, offset=clip.span.offset)
             if context is not None:
                 task = context.subcontext(task_name="extract-clip")
                 task.call_on_fit_task_begin(estimator=self)
@@ -573,7 +577,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
             n_cached += result.cached and error is None
             if self.verbose > 1:
                 faces = f"faces in {landmarks.detected.sum()} of {len(landmarks.times)} frames"
-                print(f"{clip.source!r}: {landmarks.error or faces}", flush=True)
+                print(f"{clip.name!r}: {landmarks.error or faces}", flush=True)
             progress.advance(cached=result.cached or result.found is None)
             yield index, landmarks
         self.report_ = ExtractionReport(
@@ -605,7 +609,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
             if values.size != rows.shape[1]:
                 raise ValueError(
                     "with n_frames=None all clips must have the same number of frames, but "
-                    f"{result.source!r} has {len(values)} and another clip has {n_frames}: pass "
+                    f"{result.name!r} has {len(values)} and another clip has {n_frames}: pass "
                     "n_frames, or use extract."
                 )
             rows[index] = values.ravel()

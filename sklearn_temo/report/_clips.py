@@ -102,7 +102,7 @@ def _extract(
         if index not in skipped and np.isnan(clip.landmarks).any():
             n_missing = int((~clip.detected).sum())
             reason = f"no face in {n_missing} of {len(clip.detected)} frames, which are NaN."
-            skipped[index] = (clip.source, reason)
+            skipped[index] = (clip.name, reason)
     kept = [index for index in range(len(found)) if index not in skipped]
     if not kept:
         source, reason = skipped[0]
@@ -127,7 +127,7 @@ def _extract(
         extracted_rows(extractor, [found[index] for index in kept]),
         y[kept],
         None if groups is None else groups[kept],
-        [found[index].source for index in kept],
+        [found[index].name for index in kept],
         np.array(kept),
         times - times[:, :1] if has_seconds else None,
         {
