@@ -59,6 +59,11 @@ def add_extract(commands: Any) -> None:
     add("--max-gap", type=_number, metavar="GAP", help=text)
     text = "search for the face only in this part of the upright frame, in pixels"
     add("--region", type=_region, metavar="LEFT,TOP,RIGHT,BOTTOM", help=text)
+    text = (
+        "reduce the jitter of the landmarks over a window: 0.2 (with a point) means seconds, 5 "
+        "means frames; needs --sampling all or --n-frames all (default: no smoothing)"
+    )
+    add("--smooth", type=_number, metavar="WINDOW", help=text)
     add("--n-jobs", type=int, metavar="N", help="processes; -1 takes all cores (default: 1)")
     text = "folder that caches the landmarks of each clip; created if missing (default: no cache)"
     add("--memory", metavar="DIR", help=text)
@@ -125,6 +130,7 @@ def _extract(options: argparse.Namespace) -> int:
         sampling=options.sampling,
         on_error="skip-with-nan",
         memory=options.memory,
+        smooth=options.smooth,
         n_jobs=options.n_jobs,
         model_path=options.model,
         verbose=not options.quiet,
@@ -198,6 +204,7 @@ def _find_clips(paths: Sequence[str]) -> list[str]:
 
 def _report(report: Any, options: argparse.Namespace) -> int:
     """Print the summary, write the failures, and choose the exit code."""
+    from ..extraction._jitter import describe_noise
     from ..extraction._table import protect_text, write_csv
     from ..extraction._transformer import bare_reason
 
@@ -211,6 +218,8 @@ def _report(report: Any, options: argparse.Namespace) -> int:
         say(f"{source}: {reason}")
     for clip in report.doubtful:
         say(f"doubtful: {clip.source}: {bare_reason(clip)}")
+    for line in describe_noise(report.noise):
+        say(line)
     if options.failures is not None:
         try:
             with replacing(options.failures) as file:
