@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._landmarker import close_landmarkers
 from ._landmarks import ClipLandmarks
 from ._table import load_landmarks, save_landmarks
 from ._transformer import (
@@ -21,4 +22,5 @@ __all__ = [
     "DoubtfulClipsWarning",
     "save_landmarks",
     "load_landmarks",
+    "close_landmarkers",
 ]
