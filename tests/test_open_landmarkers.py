@@ -121,5 +121,5 @@ def test_workers_stay_open_between_calls_and_end_without_output():
     workers = [int(pid) for pid in done.stdout.split()]
     assert len(workers) >= 2
     # Helpers of multiprocessing end after the process that started them.
-    left = [psutil.Process(pid) for pid in workers if psutil.pid_exists(pid)]
+    left = [process for process in psutil.process_iter() if process.pid in workers]
     assert not psutil.wait_procs(left, timeout=30)[1]

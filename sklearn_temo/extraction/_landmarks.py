@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -160,9 +160,15 @@ class FoundLandmarks:
 
 
 def find_landmarks(
-    clip: Clip, settings: ExtractionSettings, landmarker: FaceLandmarker
+    clip: Clip,
+    settings: ExtractionSettings,
+    landmarker: FaceLandmarker,
+    on_frame: Callable[[float], None] = lambda share: None,
 ) -> FoundLandmarks:
-    """Read a clip, and find the face of one person in its frames."""
+    """Read a clip, and find the face of one person in its frames.
+
+    `on_frame` is called after each frame, with the share of the frames that are done.
+    """
     fps, frames = read_clip(clip, settings.n_frames, settings.window)
     tracker, found = PersonTracker(), []
     for frame in _read_ahead(frames):
@@ -177,6 +183,7 @@ def find_landmarks(
             face = np.full((N_LANDMARKS_WITH_IRISES, 3), np.nan, np.float32)
         face = face + np.array([left, top, 0], np.float32)
         found.append((face, frame.time, frame.repeats, (width, height), doubtful))
+        on_frame(len(found) / frame.n_total)
     landmarks, times, repeats, sizes, doubts = map(np.array, zip(*found, strict=True))
     return FoundLandmarks(landmarks, times, repeats, fps, sizes[0], doubts)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from pathlib import Path
@@ -224,8 +225,9 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         A Face Landmarker ``.task`` file; warns if its content is not that of the bundled model.
         None uses the bundled model.
     verbose : int, default=0
-        1 prints the progress and the estimated time left, at most once a second; 2 also prints a
-        line per clip.
+        1 shows the progress and the estimated time left: as a bar if rich is installed, in a
+        terminal or a notebook with ipywidgets, otherwise as a line at most once a second. 2 also
+        prints a line per clip.
 
     Attributes
     ----------
@@ -534,8 +536,14 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
 
     def _run(
         self, clips: list[Clip], context: CallbackContext | None = None
-    ) -> Iterator[tuple[int, ClipLandmarks]]:
+    ) -> Generator[tuple[int, ClipLandmarks]]:
         """Yield the index and the landmarks of each clip, in any order, and set `report_`."""
+        with Progress("FaceLandmarkTransformer", len(clips), "clips", self.verbose) as progress:
+            yield from self._results(clips, context, progress)
+
+    def _results(
+        self, clips: list[Clip], context: CallbackContext | None, progress: Progress
+    ) -> Iterator[tuple[int, ClipLandmarks]]:
         folder = self._cache_folder()
         cache = None if folder is None else folder / "face_landmarks"
         postprocessing = Postprocessing(
@@ -547,13 +555,14 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
             self.min_detected,
             self.smooth,
         )
-        progress = Progress("FaceLandmarkTransformer", len(clips), "clips", self.verbose)
         skipped: dict[int, ReportedClip] = {}
         doubtful: dict[int, ReportedClip] = {}
         n_cached, n_seen, n_with_face = 0, [0] * len(clips), [0] * len(clips)
         noise: list[NDArray[np.float32]] = []
         is_cache_writable = True
-        for result in extract_clips(clips, self._settings(), cache, self.n_jobs):
+        for result in extract_clips(
+            clips, self._settings(), cache, self.n_jobs, progress.advance_within
+        ):
             index, clip, error = result.index, clips[result.index], result.error
             if result.write_error is not None and is_cache_writable:
                 # Once for a run: it would be the same for each clip on a full disk.
@@ -608,18 +617,20 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
     ) -> NDArray[np.float32]:
         """Extract clips, and write each to its row of the result as soon as it is done."""
         rows = None
-        for index, result in self._run(clips, context):
-            if not result.landmarks.size:  # skipped, with n_frames=None
-                continue
-            if rows is None:
-                rows = np.full((len(clips), result.landmarks.size), np.nan, np.float32)
-            if result.landmarks.size != rows.shape[1]:
-                raise ValueError(
-                    "with n_frames=None all clips must have the same number of frames, but "
-                    f"{result.source!r} has {len(result.times)} and another clip has "
-                    f"{rows.shape[1] // (self.n_landmarks * 3)}: pass n_frames, or use extract."
-                )
-            rows[index] = result.landmarks.ravel()
+        # An error must end the progress at once.
+        with closing(self._run(clips, context)) as results:
+            for index, result in results:
+                if not result.landmarks.size:  # skipped, with n_frames=None
+                    continue
+                if rows is None:
+                    rows = np.full((len(clips), result.landmarks.size), np.nan, np.float32)
+                if result.landmarks.size != rows.shape[1]:
+                    raise ValueError(
+                        "with n_frames=None all clips must have the same number of frames, but "
+                        f"{result.source!r} has {len(result.times)} and another clip has "
+                        f"{rows.shape[1] // (self.n_landmarks * 3)}: pass n_frames, or use extract."
+                    )
+                rows[index] = result.landmarks.ravel()
         if rows is None:
             raise ValueError("with n_frames=None at least one clip must be usable; see report_.")
         return rows
