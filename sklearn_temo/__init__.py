@@ -9,9 +9,18 @@ __version__ = version("sklearn-temo")
 # Imported at first use: torch, mediapipe and matplotlib take seconds to import.
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
-    submodules=["attribution", "datasets", "evaluation", "explanation", "extraction", "mesh"],
+    submodules=[
+        "attribution",
+        "blendshapes",
+        "datasets",
+        "evaluation",
+        "explanation",
+        "extraction",
+        "head_pose",
+        "mesh",
+    ],
     submod_attrs={
-        "extraction": ["FaceLandmarkTransformer"],
+        "extraction": ["BlendshapeTransformer", "FaceLandmarkTransformer"],
         "alignment": ["LandmarkAligner", "FaceMirror"],
         "selection": ["IGLandmarkSelector", "StabilityLandmarkSelector", "smallest_k"],
         "classification": ["TEMOClassifier", "TEMORegressor"],
@@ -27,6 +36,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "selection_stability",
         ],
         "layout": ["LandmarkLayout"],
+        "persistence": ["export_onnx"],
         "report": ["write_report"],
     },
 )

@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 # Compiling the group lasso and shap would take longer than their tests. numba reads this at import.
 os.environ["NUMBA_DISABLE_JIT"] = "1"
 
+from sklearn.utils import Bunch
+
 from sklearn_temo import LandmarkAligner
 from sklearn_temo.datasets import load_cremad_sample, make_expression_clips
 from sklearn_temo.explanation import ClipExplanation
+from sklearn_temo.mesh import model_path
 
 
 def decode(path: str) -> NDArray[np.uint8]:
@@ -31,6 +34,38 @@ def cremad_paths() -> list[str]:
 def cremad_frames(cremad_paths: list[str]) -> list[NDArray[np.uint8]]:
     """The six clips as arrays."""
     return [decode(path) for path in cremad_paths]
+
+
+@pytest.fixture(scope="session")
+def mediapipe_faces(cremad_frames: list[NDArray[np.uint8]]) -> Bunch:
+    """What MediaPipe itself finds in some frames of the clips, all of 480 x 360 pixels."""
+    import mediapipe
+    from mediapipe.tasks.python import BaseOptions, vision
+
+    options = vision.FaceLandmarkerOptions(
+        base_options=BaseOptions(model_asset_buffer=model_path().read_bytes()),
+        output_face_blendshapes=True,
+        output_facial_transformation_matrixes=True,
+    )
+    landmarker = vision.FaceLandmarker.create_from_options(options)
+    results = [
+        landmarker.detect(mediapipe.Image(mediapipe.ImageFormat.SRGB, frame))
+        for clip in cremad_frames
+        for frame in clip[::20]
+    ]
+    # MediaPipe sends statistics when it is closed, except through a proxy that does not exist.
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("https_proxy", "none://")
+        landmarker.close()
+    points = [[(p.x, p.y, p.z) for p in result.face_landmarks[0]] for result in results]
+    blendshapes = [result.face_blendshapes[0] for result in results]
+    return Bunch(
+        landmarks=(np.array(points) * [480, 360, 480]).astype(np.float32),
+        names=[blendshape.category_name for blendshape in blendshapes[0]],
+        blendshapes=np.array([[blendshape.score for blendshape in face] for face in blendshapes]),
+        head_pose=np.array([result.facial_transformation_matrixes[0] for result in results]),
+        size=(480, 360),
+    )
 
 
 @pytest.fixture

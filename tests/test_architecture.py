@@ -20,11 +20,14 @@ SOURCES = sorted((CHECKOUT / PACKAGE).rglob("*.py"))
 
 BASE = {
     "blendshapes",
+    "head_pose",
     "mesh",
     "layout",
     "mirror",
     "_atomic_files",
     "_cache_folder",
+    "_column_names",
+    "_face_checks",
     "_frame_folder",
     "_pipelines",
     "_progress",
@@ -39,6 +42,8 @@ STEPS = {"extraction", "alignment", "classification", "attribution", "inspection
 MAY_IMPORT: dict[str, set[str]] = {
     "_atomic_files": set(),
     "_cache_folder": {"_warnings"},
+    "_column_names": {"blendshapes"},
+    "_face_checks": {"blendshapes", "mesh"},
     "_frame_folder": set(),
     "_pipelines": {"layout"},
     "_progress": set(),
@@ -47,8 +52,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_validation": set(),
     "_warnings": set(),
     "blendshapes": {"mesh"},
+    "head_pose": {"mesh"},
     "mesh": set(),
-    "layout": {"blendshapes", "mesh", "_warnings"},
+    "layout": {"blendshapes", "mesh", "_column_names", "_face_checks", "_warnings"},
     "mirror": {"layout"},
     **dict.fromkeys(STEPS, BASE),
     "selection": BASE | {"attribution", "classification"},
@@ -57,7 +63,7 @@ MAY_IMPORT["pipeline"] = BASE | STEPS | {"selection"}
 MAY_IMPORT["explanation"] = BASE | STEPS | {"selection"}
 MAY_IMPORT["evaluation"] = BASE | STEPS | {"selection"}
 MAY_IMPORT["report"] = MAY_IMPORT["evaluation"] | {"evaluation", "explanation"}
-MAY_IMPORT["persistence"] = MAY_IMPORT["report"]
+MAY_IMPORT["persistence"] = MAY_IMPORT["report"] | {"__init__"}
 MAY_IMPORT["live"] = MAY_IMPORT["explanation"] | {"explanation"}
 MAY_IMPORT["demo"] = MAY_IMPORT["pipeline"] | {"pipeline", "__init__"}
 MAY_IMPORT["cli"] = MAY_IMPORT["demo"] | {"demo", "evaluation", "explanation"}
@@ -95,6 +101,7 @@ MAY_BE_HEAVY = {
     "classification._training": {"skorch", "torch"},
     "explanation._affine_maps": {"torch"},
     "explanation._explained_function": {"torch"},
+    "persistence._pipeline_network": {"torch"},
     "selection._round": {"skorch", "torch"},
 }
 

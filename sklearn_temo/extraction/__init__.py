@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._blendshape_transformer import BlendshapeTransformer
 from ._landmarker import close_landmarkers
 from ._landmarks import ClipLandmarks
 from ._table import load_landmarks, save_landmarks
@@ -15,6 +16,7 @@ from ._transformer import (
 
 __all__ = [
     "FaceLandmarkTransformer",
+    "BlendshapeTransformer",
     "ClipLandmarks",
     "ExtractionReport",
     "ReportedClip",
