@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import concurrent.futures.thread  # noqa: F401, see the end of this file
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Protocol
@@ -76,14 +77,41 @@ def open_landmarker(engine: str, model_path: Path, model_digest: str) -> Iterato
         idle.append(landmarker)
 
 
-def _close_landmarkers() -> None:
-    """Close the landmarkers of this process: MediaPipe prints an error for open ones at exit."""
-    for (process, _, _), landmarkers in _idle.items():
-        if process == os.getpid():
-            for landmarker in landmarkers:
-                landmarker.close()
+def close_landmarkers() -> None:
+    """Close the landmarkers that this process keeps open.
+
+    The first extraction of a process starts a landmarker, which takes longer than several frames.
+    It stays open for the next call of any :class:`sklearn_temo.FaceLandmarkTransformer`, and is
+    closed when Python exits. This function closes it earlier, to free its memory; the next
+    extraction starts another one.
+
+    Landmarkers that other threads are using stay open. So do those of the worker processes of
+    ``n_jobs``, which joblib ends when they are idle for some minutes or when Python exits.
+
+    See Also
+    --------
+    sklearn_temo.FaceLandmarkTransformer : Uses the landmarkers.
+
+    Examples
+    --------
+    >>> from sklearn_temo import FaceLandmarkTransformer
+    >>> from sklearn_temo.datasets import load_cremad_sample
+    >>> from sklearn_temo.extraction import close_landmarkers
+    >>> clips = load_cremad_sample().data[:1]
+    >>> X = FaceLandmarkTransformer(n_frames=1).transform(clips)
+    >>> close_landmarkers()
+    """
+    # The stack closes all of them even if closing one raises an error.
+    with ExitStack() as stack:
+        for (process, *_), landmarkers in list(_idle.items()):
+            # Another thread may take the last one.
+            with suppress(IndexError):
+                while process == os.getpid():
+                    stack.callback(landmarkers.pop().close)
 
 
-# A private function, because atexit is too late: MediaPipe closes a landmarker in a thread pool,
-# and Python shuts thread pools down before it calls the functions of atexit.
-threading._register_atexit(_close_landmarkers)  # type: ignore[attr-defined]
+# MediaPipe prints an error for landmarkers that are open at exit. A private function, because
+# atexit is too late: MediaPipe closes a landmarker in a thread pool, and Python shuts thread pools
+# down before it calls the functions of atexit. The functions are called in reverse order, so that
+# of the thread pools must be registered first, by their import.
+threading._register_atexit(close_landmarkers)  # type: ignore[attr-defined]
