@@ -485,13 +485,8 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
             region=self.region,
         )
 
-    def _run(
-        self, clips: list[Clip], context: CallbackContext | None = None
-    ) -> Iterator[tuple[int, ClipLandmarks]]:
-        """Yield the index and the landmarks of each clip, in any order, and set `report_`."""
-        folder = self._cache_folder()
-        cache = None if folder is None else folder / "face_landmarks"
-        postprocessing = Postprocessing(
+    def _postprocessing(self) -> Postprocessing:
+        return Postprocessing(
             self.n_frames,
             self.n_landmarks,
             self.on_missing,
@@ -499,6 +494,14 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
             self.max_gap,
             self.min_detected,
         )
+
+    def _run(
+        self, clips: list[Clip], context: CallbackContext | None = None
+    ) -> Iterator[tuple[int, ClipLandmarks]]:
+        """Yield the index and the landmarks of each clip, in any order, and set `report_`."""
+        folder = self._cache_folder()
+        cache = None if folder is None else folder / "face_landmarks"
+        postprocessing = self._postprocessing()
         progress = Progress("FaceLandmarkTransformer", len(clips), "clips", self.verbose)
         skipped: dict[int, ReportedClip] = {}
         doubtful: dict[int, ReportedClip] = {}
