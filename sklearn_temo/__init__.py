@@ -9,7 +9,15 @@ __version__ = version("sklearn-temo")
 # Imported at first use: torch, mediapipe and matplotlib take seconds to import.
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
-    submodules=["attribution", "datasets", "evaluation", "explanation", "extraction", "live", "mesh"],
+    submodules=[
+        "attribution",
+        "datasets",
+        "evaluation",
+        "explanation",
+        "extraction",
+        "live",
+        "mesh",
+    ],
     submod_attrs={
         "extraction": ["FaceLandmarkTransformer"],
         "alignment": ["LandmarkAligner", "FaceMirror"],

@@ -291,7 +291,7 @@ class LivePredictor:
             assert self._neutral is not None
             landmarks = landmarks.copy()
             landmarks[0] = self._neutral[: len(landmarks[0])]
-        return landmarks.reshape(1, -1), bool(doubts[chosen].any())
+        return landmarks.reshape(1, -1), bool(doubts.any())
 
     def _smooth(self, probabilities: NDArray[Any], time: float) -> NDArray[np.float64]:
         """Exponential smoothing, exact for frames that are unevenly spaced."""

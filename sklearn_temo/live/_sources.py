@@ -120,7 +120,8 @@ class Stream:
                 elif self._idle is not None:
                     self._idle()
         finally:
-            self._stop.set()
+            if not done.is_set():
+                self._stop.set()
             reader.join(_PATIENCE)
         if failed:
             raise failed[0]
