@@ -100,7 +100,8 @@ def test_key_depends_on_all_settings_but_the_path_of_the_model(name, cremad_path
         {"n_frames": None},
         {"window": (0.0, None)},
         {"window": (None, 0.0)},
-        {"mediapipe_version": "9.9"},
+        {"engine_version": "9.9"},
+        {"engine": "litert"},
         {"format_version": 99},
     ]
     names = {name(cremad_paths[0], replace(SETTINGS, **changes)) for changes in different}

@@ -135,11 +135,9 @@ def test_estimators_of_rows_get_the_layout_that_they_were_fitted_on(fitted, expr
         LivePredictor(svm)
 
 
-def test_search_predicts_with_its_best_pipeline(aligned, fitted):
-    X, y = aligned
-    grid = {"classify__max_epochs": [5]}
-    search = GridSearchCV(fitted.set_params(classify__max_epochs=5), grid, cv=2)
+def test_search_predicts_with_its_best_pipeline(fitted):
     pipe = Pipeline([("landmarks", FaceLandmarkTransformer(n_frames=4)), *fitted.steps[1:]])
+    search = GridSearchCV(pipe, {"select__k": [20]})
     search.best_estimator_ = pipe
     live = LivePredictor(search)
     assert live.extractor_ is pipe[0]
@@ -230,10 +228,8 @@ def test_pause_longer_than_half_of_the_window_begins_anew(make_live):
 
 def test_landmarker_is_given_back_also_after_an_error(make_live, fake):
     live = make_live()
-    with pytest.raises(ZeroDivisionError), live:
-        live.update(face_frame(0), 0.0)
-        assert len(fake) == 1
-        raise ZeroDivisionError
+    with pytest.raises(TypeError), live:
+        live.update(None, 0.0)
     assert not fake
     live.update(face_frame(0), 0.1)
     assert len(fake) == 1

@@ -50,7 +50,7 @@ def entry_path(folder: Path, clip: Clip, settings: ExtractionSettings) -> Path:
 
     The entry may not exist. Raises OSError if the clip cannot be read.
     """
-    digest = hashlib.sha256(repr(settings).encode())
+    digest = hashlib.sha256(settings.cache_key().encode())
     if isinstance(clip.content, np.ndarray):
         digest.update(repr(clip.content.shape).encode())
         digest.update(np.ascontiguousarray(clip.content).data)

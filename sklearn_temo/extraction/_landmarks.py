@@ -6,7 +6,6 @@ import operator
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from numbers import Integral
 from pathlib import Path
 from typing import TypeVar
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..mesh import N_LANDMARKS_WITH_IRISES
 from ._clips import Clip
-from ._landmarker import FaceLandmarker
+from ._landmarker import Landmarker, engine_version
 from ._reading import read_clip
 from ._tracking import PersonTracker, Region
 
@@ -76,22 +75,27 @@ class ExtractionSettings:
         SHA-256 of the model file.
     model_path : Path or None
         None for the bundled model. Not part of the key, so that a cache can be moved.
-    mediapipe_version : str
+    engine_version : str
+        Version of the package of the engine; that of the installed one if empty.
     format_version : int
         Increased when the format of the entries or the extraction changes.
     region : tuple of int or None
         As in :class:`sklearn_temo.FaceLandmarkTransformer`.
+    engine : {"mediapipe", "litert"}
     """
 
     n_frames: int | None
     window: tuple[float | None, float | None] | None
     model_digest: str
     model_path: Path | None = field(default=None, repr=False)
-    mediapipe_version: str = field(default_factory=lambda: version("mediapipe"))
+    engine_version: str = ""
     format_version: int = 5
     region: Region | None = None
+    engine: str = field(default="mediapipe", repr=False)
 
     def __post_init__(self) -> None:
+        if not self.engine_version:
+            object.__setattr__(self, "engine_version", engine_version(self.engine))
         if self.region is None:
             return
         try:
@@ -107,10 +111,14 @@ class ExtractionSettings:
         # Python numbers: the representation is part of the cache key.
         object.__setattr__(self, "region", region)
 
+    def cache_key(self) -> str:
+        """Text of the settings, which names the engine as older entries name MediaPipe."""
+        return repr(self).replace("engine_version=", f"{self.engine}_version=")
+
 
 @dataclass(frozen=True, eq=False)
 class FoundLandmarks:
-    """Landmarks that MediaPipe found in a clip, before postprocessing.
+    """Landmarks that were found in a clip, before postprocessing.
 
     Parameters
     ----------
@@ -151,7 +159,7 @@ class FoundLandmarks:
 
 
 def find_landmarks(
-    clip: Clip, settings: ExtractionSettings, landmarker: FaceLandmarker
+    clip: Clip, settings: ExtractionSettings, landmarker: Landmarker
 ) -> FoundLandmarks:
     """Read a clip, and find the face of one person in its frames."""
     fps, frames = read_clip(clip, settings.n_frames, settings.window)
@@ -168,7 +176,7 @@ def find_face(
     pixels: NDArray[np.uint8],
     region: Region | None,
     tracker: PersonTracker,
-    landmarker: FaceLandmarker,
+    landmarker: Landmarker,
 ) -> tuple[NDArray[np.float32], bool]:
     """Landmarks of the person in the next frame, NaN without a face, and whether there is doubt.
 

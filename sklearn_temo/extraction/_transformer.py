@@ -23,6 +23,7 @@ from .._warnings import warn_user
 from ..layout import LandmarkLayout
 from ..mesh import MODEL_SHA256, N_LANDMARKS, N_LANDMARKS_WITH_IRISES
 from ._clips import Clip, add_label, check_clips
+from ._landmarker import ENGINES
 from ._landmarks import ClipLandmarks, ExtractionSettings, Postprocessing
 from ._parallel import extract_clips
 from ._reading import check_window, read_clip
@@ -254,6 +255,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
     _parameter_constraints: dict[str, list[Any]] = {
         "n_frames": [Interval(Integral, 1, None, closed="left"), None],
         "n_landmarks": [Options(Integral, {N_LANDMARKS, N_LANDMARKS_WITH_IRISES})],
+        "engine": [StrOptions(set(ENGINES))],
         "on_missing": [StrOptions({"interpolate", "nan", "raise"})],
         "max_gap": [
             Interval(Integral, 0, None, closed="left"),
@@ -275,6 +277,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         *,
         n_frames: int | None = 16,
         n_landmarks: int = N_LANDMARKS,
+        engine: Literal["mediapipe", "litert"] = "mediapipe",
         on_missing: Literal["interpolate", "nan", "raise"] = "interpolate",
         max_gap: float | None = 1.0,
         min_detected: float = 0.5,
@@ -288,6 +291,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
     ) -> None:
         self.n_frames = n_frames
         self.n_landmarks = n_landmarks
+        self.engine = engine
         self.on_missing = on_missing
         self.max_gap = max_gap
         self.min_detected = min_detected
@@ -483,6 +487,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
             digest,
             path,
             region=self.region,
+            engine=self.engine,
         )
 
     def _postprocessing(self) -> Postprocessing:

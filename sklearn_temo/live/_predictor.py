@@ -20,7 +20,7 @@ from sklearn.utils._param_validation import (
 
 from .._pipelines import find_layout, fitted_steps
 from ..extraction import FaceLandmarkTransformer
-from ..extraction._landmarker import FaceLandmarker, open_landmarker
+from ..extraction._landmarker import Landmarker, open_landmarker
 from ..extraction._landmarks import FoundLandmarks, find_face
 from ..extraction._reading import pick_frames
 from ..extraction._tracking import PersonTracker
@@ -91,7 +91,8 @@ class LivePredictor:
         window. "start" takes the first frame of the stream that has a face, which must be neutral;
         see the Notes.
     extractor : FaceLandmarkTransformer or None, default=None
-        How landmarks are extracted from frames, for example with a `region`. None takes the first
+        How landmarks are extracted from frames, for example with a `region` or another
+        `engine`. None takes the first
         step of the estimator; for an estimator of rows, a transformer with the number of frames and
         landmarks of the rows.
 
@@ -184,7 +185,7 @@ class LivePredictor:
         self._settings = self.extractor_._settings()
         self._postprocessing = self.extractor_._postprocessing()
         self._open = ExitStack()
-        self._landmarker: FaceLandmarker | None = None
+        self._landmarker: Landmarker | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -302,9 +303,10 @@ class LivePredictor:
         self._smoothed, self._smoothed_at = probabilities, time
         return probabilities
 
-    def _start_landmarker(self) -> FaceLandmarker:
-        path = self._settings.model_path or model_path()
-        lent = open_landmarker(path, self._settings.model_digest)
+    def _start_landmarker(self) -> Landmarker:
+        settings = self._settings
+        path = settings.model_path or model_path()
+        lent = open_landmarker(settings.engine, path, settings.model_digest)
         self._landmarker = self._open.enter_context(lent)
         return self._landmarker
 
