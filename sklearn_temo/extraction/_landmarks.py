@@ -288,6 +288,12 @@ class Postprocessing:
                 )
         return "; ".join(reasons) + "." if reasons else None
 
+    def is_missing(self, found: FoundLandmarks) -> bool:
+        """Whether the face is missing for longer, or in more frames, than may be interpolated."""
+        return self.on_missing == "interpolate" and (
+            found.detected.mean() < self.min_detected or self._first_long_gap(found) is not None
+        )
+
     def _first_long_gap(self, found: FoundLandmarks) -> tuple[int, int] | None:
         """First and last frame of the first gap that is longer than `max_gap`."""
         is_count = isinstance(self.max_gap, Integral)

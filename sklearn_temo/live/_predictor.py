@@ -281,18 +281,20 @@ class LivePredictor:
             np.array(list(picks.values())),
             float((len(times) - 1) / (times[-1] - times[0])),
             np.array(size),
-            np.zeros(len(chosen), bool),
+            doubts[chosen],
         )
-        clip = self._postprocessing.apply(found, "the window")
-        doubts_of_gaps = self._postprocessing.doubts(found)
-        if doubts_of_gaps is not None or np.isnan(clip.landmarks).any():
+        values = self._values(found)
+        if self._postprocessing.is_missing(found) or np.isnan(values).any():
             raise ValueError("no face in too many frames of the window")
-        landmarks = clip.landmarks
         if self.reference == "start":
             assert self._neutral is not None
-            landmarks = landmarks.copy()
-            landmarks[0] = self._neutral[: len(landmarks[0])]
-        return landmarks.reshape(1, -1), bool(doubts.any())
+            values = values.copy()
+            values[0] = self._values(_single_frame(self._neutral, found))[0]
+        return values.reshape(1, -1), bool(doubts.any())
+
+    def _values(self, found: FoundLandmarks) -> NDArray[np.float32]:
+        """What the rows hold, of each frame, as the extraction gives it."""
+        return self._postprocessing.apply(found, "the window").landmarks
 
     def _smooth(self, probabilities: NDArray[Any], time: float) -> NDArray[np.float64]:
         """Exponential smoothing, exact for frames that are unevenly spaced."""
@@ -328,6 +330,12 @@ class LivePredictor:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _single_frame(face: NDArray[np.float32], like: FoundLandmarks) -> FoundLandmarks:
+    """A clip of one face, with the settings of another clip."""
+    one = np.ones(1, int)
+    return FoundLandmarks(face[None], np.zeros(1), one, like.fps, like.size, one < 1)
 
 
 def _split(estimator: Any) -> tuple[Any, Any]:
