@@ -227,7 +227,7 @@ def test_invalid_arguments_exit_with_2_before_any_clip_is_read(
     assert refused.value.code == 2
     output, errors = capfd.readouterr()
     assert output == ""
-    last = errors.splitlines()[-1]
+    (last,) = errors.splitlines()
     assert last.startswith("sklearn-temo extract: error: ")
     assert message in last
     assert not calls

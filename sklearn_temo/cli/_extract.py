@@ -10,24 +10,25 @@ from pathlib import Path
 from typing import Any
 
 from .._atomic_files import check_writable, replacing
-from ._messages import describe_exit_codes, printable, run_long, say
+from ._messages import describe_exit_codes, run_long, say
+from ._parser import add_command, add_run_options, check_run_options
 
 
 def add_extract(commands: Any) -> None:
     """Add the command to the parser."""
-    extract = commands.add_parser(
+    extract = add_command(
+        commands,
         "extract",
+        _extract,
         help="write the face landmarks of clips as a table",
         description="Find the face landmarks in clips and write them as a table, one row per clip "
         "and\nframe. An existing file is replaced once the new one is complete. Read the table "
         "with\nsklearn_temo.extraction.load_landmarks.",
-        epilog=describe_exit_codes(
+        example="clips/ --out landmarks.parquet --n-jobs -1 --memory cache/",
+        exit_codes=describe_exit_codes(
             "table", "all clips are in the table", "the table has the others"
         ),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
-    extract.set_defaults(run=_extract, error=extract.error)
     add = extract.add_argument
     text = (
         "video and image files, folders of numbered images (the frames of a clip), and other "
@@ -59,13 +60,10 @@ def add_extract(commands: Any) -> None:
     add("--max-gap", type=_number, metavar="GAP", help=text)
     text = "search for the face only in this part of the upright frame, in pixels"
     add("--region", type=_region, metavar="LEFT,TOP,RIGHT,BOTTOM", help=text)
-    add("--n-jobs", type=int, metavar="N", help="processes; -1 takes all cores (default: 1)")
-    text = "folder that caches the landmarks of each clip; created if missing (default: no cache)"
-    add("--memory", metavar="DIR", help=text)
     add("--model", metavar="FILE", help="a Face Landmarker .task file (default: the bundled one)")
     text = "the .csv file of the clips that could not be used, with the columns source and reason"
     add("--failures", type=Path, metavar="FILE", help=text)
-    add("--quiet", action="store_true", help="print no progress, only the summary")
+    add_run_options(extract, "the landmarks of each clip")
 
 
 def _n_frames(text: str) -> int | None:
@@ -106,15 +104,12 @@ def _region(text: str) -> tuple[int, ...]:
 
 
 def _extract(options: argparse.Namespace) -> int:
-    from joblib import effective_n_jobs
-
     from ..extraction import (
         DoubtfulClipsWarning,
         FaceLandmarkTransformer,
         SkippedClipsWarning,
         save_landmarks,
     )
-    from ..extraction._cache import open_cache
     from ..extraction._table import check_table_place
 
     given = {"max_gap": options.max_gap, "region": options.region}
@@ -140,13 +135,11 @@ def _extract(options: argparse.Namespace) -> int:
             check_writable(options.failures)
             if options.failures.resolve() == table.resolve():
                 raise ValueError(f"--out and --failures are both {options.out!r}; pass two files.")
-        effective_n_jobs(options.n_jobs)
-        clips = _find_clips(options.clips)
+        clips = list_clips(options.clips)
         transformer.fit(clips)
-        if options.memory is not None:
-            open_cache(Path(options.memory).expanduser())
+        check_run_options(options)
     except (ImportError, OSError, TypeError, ValueError) as error:
-        options.error(printable(error))
+        options.refuse(error)
 
     def run() -> None:
         # The summary lists the skipped and the doubtful clips.
@@ -160,7 +153,7 @@ def _extract(options: argparse.Namespace) -> int:
     return _report(transformer.report_, options) if code is None else code
 
 
-def _find_clips(paths: Sequence[str]) -> list[str]:
+def list_clips(paths: Sequence[str]) -> list[str]:
     """Named files, and the clips in named folders; each absolute path once."""
     from ..datasets._clip_files import find_clips, shorten_list
 

@@ -204,15 +204,8 @@ def write_report(
         "estimator": repr(estimator),
         "versions": {"python": python_version(), **{name: version(name) for name in _PACKAGES}},
         "data_sha256": clips.sha256(),
-        "data": _describe_data(clips, fitted),
-        "scores": _describe_scores(evaluation),
-        "checks": _describe_checks(evaluation, clips, is_given),
+        **_describe_evaluation(evaluation, clips, fitted, is_given),
         "score_against_k": score_against_k,
-        "confusion": {
-            "classes": [str(label) for label in evaluation.classes],
-            "counts": evaluation.confusion,
-        },
-        "people": _describe_people(evaluation),
         "relevance": describe_relevance(fitted, clips),
         "timeline": describe_timeline(evaluation, clips) if is_explained else None,
         "clips": describe_clips(evaluation, clips) if is_explained else None,
@@ -222,6 +215,26 @@ def write_report(
     _write(page, report)
     progress.advance()
     return report
+
+
+def describe_evaluation(evaluation: Any, clips: ReportClips) -> dict[str, Any]:
+    """The sections of a report that are only about an evaluation of these clips."""
+    return _plain(_describe_evaluation(evaluation, clips, evaluation.estimators[0], False))
+
+
+def _describe_evaluation(
+    evaluation: Any, clips: ReportClips, fitted: Any, is_given: bool
+) -> dict[str, Any]:
+    return {
+        "data": _describe_data(clips, fitted),
+        "scores": _describe_scores(evaluation),
+        "checks": _describe_checks(evaluation, clips, is_given),
+        "confusion": {
+            "classes": [str(label) for label in evaluation.classes],
+            "counts": evaluation.confusion,
+        },
+        "people": _describe_people(evaluation),
+    }
 
 
 class _Numbers(dict[str, Any]):
