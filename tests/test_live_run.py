@@ -282,7 +282,7 @@ def test_window_shows_the_frames_until_it_is_closed(monkeypatch, write_video, ne
 
 def test_without_a_desktop_an_error_says_what_to_do(monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
-    with pytest.raises(RuntimeError, match=r"no window can be opened .* pass show=False"):
+    with pytest.raises(OSError, match=r"no window can be opened .* pass show=False"):
         run_live(Blind(), pictures(3))
 
 

@@ -59,7 +59,7 @@ def add_extract(commands: Any) -> None:
     )
     add("--max-gap", type=_number, metavar="GAP", help=text)
     text = "search for the face only in this part of the upright frame, in pixels"
-    add("--region", type=_region, metavar="LEFT,TOP,RIGHT,BOTTOM", help=text)
+    add("--region", type=region, metavar="LEFT,TOP,RIGHT,BOTTOM", help=text)
     add("--model", metavar="FILE", help="a Face Landmarker .task file (default: the bundled one)")
     text = "the .csv file of the clips that could not be used, with the columns source and reason"
     add("--failures", type=Path, metavar="FILE", help=text)
@@ -93,7 +93,7 @@ def _number(text: str) -> float:
         raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from None
 
 
-def _region(text: str) -> tuple[int, ...]:
+def region(text: str) -> tuple[int, ...]:
     try:
         left, top, right, bottom = (int(edge) for edge in text.split(","))
     except ValueError:

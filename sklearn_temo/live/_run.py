@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from ._overlay import Overlay
-from ._predictor import LivePredictor
+from ._predictor import LivePrediction, LivePredictor
 from ._sources import Stream, is_camera
 from ._window import LiveWindow
 from ._writers import check_out, open_writer
@@ -64,6 +66,7 @@ def run_live(
     show: bool = True,
     out: str | os.PathLike[str] | None = None,
     newest: bool | None = None,
+    verbose: int = 0,
 ) -> LiveSummary:
     """Predict live from a camera or a video, and show or write the predictions.
 
@@ -85,6 +88,8 @@ def run_live(
         Whether a frame is dropped if the next one arrives before it can be used. A video is then
         read at its own speed. None does so for cameras, and for videos that are shown. With False
         all frames are used, as fast as possible.
+    verbose : int, default=0
+        1 prints the prediction, or why there is none, about once for each second of the source.
 
     Returns
     -------
@@ -93,11 +98,9 @@ def run_live(
     Raises
     ------
     OSError
-        If a camera, a file or `out` cannot be opened, read or written.
+        If a camera, a file or `out` cannot be opened, read or written, or no window can be opened.
     ValueError
         If a file is not a video or is damaged, or `out` has another extension.
-    RuntimeError
-        If no window can be opened.
 
     See Also
     --------
@@ -137,14 +140,16 @@ def run_live(
     n_frames = n_detected = n_predicted = 0
     first = last = 0.0
     # Closed in the opposite order, also after an error or KeyboardInterrupt.
+    printed = -np.inf
+    stream = Stream(source, newest, stop)
     with ExitStack() as stack:
         window = writer = None
         if show:
             overlay = Overlay(predictor)
             window = LiveWindow("sklearn-temo live", stop.set, predictor.reset)
             stack.callback(window.close)
+            stream.idle = window.update
         stack.enter_context(predictor)
-        stream = Stream(source, newest, stop, idle=window.update if window else None)
         frames = stack.enter_context(closing(iter(stream)))
         start = perf_counter()
         for pixels, time in frames:
@@ -161,6 +166,9 @@ def run_live(
             if window is not None:
                 note = f"{stream.n_dropped} frames dropped" if stream.n_dropped else ""
                 window.show(overlay.draw(pixels, prediction, note))
+            if verbose and time - printed >= 1:
+                printed = time
+                print(_describe(prediction), flush=True)
             n_frames, last = n_frames + 1, time
             n_detected += prediction.detected
             n_predicted += prediction.probabilities is not None
@@ -176,6 +184,15 @@ def run_live(
         duration,
         received[-1],
     )
+
+
+def _describe(prediction: LivePrediction) -> str:
+    text = prediction.message
+    if prediction.probabilities is not None:
+        text = f"{prediction.label} {prediction.probabilities.max():.2f}"
+        if prediction.doubtful:
+            text += ", but the face may be another person's"
+    return f"{prediction.time:.1f} s: {text}"
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..extraction._clips import add_label, check_clips
+from ..extraction._clips import Clip, add_label, check_clips
 from ..extraction._landmarks import read_ahead
 from ..extraction._reading import read_clip
 
@@ -47,29 +47,27 @@ class Stream:
         not used before the next one arrives are dropped. Otherwise every frame is used.
     stop : Event
         Ends the stream when it is set.
-    idle : callable or None, default=None
-        Called now and then while no newer frame has arrived.
 
     Attributes
     ----------
     n_dropped : int
         Number of frames that were read but not used.
+    idle : callable or None
+        Called now and then while no newer frame has arrived.
     """
 
-    def __init__(
-        self, source: Any, newest: bool, stop: Event, idle: Callable[[], None] | None = None
-    ) -> None:
+    def __init__(self, source: Any, newest: bool, stop: Event) -> None:
         self.n_dropped = 0
-        self._idle = idle
+        self.idle: Callable[[], None] | None = None
         self._stop = stop
         self._newest = newest
-        self._is_file = False
+        clip = check_source(source)
+        self._is_file = clip is not None
         self._frames: Iterator[StreamFrame]
-        if is_camera(source):
+        if clip is not None:
+            self._frames = _file_frames(clip)
+        elif is_camera(source):
             self._frames = _camera_frames(source)
-        elif isinstance(source, str | os.PathLike):
-            self._is_file = True
-            self._frames = _file_frames(source)
         else:
             self._frames = _given_frames(source)
 
@@ -117,8 +115,8 @@ class Stream:
                     yield frame
                 elif done.is_set():
                     break
-                elif self._idle is not None:
-                    self._idle()
+                elif self.idle is not None:
+                    self.idle()
         finally:
             if not done.is_set():
                 self._stop.set()
@@ -144,18 +142,26 @@ def is_camera(source: Any) -> bool:
     return isinstance(source, Integral)
 
 
-def _file_frames(path: str | os.PathLike[str]) -> Iterator[StreamFrame]:
-    (clip,) = check_clips([path], skip_bad=True)
+def check_source(source: Any) -> Clip | None:
+    """Clip of a video file, or None for another source; raises an error if there is no file."""
+    if is_camera(source) or not isinstance(source, str | os.PathLike):
+        return None
+    (clip,) = check_clips([source], skip_bad=True)
+    if clip.error is not None:
+        # Errors name the file, not an index in a list of clips.
+        raise add_label(repr(str(source)), clip.error)
+    return clip
+
+
+def _file_frames(clip: Clip) -> Iterator[StreamFrame]:
     try:
-        if clip.error is not None:
-            raise clip.error
         fps, frames = read_clip(clip, None)
         if np.isnan(fps):
             raise ValueError("is no video; pass a video file or a camera.")
         for frame in frames:
             yield StreamFrame(frame.pixels, frame.time)
     except (OSError, TypeError, ValueError) as error:
-        raise add_label(repr(str(path)), error) from error
+        raise add_label(repr(clip.source), error) from error
 
 
 def _given_frames(frames: Iterable[Any]) -> Iterator[StreamFrame]:

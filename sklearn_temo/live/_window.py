@@ -22,7 +22,7 @@ class LiveWindow:
 
     Raises
     ------
-    RuntimeError
+    OSError
         If there is no desktop, or Python was built without Tk.
     """
 
@@ -33,10 +33,10 @@ class LiveWindow:
             import tkinter
 
             self._root = tkinter.Tk()
-        except (ImportError, RuntimeError) as error:
-            raise RuntimeError(self._advice(error)) from error
+        except ImportError as error:
+            raise self._unavailable(error) from error
         except tkinter.TclError as error:
-            raise RuntimeError(self._advice(error)) from error
+            raise self._unavailable(error) from error
         self._root.title(title)
         self._label = tkinter.Label(self._root, borderwidth=0)
         self._label.pack()
@@ -47,8 +47,8 @@ class LiveWindow:
         self._root.bind("r", lambda event: on_reset())
 
     @staticmethod
-    def _advice(error: Exception) -> str:
-        return (
+    def _unavailable(error: Exception) -> OSError:
+        return OSError(
             f"no window can be opened ({error}); pass show=False (--headless), and out= (--out) to "
             "write the predictions to a file."
         )
