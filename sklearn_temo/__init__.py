@@ -11,15 +11,17 @@ __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submodules=[
         "attribution",
+        "blendshapes",
         "datasets",
         "evaluation",
         "explanation",
         "extraction",
+        "head_pose",
         "live",
         "mesh",
     ],
     submod_attrs={
-        "extraction": ["FaceLandmarkTransformer"],
+        "extraction": ["BlendshapeTransformer", "FaceLandmarkTransformer"],
         "alignment": ["LandmarkAligner", "FaceMirror"],
         "selection": ["IGLandmarkSelector", "StabilityLandmarkSelector", "smallest_k"],
         "classification": ["TEMOClassifier", "TEMORegressor"],

@@ -87,7 +87,7 @@ def find_layout(X: Any, estimator: Any) -> LandmarkLayout | None:
             return LandmarkLayout.infer(
                 X,
                 n_frames=next(filter(None, n_frames), None),
-                n_coords=next(filter(None, n_coords), 3),
+                n_coords=next(filter(None, n_coords), None),
             )
         except ValueError:
             return None

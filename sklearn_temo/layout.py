@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import mesh
+from . import blendshapes, mesh
+from ._column_names import check_names, column_names, read_column_names
+from ._face_checks import varies_like_blendshapes, varies_like_mesh
 from ._warnings import warn_user
 
 __all__ = ["LandmarkArray", "LandmarkLayout", "restore_positions"]
 
-_AXES = "xyz"
-_COLUMN_NAME = re.compile(r"f(\d{3,})_p(\d{3,})_([xyz]|\d+)")
-
-# Smallest and largest number of clips on which an inferred layout is checked.
-_MIN_CHECKED, _MAX_CHECKED = 4, 64
-# Mean squared difference of neighbouring landmarks, as a share of that of random pairs. Faces give
-# 0.02 to 0.35, columns that are not a full mesh 0.5 to 1.
-_MAX_NEIGHBOUR_DIFFERENCE = 0.45
 # Displacements from frame 0 vary over a face less than the positions in frame 0, by this factor or
 # more.
 _MAX_DISPLACEMENT = 0.5
@@ -42,7 +35,16 @@ class LandmarkLayout:
     n_landmarks : int
         Landmarks of a frame.
     n_coords : int
-        Coordinates of a landmark: 3 for x, y, z.
+        Coordinates of a landmark: 3 for x, y, z; 1 for a blendshape.
+    names : sequence of str of length n_landmarks or None, default=None
+        Names of the landmarks, such as those of blendshapes. Where they are given, they are part
+        of the column names, ``f000_browDownLeft``, and results are labelled with them. None for
+        landmarks that have numbers. At most 3 coordinates can be named.
+
+    Notes
+    -----
+    A :term:`blendshape` is a landmark with a name and one coordinate: parameters such as `k` count
+    both alike.
 
     Examples
     --------
@@ -56,28 +58,41 @@ class LandmarkLayout:
     (2, 2, 4, 3)
     >>> layout.feature_mask([True, False, False, False]).sum()
     np.int64(6)
+
+    Named landmarks:
+
+    >>> layout = LandmarkLayout(1, 2, 1, names=["mouthSmileLeft", "mouthSmileRight"])
+    >>> layout.feature_names()
+    array(['f000_mouthSmileLeft', 'f000_mouthSmileRight'], dtype=object)
     """
 
     n_frames: int
     n_landmarks: int
     n_coords: int
+    names: tuple[str, ...] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if min(self.shape) < 1:
             raise ValueError(f"every size of a layout must be at least 1, got {self!r}.")
+        if self.names is not None:
+            names = check_names(self.names, self.n_landmarks, self.n_coords)
+            object.__setattr__(self, "names", names)
 
     def __str__(self) -> str:
         frames = "1 frame" if self.n_frames == 1 else f"{self.n_frames} frames"
-        return f"{frames} of {self.n_landmarks} landmarks with {self.n_coords} coordinates"
+        coordinates = "1 coordinate" if self.n_coords == 1 else f"{self.n_coords} coordinates"
+        return f"{frames} of {self.n_landmarks} {self.noun}s with {coordinates}"
 
     @classmethod
-    def infer(cls, X: Any, *, n_frames: int | None = None, n_coords: int = 3) -> LandmarkLayout:
+    def infer(
+        cls, X: Any, *, n_frames: int | None = None, n_coords: int | None = None
+    ) -> LandmarkLayout:
         """Infer the layout of a set of clips.
 
         The layout is taken from the first of these sources that exists: the layout that the
         previous step attached (see :class:`LandmarkArray`), the column names of a DataFrame, the
         parameter `n_frames`, or a number of columns that only a full face mesh (468 or 478
-        landmarks) has.
+        landmarks) has or, with ``n_coords=1``, only the 52 blendshapes.
 
         Parameters
         ----------
@@ -85,8 +100,9 @@ class LandmarkLayout:
             Clips, before they are converted to an array.
         n_frames : int or None, default=None
             Frames of a clip. None infers it.
-        n_coords : int, default=3
-            Coordinates of a landmark.
+        n_coords : int or None, default=None
+            Coordinates of a landmark. None takes those of the attached layout or of the column
+            names, and 3 where there is neither.
 
         Returns
         -------
@@ -100,8 +116,8 @@ class LandmarkLayout:
         Warns
         -----
         UserWarning
-            If the number of columns is that of a full mesh, but the columns do not vary like a
-            face.
+            If the number of columns is that of a full mesh or of blendshapes, but the columns do
+            not vary like a face.
 
         Examples
         --------
@@ -111,39 +127,60 @@ class LandmarkLayout:
         LandmarkLayout(n_frames=16, n_landmarks=468, n_coords=3)
         """
         n_features = (X.shape if hasattr(X, "shape") else np.asarray(X).shape)[-1]
-        attached = X.layout if isinstance(X, LandmarkArray) else None
-        named = _layout_of_names(getattr(X, "columns", ()))
-        for layout, source in ((attached, "the previous step gave"), (named, "the columns name")):
-            if layout is None:
-                continue
-            if n_frames not in (None, layout.n_frames) or n_coords != layout.n_coords:
+        known = _attached_or_named(X)
+        if known is not None:
+            layout, source = known
+            if n_frames not in (None, layout.n_frames) or n_coords not in (None, layout.n_coords):
                 raise ValueError(
                     f"n_frames={n_frames} and n_coords={n_coords} do not fit X: {source} {layout}. "
-                    f"Pass n_frames={layout.n_frames} (or None) and n_coords={layout.n_coords}."
+                    f"Pass n_frames={layout.n_frames} (or None) and n_coords={layout.n_coords} "
+                    "(or None)."
                 )
             return layout
-        full_meshes = [
-            cls(n_features // (n_landmarks * n_coords), n_landmarks, n_coords)
-            for n_landmarks in mesh.FULL_MESHES
-            if n_features % (n_landmarks * n_coords) == 0
-        ]
+        n_coords = 3 if n_coords is None else n_coords
+        full_faces = cls._full_faces(n_features, n_coords)
         if n_frames is not None:
-            return cls._from_n_frames(n_features, n_frames, n_coords, full_meshes)
-        if len(full_meshes) == 1:
-            _warn_unless_faces(X, full_meshes[0])
-            return full_meshes[0]
-        found = " or ".join(map(str, full_meshes)) or (
+            return cls._from_n_frames(X, n_features, n_frames, n_coords, full_faces)
+        if len(full_faces) == 1:
+            return _checked_face(X, full_faces[0])
+        n_names = len(blendshapes.NAMES)
+        found = " or ".join(map(str, full_faces)) or (
             f"no multiple of 468 or 478 landmarks with {n_coords} coordinates"
+            if n_coords > 1
+            else f"no multiple of {n_names} blendshapes, or of 468 or 478 landmarks"
+        )
+        hint = (
+            " If they are blendshapes, pass n_coords=1 too."
+            if n_coords > 1 and n_features % n_names == 0 and not full_faces
+            else ""
         )
         raise ValueError(
             f"n_frames is not known: X has {n_features} features, which is {found}. Pass the "
             "n_frames that the clips were extracted with. (After a landmark selector n_frames is "
-            "known, unless a step in between, such as a scaler, returns a plain array.)"
+            f"known, unless a step in between, such as a scaler, returns a plain array.){hint}"
         )
 
     @classmethod
+    def _full_faces(cls, n_features: int, n_coords: int) -> list[LandmarkLayout]:
+        """Layouts of whole faces that have a number of columns."""
+        found = [
+            cls(n_features // (n_landmarks * n_coords), n_landmarks, n_coords)
+            for n_landmarks in mesh.FULL_MESHES
+            if n_features % (n_landmarks * n_coords) == 0
+        ]
+        names = blendshapes.NAMES
+        if n_coords == 1 and n_features % len(names) == 0:
+            found.append(cls(n_features // len(names), len(names), 1, names))
+        return found
+
+    @classmethod
     def _from_n_frames(
-        cls, n_features: int, n_frames: int, n_coords: int, full_meshes: list[LandmarkLayout]
+        cls,
+        X: Any,
+        n_features: int,
+        n_frames: int,
+        n_coords: int,
+        full_faces: list[LandmarkLayout],
     ) -> LandmarkLayout:
         n_landmarks, rest = divmod(n_features, n_frames * n_coords)
         if rest or not n_landmarks:
@@ -152,9 +189,14 @@ class LandmarkLayout:
                 f"n_frames * n_coords = {n_frames} * {n_coords} = {n_frames * n_coords}: "
                 "pass the n_frames and n_coords that the clips were extracted with."
             )
-        # Columns of several full meshes belong to more frames than n_frames.
-        for layout in full_meshes:
-            if n_landmarks > max(mesh.FULL_MESHES) and n_landmarks % layout.n_landmarks == 0:
+        for layout in full_faces:
+            if layout.names is not None and not _varies_like_face(X, layout):
+                continue
+            if layout.n_frames == n_frames:
+                return layout
+            # Columns of several full meshes belong to more frames than n_frames.
+            smallest = layout.n_landmarks if layout.names else max(mesh.FULL_MESHES)
+            if n_landmarks > smallest and n_landmarks % layout.n_landmarks == 0:
                 raise ValueError(
                     f"n_frames={n_frames} does not fit X: its {n_features} features are {layout}, "
                     f"but would be {n_landmarks} landmarks with n_frames={n_frames}. Pass "
@@ -171,6 +213,59 @@ class LandmarkLayout:
     def shape(self) -> tuple[int, int, int]:
         """The shape of one clip, ``(n_frames, n_landmarks, n_coords)``."""
         return self.n_frames, self.n_landmarks, self.n_coords
+
+    @property
+    def noun(self) -> str:
+        """What a landmark of this layout is called: "landmark" or "blendshape"."""
+        is_blendshape = self.names is not None and {*self.names} <= {*blendshapes.NAMES}
+        return "blendshape" if is_blendshape else "landmark"
+
+    def keep(self, landmarks: ArrayLike) -> LandmarkLayout:
+        """Layout of some of the landmarks.
+
+        Parameters
+        ----------
+        landmarks : array-like of bool of shape (n_landmarks,), or of int of shape (n_kept,)
+            Mask or indices of the landmarks to keep.
+
+        Returns
+        -------
+        LandmarkLayout
+            With the names of those landmarks.
+
+        Examples
+        --------
+        >>> from sklearn_temo import LandmarkLayout
+        >>> LandmarkLayout(1, 2, 1, names=["jawLeft", "jawRight"]).keep([False, True]).names
+        ('jawRight',)
+        """
+        kept = np.arange(self.n_landmarks)[np.asarray(landmarks)]
+        names = None if self.names is None else tuple(self.names[i] for i in kept)
+        return replace(self, n_landmarks=len(kept), names=names)
+
+    def check(self, X: Any) -> None:
+        """Raise ValueError if another layout is attached to rows, or in their column names.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_clips, n_features)
+            Rows. An array without a layout passes.
+
+        Raises
+        ------
+        ValueError
+            If the sizes or the names of the landmarks differ. A layout without names fits all
+            names.
+        """
+        found = _attached_or_named(X)
+        if found is None:
+            return
+        layout, source = found
+        if layout.shape != self.shape:
+            raise ValueError(f"expected {self}, but {source} {layout}.")
+        for name, other in zip(self.names or (), layout.names or (), strict=False):
+            if name != other:
+                raise ValueError(f"expected the {self.noun} {name!r}, but {source} {other!r}.")
 
     def attach(self, X: NDArray[Any]) -> LandmarkArray:
         """Attach this layout to the rows of an array.
@@ -237,17 +332,26 @@ class LandmarkLayout:
     def feature_names(self, landmarks: ArrayLike | None = None) -> NDArray[np.object_]:
         """Names of the columns, ``f{frame:03d}_p{landmark:03d}_{x|y|z}``.
 
+        Those of named landmarks are ``f{frame:03d}_{name}``, followed by ``_{x|y|z}`` where a
+        landmark has several coordinates.
+
         Parameters
         ----------
         landmarks : array-like of int of shape (n_landmarks,), default=None
-            Number of each landmark in the full mesh; None counts from 0.
+            Number of each landmark in the full mesh; None counts from 0. Named landmarks have no
+            numbers.
 
         Returns
         -------
         ndarray of str of shape (n_features,)
         """
-        numbers = range(self.n_landmarks) if landmarks is None else np.asarray(landmarks).tolist()
-        return np.array(_column_names(range(self.n_frames), numbers, self.n_coords), dtype=object)
+        if self.names is not None and landmarks is not None:
+            raise ValueError(f"landmarks must be None, since the {self.noun}s have names.")
+        of_landmarks: Any = self.names or range(self.n_landmarks)
+        if landmarks is not None:
+            of_landmarks = np.asarray(landmarks).tolist()
+        names = column_names(range(self.n_frames), of_landmarks, self.n_coords)
+        return np.array(names, dtype=object)
 
 
 class LandmarkArray(np.ndarray):
@@ -321,54 +425,32 @@ def restore_positions(clips: NDArray[Any]) -> tuple[NDArray[Any], bool]:
     return clips, is_displaced
 
 
-def _column_names(frames: Any, landmarks: Any, n_coords: int) -> list[str]:
-    axes = _AXES if n_coords <= len(_AXES) else [str(number) for number in range(n_coords)]
-    return [
-        f"f{frame:03d}_p{landmark:03d}_{axis}"
-        for frame in frames
-        for landmark in landmarks
-        for axis in axes[:n_coords]
-    ]
+def _attached_or_named(X: Any) -> tuple[LandmarkLayout, str] | None:
+    """Layout that is attached to rows or in their column names, and what says it; or None."""
+    attached = X.layout if isinstance(X, LandmarkArray) else None
+    if attached is not None:
+        return attached, "the previous step gave"
+    named = read_column_names(getattr(X, "columns", ()))
+    return None if named is None else (LandmarkLayout(*named), "the columns name")
 
 
-def _layout_of_names(columns: Any) -> LandmarkLayout | None:
-    """Layout that column names describe; None where they are not names of landmarks."""
-    names = [str(name) for name in columns]
-    parts = [match.groups() for name in names if (match := _COLUMN_NAME.fullmatch(name))]
-    if not names or len(parts) < len(names):
-        return None
-    frames, landmarks, axes = map(dict.fromkeys, zip(*parts, strict=True))
-    expected = _column_names(map(int, frames), list(map(int, landmarks)), len(axes))
-    if names != expected:
-        missing = sorted({*expected} - {*names})
-        problem = f"{missing[0]!r} is missing" if missing else "they are in another order"
-        raise ValueError(
-            f"the {len(names)} columns are named like landmarks, but do not form whole landmarks "
-            f"in every frame: {problem}. Select whole landmarks, with IGLandmarkSelector or "
-            "LandmarkLayout.feature_mask, and keep the order of the columns."
-        )
-    return LandmarkLayout(len(frames), len(landmarks), len(axes))
+def _varies_like_face(X: Any, layout: LandmarkLayout) -> bool:
+    clips = layout.unflatten(np.asarray(X))
+    return varies_like_mesh(clips) if layout.names is None else varies_like_blendshapes(clips)
 
 
-def _warn_unless_faces(X: Any, layout: LandmarkLayout) -> None:
-    """Warn if the values do not vary like faces, though the number of columns fits a full mesh.
-
-    On a face, neighbours on the mesh move together, also in standardised data.
-    """
-    landmarks = layout.unflatten(np.asarray(X[:_MAX_CHECKED], dtype=np.float64))[:, 0]
-    landmarks = landmarks[np.isfinite(landmarks).all(axis=(1, 2))]
-    if len(landmarks) < _MIN_CHECKED:
-        return
-    landmarks -= landmarks.mean(axis=0)
-    size = landmarks.std(axis=0)
-    landmarks /= np.where(size > 0, size, np.inf)
-    first, second = mesh.edges().T
-    others = np.random.default_rng(0).permutation(second)
-    of_neighbours = np.square(landmarks[:, first] - landmarks[:, second]).mean()
-    of_others = np.square(landmarks[:, first] - landmarks[:, others]).mean()
-    if of_neighbours > _MAX_NEIGHBOUR_DIFFERENCE * of_others:
-        warn_user(
-            f"the {layout.n_features} features of X are interpreted as {layout}, but neighbouring "
-            "landmarks do not vary together as on a face. Pass n_frames if X holds selected "
-            "landmarks, or if its rows are not faces."
-        )
+def _checked_face(X: Any, layout: LandmarkLayout) -> LandmarkLayout:
+    """Layout of a whole face; with a warning, and without names, if X does not vary like one."""
+    if _varies_like_face(X, layout):
+        return layout
+    if layout.names is None:
+        reason = "neighbouring landmarks do not vary together as on a face"
+        other = "if X holds selected landmarks, or if its rows are not faces"
+    else:
+        reason = "they are not between 0 and 1, or the left and the right do not vary together"
+        other = "if X holds selected or scaled blendshapes, or if its rows are not faces"
+    warn_user(
+        f"the {layout.n_features} features of X are interpreted as {layout}, but {reason}. Pass "
+        f"n_frames {other}."
+    )
+    return replace(layout, names=None)

@@ -149,6 +149,12 @@ def eye_centres(landmarks: NDArray[Any]) -> NDArray[Any]:
     return landmarks[..., eye_corners(), :].mean(axis=-2)
 
 
+@cache
+def iris_centres() -> NDArray[np.intp]:
+    """Landmarks at the centres of the irises: the subject's right eye, then the left."""
+    return _read_only(_IRIS_PAIRS[0])
+
+
 def is_full_mesh(n_landmarks: int) -> bool:
     """Whether a number of landmarks is that of a full mesh: 468, or 478 with the irises."""
     return n_landmarks in FULL_MESHES

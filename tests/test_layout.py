@@ -12,6 +12,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_temo import LandmarkAligner, LandmarkLayout
+from sklearn_temo.blendshapes import NAMES
 from sklearn_temo.datasets import make_expression_clips
 from sklearn_temo.layout import LandmarkArray, restore_positions
 
@@ -223,3 +224,134 @@ def test_displacements_become_positions_and_positions_stay(expression_clips):
         again, is_displaced = restore_positions(clips)
         assert again is clips
         assert not is_displaced
+
+
+def blendshape_rows(n_frames=2, n_clips=20, seed=0):
+    """Blendshapes between 0 and 1, of which the left and the right are alike."""
+    rng = np.random.default_rng(seed)
+    place = {name: i for i, name in enumerate(NAMES)}
+    clips = rng.beta(1, 4, size=(n_clips, n_frames, 52))
+    for name, i in place.items():
+        if name.endswith("Left"):
+            partner = place[name.removesuffix("Left") + "Right"]
+            clips[..., partner] = np.clip(clips[..., i] + 0.02 * rng.normal(size=1), 0, 1)
+    return clips.reshape(n_clips, -1)
+
+
+NAMED = LandmarkLayout(3, 2, 1, names=["jawOpen", "mouthPucker"])
+
+
+def test_names_are_part_of_the_column_names():
+    assert list(LandmarkLayout(2, 2, 1, ["jawOpen", "mouthPucker"]).feature_names()) == [
+        "f000_jawOpen",
+        "f000_mouthPucker",
+        "f001_jawOpen",
+        "f001_mouthPucker",
+    ]
+    names = LandmarkLayout(1, 2, 2, ["chin", "nose"]).feature_names()
+    assert list(names) == ["f000_chin_x", "f000_chin_y", "f000_nose_x", "f000_nose_y"]
+
+
+def test_kept_landmarks_keep_their_names():
+    assert NAMED.keep([False, True]) == LandmarkLayout(3, 1, 1, ["mouthPucker"])
+    assert NAMED.keep([1, 0]).names == ("mouthPucker", "jawOpen")
+    assert LAYOUT.keep([0, 4]) == LandmarkLayout(3, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("names", "n_coords", "message"),
+    [
+        (["jawOpen"], 1, "each of the 2 landmarks, got 1"),
+        ("ab", 1, "sequence of 2 names, got 'ab'"),
+        (["jawOpen", "jawOpen"], 1, "'jawOpen' is repeated"),
+        (["jaw_x", "chin"], 1, "'jaw_x' cannot be used"),
+        (["p001", "chin"], 1, "'p001' cannot be used"),
+        (["", "chin"], 1, "'' cannot be used"),
+        (["jaw", "chin"], 4, "at most 3 coordinates, got n_coords=4"),
+    ],
+)
+def test_names_that_column_names_could_not_hold_are_errors(names, n_coords, message):
+    with pytest.raises(ValueError, match=message):
+        LandmarkLayout(1, 2, n_coords, names=names)
+
+
+def test_named_landmarks_have_no_numbers():
+    with pytest.raises(ValueError, match="landmarks must be None, since the blendshapes have"):
+        NAMED.feature_names([1, 2])
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        LandmarkLayout(2, 52, 1, NAMES),
+        NAMED,
+        LandmarkLayout(2, 3, 2, ["chin", "nose", "left ear"]),
+        LandmarkLayout(1, 2, 1, ["AU01", "AU12"]),
+    ],
+)
+def test_column_names_give_back_the_names(layout):
+    X = pd.DataFrame(rows(layout.n_features), columns=layout.feature_names())
+    assert LandmarkLayout.infer(X) == layout
+    assert LandmarkLayout.infer(X, n_coords=layout.n_coords) == layout
+    with pytest.raises(ValueError, match=r"n_coords=5 do not fit X: the columns name"):
+        LandmarkLayout.infer(X, n_coords=5)
+
+
+def test_missing_blendshapes_are_an_error_but_other_columns_are_not_read_as_names():
+    X = pd.DataFrame(rows(6), columns=NAMED.feature_names())
+    with pytest.raises(ValueError, match="'f002_mouthPucker' is missing"):
+        LandmarkLayout.infer(X.drop(columns="f002_mouthPucker"))
+    X.columns = ["f000_mean", "f001_std", "f002_min", "f003_max", "f004_sum", "f005_n"]
+    assert LandmarkLayout.infer(X, n_frames=1, n_coords=2) == LandmarkLayout(1, 3, 2)
+
+
+def test_the_attached_names_survive_and_the_number_of_coordinates_follows():
+    X = NAMED.attach(np.zeros((4, 6)))
+    for found in (X[1:], pickle.loads(pickle.dumps(X)), 2 * X):
+        assert LandmarkLayout.infer(found) == LandmarkLayout.infer(found, n_coords=1) == NAMED
+    with pytest.raises(ValueError, match=r"n_coords=3 .* gave 3 frames of 2 blendshapes with 1"):
+        LandmarkLayout.infer(X, n_coords=3)
+
+
+def test_columns_of_all_blendshapes_get_their_names():
+    expected = LandmarkLayout(2, 52, 1, NAMES)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert LandmarkLayout.infer(blendshape_rows(), n_coords=1) == expected
+        assert LandmarkLayout.infer(blendshape_rows(), n_coords=1, n_frames=2) == expected
+
+
+@pytest.mark.parametrize("kind", ["standardised", "random", "shuffled"])
+def test_other_columns_with_the_number_of_blendshapes_get_no_names(kind):
+    X = blendshape_rows()
+    if kind == "standardised":
+        X = StandardScaler().fit_transform(X)
+    elif kind == "random":
+        X = np.random.default_rng(0).uniform(size=X.shape)
+    else:
+        order = np.random.default_rng(0).permutation(52)
+        X = X.reshape(20, 2, 52)[..., order].reshape(20, -1)
+    with pytest.warns(UserWarning, match="104 features of X are interpreted as 2 frames of 52 bl"):
+        assert LandmarkLayout.infer(X, n_coords=1) == LandmarkLayout(2, 52, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert LandmarkLayout.infer(X, n_coords=1, n_frames=2) == LandmarkLayout(2, 52, 1)
+
+
+def test_ambiguous_columns_with_one_coordinate_are_an_error():
+    with pytest.raises(ValueError, match=r"1 frame of 468 landmarks .* or 9 frames of 52 blend"):
+        LandmarkLayout.infer(rows(468), n_coords=1)
+    with pytest.raises(ValueError, match=r"n_frames=1 does not fit X: .* 2 frames of 52 blend"):
+        LandmarkLayout.infer(blendshape_rows(), n_frames=1, n_coords=1)
+    with pytest.raises(ValueError, match="If they are blendshapes, pass n_coords=1 too"):
+        LandmarkLayout.infer(blendshape_rows())
+
+
+def test_rows_of_another_layout_do_not_pass_the_check():
+    NAMED.check(np.zeros((1, 6)))
+    NAMED.check(NAMED.attach(np.zeros((1, 6))))
+    NAMED.check(LandmarkLayout(3, 2, 1).attach(np.zeros((1, 6))))
+    with pytest.raises(ValueError, match=r"expected 3 frames of 2 .* gave 2 frames of 3"):
+        NAMED.check(LandmarkLayout(2, 3, 1).attach(np.zeros((1, 6))))
+    with pytest.raises(ValueError, match=r"expected the blendshape 'jawOpen', but .* 'jawLeft'"):
+        NAMED.check(LandmarkLayout(3, 2, 1, ["jawLeft", "mouthPucker"]).attach(np.zeros((1, 6))))

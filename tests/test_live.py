@@ -12,6 +12,7 @@ from sklearn.svm import SVC
 
 import sklearn_temo.live._predictor
 from sklearn_temo import FaceLandmarkTransformer, LivePredictor, make_temo_pipeline
+from sklearn_temo.blendshapes import NAMES
 from sklearn_temo.layout import LandmarkLayout
 from sklearn_temo.mesh import canonical_face
 
@@ -123,6 +124,24 @@ def test_prediction_equals_that_of_the_pipeline_for_the_window(
         found = extractor.set_params(n_frames=4).extract([clip])[0]
         if "sampling" not in options:
             np.testing.assert_array_equal(predictions[end].landmarks, found.landmarks[-1])
+
+
+def test_blendshapes_of_the_window_equal_those_of_the_pipeline(cremad_frames, write_video):
+    class Smile(Recorder):
+        """Probability of a smile in the last frame."""
+
+        def predict_proba(self, X):
+            smile = X.layout.unflatten(X)[:, -1, NAMES.index("mouthSmileLeft"), 0]
+            return np.stack([1 - smile, smile], axis=1)
+
+    extractor = FaceLandmarkTransformer(n_frames=3, output="blendshapes")
+    pipe = Pipeline([("blendshapes", extractor), ("smile", Smile())])
+    frames = cremad_frames[3][20:36:3]
+    for reference in ("window", "start"):
+        with LivePredictor(pipe, window=0.4, smoothing=0, reference=reference) as live:
+            found = [live.update(frame, i / 10) for i, frame in enumerate(frames)]
+        expected = pipe.predict_proba([write_video(frames[1:], ticks=range(0, 500, 100))])
+        np.testing.assert_allclose(found[-1].probabilities, expected[0], atol=1e-6)
 
 
 def test_estimators_of_rows_get_the_layout_that_they_were_fitted_on(fitted, expression_clips):

@@ -6,7 +6,6 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -14,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import mesh
+from ..head_pose import procrustes_rotation
 from ..layout import LandmarkLayout
 
 
@@ -227,7 +227,7 @@ class LandmarkAligner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         # With y down and z away from the viewer, as landmarks are extracted.
         target = (mesh.canonical_face() * [1.0, -1.0, -1.0])[anchors, :n_rotated]
         target = target - weights @ target
-        rotation = _procrustes(aligned[..., anchors, :n_rotated], target, weights)
+        rotation = procrustes_rotation(aligned[..., anchors, :n_rotated], target, weights)
         aligned[..., :n_rotated] = aligned[..., :n_rotated] @ rotation.astype(clips.dtype)
         return aligned
 
@@ -237,28 +237,3 @@ class LandmarkAligner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _procrustes(points: NDArray[Any], target: NDArray[Any], weights: NDArray[Any]) -> NDArray[Any]:
-    """Rotations R that minimise the distance of ``points @ R`` from a target.
-
-    Parameters
-    ----------
-    points : ndarray of shape (..., n_points, n_dims)
-    target : ndarray of shape (n_points, n_dims)
-    weights : ndarray of shape (n_points,)
-
-    Returns
-    -------
-    ndarray of shape (..., n_dims, n_dims)
-        Proper rotations; NaN where points are NaN.
-    """
-    covariance = np.einsum("...lc,l,ld->...cd", points, weights, target, dtype=np.float64)
-    missing = ~np.isfinite(covariance).all(axis=(-2, -1))
-    covariance[missing] = np.eye(covariance.shape[-1])
-    left, _, right = np.linalg.svd(covariance)
-    handedness = np.ones(covariance.shape[:-1])
-    handedness[..., -1] = np.linalg.det(left @ right)
-    rotation = (left * handedness[..., None, :]) @ right
-    rotation[missing] = np.nan
-    return rotation

@@ -25,8 +25,9 @@ class TEMORegressor(MultiOutputMixin, RegressorMixin, BaseTEMO):
     n_frames : int or None, default=None
         Frames of a clip. None infers it; see :meth:`LandmarkLayout.infer`. The number of landmarks
         follows from the number of columns.
-    n_coords : int, default=3
-        Coordinates of a landmark.
+    n_coords : int or None, default=None
+        Coordinates of a landmark, 1 for blendshapes. None infers it, see
+        :meth:`LandmarkLayout.infer`.
     randomized : bool, default=False
         Fit in closed form, as in randomized neural networks [2]_: many random units, which are not
         trained, and a linear readout by ridge regression. The first frame is not used if there are
@@ -145,7 +146,7 @@ class TEMORegressor(MultiOutputMixin, RegressorMixin, BaseTEMO):
         self,
         *,
         n_frames=None,
-        n_coords=3,
+        n_coords=None,
         randomized=False,
         n_members=5,
         hidden_size="auto",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from hashlib import sha256
 from itertools import pairwise
 from numbers import Integral, Real
@@ -41,6 +40,7 @@ _N_IN_END = 4
 # What "auto" stands for: units of each member, and random units; and the decay of AdamW.
 _HIDDEN_SIZE, _RANDOM_HIDDEN_SIZE = 32, 1000
 _WEIGHT_DECAY = 0.3
+_SIZES = ("n_frames", "n_landmarks", "n_coords")
 # Parameters of the estimators that are also parameters of both networks, and of TEMONet.
 _REDUCTION_PARAMETERS = ("n_filters", "n_components", "depth_weight")
 _TRAINING_PARAMETERS = ("dropout", "first_frame_dropout", "noise", "n_members")
@@ -51,7 +51,7 @@ class BaseTEMO(CallbackSupportMixin, BaseEstimator):
 
     _parameter_constraints: dict[str, list[Any]] = {
         "n_frames": [Interval(Integral, 1, None, closed="left"), None],
-        "n_coords": [Interval(Integral, 1, None, closed="left")],
+        "n_coords": [Interval(Integral, 1, None, closed="left"), None],
         "randomized": ["boolean"],
         "n_members": [Interval(Integral, 1, None, closed="left")],
         "hidden_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
@@ -220,7 +220,7 @@ class BaseTEMO(CallbackSupportMixin, BaseEstimator):
         # where several clips have the same end, a hash. It leaves out the third coordinate if the
         # network ignores it. The weight and the index decide between equal clips.
         clips = self.layout_.unflatten(X)
-        used = [coord for coord in range(self.n_coords) if coord != 2 or self.depth_weight]
+        used = [coord for coord in range(self.layout_.n_coords) if coord != 2 or self.depth_weight]
         ends = clips[:, -1, -_N_IN_END:][..., used].reshape(len(X), -1)
         _, same_end, counts = np.unique(ends, axis=0, return_inverse=True, return_counts=True)
         labels = y.tolist() if y.ndim > 1 else y
@@ -268,7 +268,9 @@ class BaseTEMO(CallbackSupportMixin, BaseEstimator):
             else (*_REDUCTION_PARAMETERS, *_TRAINING_PARAMETERS)
         )
         hidden_size = _RANDOM_HIDDEN_SIZE if self.randomized else _HIDDEN_SIZE
-        of_module = asdict(layout) | {name: getattr(self, name) for name in own}
+        of_module = dict(zip(_SIZES, layout.shape, strict=True)) | {
+            name: getattr(self, name) for name in own
+        }
         of_module["n_outputs"] = self._n_outputs
         of_module["hidden_size"] = hidden_size if self.hidden_size == "auto" else self.hidden_size
         decay = _WEIGHT_DECAY if self.weight_decay == "auto" else self.weight_decay
@@ -338,8 +340,7 @@ class BaseTEMO(CallbackSupportMixin, BaseEstimator):
         dtypes, finite = [np.float32, np.float64], "allow-nan"
         rows = validate_data(self, X, dtype=dtypes, ensure_all_finite=finite, reset=False)
         rows = check_rows(rows)
-        if hasattr(X, "layout"):
-            LandmarkLayout.infer(X, n_frames=self.layout_.n_frames, n_coords=self.layout_.n_coords)
+        self.layout_.check(X)
         module = self.averaged_module_.eval()
         found = []
         with torch.inference_mode():

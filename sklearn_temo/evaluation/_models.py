@@ -31,7 +31,7 @@ _N_INNER_FOLDS = 3
 class RandomLandmarks(LandmarkSelectorMixin, BaseEstimator):
     """Keeps `k` random landmarks."""
 
-    def __init__(self, k, *, n_frames=None, n_coords=3, random_state=None):
+    def __init__(self, k, *, n_frames=None, n_coords=None, random_state=None):
         self.k = k
         self.n_frames = n_frames
         self.n_coords = n_coords
@@ -124,7 +124,7 @@ def _with_random_landmarks(fitted: Any, layout: LandmarkLayout | None, seed: int
             random_landmarks = RandomLandmarks(
                 k,
                 n_frames=getattr(shape, "n_frames", None),
-                n_coords=getattr(shape, "n_coords", 3),
+                n_coords=getattr(shape, "n_coords", None),
                 random_state=(seed + draw) % 2**32,
             )
             control.set_params(**{name: random_landmarks})

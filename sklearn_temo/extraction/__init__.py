@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._blendshape_transformer import BlendshapeTransformer
 from ._landmarks import ClipLandmarks
 from ._table import load_landmarks, save_landmarks
 from ._transformer import (
@@ -14,6 +15,7 @@ from ._transformer import (
 
 __all__ = [
     "FaceLandmarkTransformer",
+    "BlendshapeTransformer",
     "ClipLandmarks",
     "ExtractionReport",
     "ReportedClip",

@@ -8,11 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from numbers import Integral
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..blendshapes import predict_blendshapes
+from ..head_pose import estimate_gaze, estimate_head_pose
 from ..mesh import N_LANDMARKS_WITH_IRISES
 from ._clips import Clip
 from ._landmarker import Landmarker, engine_version
@@ -50,6 +52,16 @@ class ClipLandmarks:
         has the same first and last file.
     error : str or None
         Why the clip was skipped; its landmarks and times are then NaN. None if it was not skipped.
+    blendshapes : ndarray of float32 of shape (n_frames, 52) or None
+        Facial actions from 0 to 1, in the order of `sklearn_temo.blendshapes.NAMES`. Like the head
+        pose and the gaze, they are computed from the landmarks of each frame, NaN where those are
+        NaN, and None if they were not computed.
+    head_pose : ndarray of float32 of shape (n_frames, 4, 4) or None
+        MediaPipe's facial transformation matrix: moves points of the canonical face to the space of
+        the camera, in centimetres; x to the right, y up, z towards the camera.
+    gaze : ndarray of float32 of shape (n_frames, 2, 3) or None
+        Unit vectors of the directions of the subject's right and left eye; x to the right, y down,
+        z away from the camera. ``(0, 0, -1)`` is opposite to the direction of the camera.
     """
 
     landmarks: NDArray[np.float32]
@@ -59,6 +71,9 @@ class ClipLandmarks:
     size: tuple[int, int]
     source: str
     error: str | None = None
+    blendshapes: NDArray[np.float32] | None = None
+    head_pose: NDArray[np.float32] | None = None
+    gaze: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -213,6 +228,9 @@ class Postprocessing:
         As in :class:`sklearn_temo.FaceLandmarkTransformer`.
     resample : bool
         Whether to interpolate all frames of a clip at `n_frames` evenly spaced times.
+    computed : tuple of str
+        Fields of :class:`ClipLandmarks` that are computed from the landmarks: some of
+        "blendshapes", "head_pose" and "gaze".
     """
 
     n_frames: int | None
@@ -221,14 +239,15 @@ class Postprocessing:
     resample: bool
     max_gap: float | None
     min_detected: float
+    computed: tuple[str, ...] = ()
 
     def apply(self, found: FoundLandmarks, source: str) -> ClipLandmarks:
-        """Fill frames without a face, and resample or repeat frames.
+        """Fill frames without a face, resample or repeat frames, and compute the other fields.
 
         Raises ValueError if a face is missing and `on_missing` does not allow it.
         """
-        landmarks, times = found.landmarks[:, : self.n_landmarks], found.times
-        detected = found.detected
+        landmarks, times, detected = found.landmarks, found.times, found.detected
+        repeats: Any = found.repeats
         if self.on_missing == "raise" and not detected.all():
             first = int(detected.argmin())
             number = found.repeats[:first].sum()
@@ -249,12 +268,27 @@ class Postprocessing:
             landmarks = _interpolate(landmarks, times, even)
             # Both frames that a time lies between must have a face.
             detected = np.interp(even, times, detected).round(_DECIMALS) == 1
-            times = even
-        else:
-            landmarks = np.repeat(landmarks, found.repeats, axis=0)
-            detected, times = np.repeat(detected, found.repeats), np.repeat(times, found.repeats)
+            times, repeats = even, 1
         width, height = found.size.tolist()
-        return ClipLandmarks(landmarks, detected, times, found.fps, (width, height), source)
+        fields: dict[str, Any] = {
+            "landmarks": landmarks[:, : self.n_landmarks],
+            "detected": detected,
+            "times": times,
+            **self._compute(landmarks, (width, height)),
+        }
+        fields = {name: np.repeat(values, repeats, axis=0) for name, values in fields.items()}
+        return ClipLandmarks(fps=found.fps, size=(width, height), source=source, **fields)
+
+    def _compute(self, landmarks: NDArray[np.float32], size: tuple[int, int]) -> dict[str, Any]:
+        """Fields that are computed from all landmarks of the frames."""
+        fields = {}
+        if "blendshapes" in self.computed:
+            fields["blendshapes"] = predict_blendshapes(landmarks)
+        if "head_pose" in self.computed:
+            fields["head_pose"] = estimate_head_pose(landmarks, size)
+        if "gaze" in self.computed:
+            fields["gaze"] = estimate_gaze(landmarks, size)
+        return fields
 
     def doubts(self, found: FoundLandmarks) -> str | None:
         """Why landmarks that :meth:`apply` returned may be wrong; None without a reason."""
@@ -311,9 +345,17 @@ class Postprocessing:
     def skipped(self, source: str, error: Exception) -> ClipLandmarks:
         """NaN landmarks of a clip that cannot be used; no frames if `n_frames` is None."""
         n_frames = self.n_frames or 0
-        landmarks = np.full((n_frames, self.n_landmarks, 3), np.nan, dtype=np.float32)
-        detected, times = np.zeros(n_frames, dtype=bool), np.full(n_frames, np.nan)
-        return ClipLandmarks(landmarks, detected, times, np.nan, (0, 0), source, str(error))
+        landmarks = np.full((n_frames, N_LANDMARKS_WITH_IRISES, 3), np.nan, dtype=np.float32)
+        return ClipLandmarks(
+            landmarks[:, : self.n_landmarks],
+            detected=np.zeros(n_frames, dtype=bool),
+            times=np.full(n_frames, np.nan),
+            fps=np.nan,
+            size=(0, 0),
+            source=source,
+            error=str(error),
+            **self._compute(landmarks, (1, 1)),
+        )
 
 
 def _interpolate(

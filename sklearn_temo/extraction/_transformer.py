@@ -20,6 +20,7 @@ from sklearn.utils._param_validation import Interval, Options, RealNotInt, StrOp
 from .._cache_folder import CachingEstimator
 from .._progress import Progress
 from .._warnings import warn_user
+from ..blendshapes import NAMES
 from ..layout import LandmarkLayout
 from ..mesh import MODEL_SHA256, N_LANDMARKS, N_LANDMARKS_WITH_IRISES
 from ._clips import Clip, add_label, check_clips
@@ -137,7 +138,7 @@ class DoubtfulClipsWarning(_ReportWarning):
 
 
 class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEstimator):
-    """Turn clips of faces into rows of landmarks.
+    """Turn clips of faces into rows of landmarks or blendshapes.
 
     Each clip is sampled at frames that are evenly spaced in time, and MediaPipe finds the faces
     in each frame. One person is followed: the one with the largest face in the first frame that
@@ -151,7 +152,12 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         of shorter clips and of images are repeated. None takes all frames: `transform` then
         needs clips of equal length, :meth:`extract` does not.
     n_landmarks : {468, 478}, default=468
-        478 includes the ten landmarks of the irises.
+        478 includes the ten landmarks of the irises. Blendshapes, the head pose and the gaze are
+        computed from all 478 in any case.
+    output : {"landmarks", "blendshapes"}, default="landmarks"
+        Columns of the rows of :meth:`transform`. "blendshapes" gives the 52 facial actions of
+        MediaPipe in each frame, such as ``mouthSmileLeft``, from 0 to 1. Both use the same entries
+        of the cache.
     on_missing : {"interpolate", "nan", "raise"}, default="interpolate"
         How frames without the face are handled. "interpolate" fills them linearly in time, and
         with the nearest face at the ends; a clip without any face is an error. "nan" leaves NaN.
@@ -209,6 +215,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
     See Also
     --------
     sklearn_temo.LandmarkAligner : The next step; removes pose, position and size of the head.
+    sklearn_temo.BlendshapeTransformer : Computes blendshapes from rows of landmarks.
 
     Notes
     -----
@@ -250,11 +257,14 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
     (2, 5616)
     >>> transformer.extract(clips)[0].detected
     array([ True,  True,  True,  True])
+    >>> FaceLandmarkTransformer(n_frames=4, output="blendshapes").fit_transform(clips).shape
+    (2, 208)
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
         "n_frames": [Interval(Integral, 1, None, closed="left"), None],
         "n_landmarks": [Options(Integral, {N_LANDMARKS, N_LANDMARKS_WITH_IRISES})],
+        "output": [StrOptions({"landmarks", "blendshapes"})],
         "engine": [StrOptions(set(ENGINES))],
         "on_missing": [StrOptions({"interpolate", "nan", "raise"})],
         "max_gap": [
@@ -277,6 +287,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         *,
         n_frames: int | None = 16,
         n_landmarks: int = N_LANDMARKS,
+        output: Literal["landmarks", "blendshapes"] = "landmarks",
         engine: Literal["mediapipe", "litert"] = "mediapipe",
         on_missing: Literal["interpolate", "nan", "raise"] = "interpolate",
         max_gap: float | None = 1.0,
@@ -291,6 +302,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
     ) -> None:
         self.n_frames = n_frames
         self.n_landmarks = n_landmarks
+        self.output = output
         self.engine = engine
         self.on_missing = on_missing
         self.max_gap = max_gap
@@ -340,7 +352,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
 
         Returns
         -------
-        ndarray of float32 of shape (n_clips, n_frames * n_landmarks * 3)
+        ndarray of float32 of shape (n_clips, n_features)
             As in :meth:`transform`.
         """
         clips = self._check(X)
@@ -351,7 +363,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         return rows
 
     def transform(self, X: Any) -> NDArray[np.float32]:
-        """Extract clips as rows of landmarks.
+        """Extract clips as rows of landmarks or blendshapes.
 
         Parameters
         ----------
@@ -364,8 +376,10 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
 
         Returns
         -------
-        ndarray of float32 of shape (n_clips, n_frames * n_landmarks * 3)
-            In isotropic pixels, in the order of :class:`sklearn_temo.LandmarkLayout`.
+        ndarray of float32 of shape (n_clips, n_features)
+            In the order of :class:`sklearn_temo.LandmarkLayout`. Landmarks, ``n_frames *
+            n_landmarks * 3`` columns, are in isotropic pixels. Blendshapes, ``n_frames * 52``
+            columns, are from 0 to 1, and carry their layout to the next step.
 
         Raises
         ------
@@ -384,7 +398,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         return self._rows(self._check(X))
 
     def extract(self, clips: Any) -> list[ClipLandmarks]:
-        """Extract the landmarks of each clip, with the times and sizes of its frames.
+        """Extract the landmarks, blendshapes, head pose and gaze of each clip.
 
         Parameters
         ----------
@@ -394,9 +408,9 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         Returns
         -------
         list of ClipLandmarks
-            Skipped clips have an `error`.
+            With the times and the size of the frames. Skipped clips have an `error`.
         """
-        results = dict(self._run(self._check(clips)))
+        results = dict(self._run(self._check(clips), ("blendshapes", "head_pose", "gaze")))
         return [results[index] for index in range(len(results))]
 
     def read_frames(self, clip: Any) -> NDArray[np.uint8]:
@@ -440,7 +454,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
             raise add_label(checked.label, error) from error
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
-        """Names of the columns, ``f{frame:03d}_p{landmark:03d}_{x|y|z}``.
+        """Names of the columns, such as ``f000_p468_x`` or ``f000_mouthSmileLeft``.
 
         Parameters
         ----------
@@ -449,7 +463,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
 
         Returns
         -------
-        ndarray of str of shape (n_frames * n_landmarks * 3,)
+        ndarray of str of shape (n_features,)
             In the order of :class:`sklearn_temo.LandmarkLayout`.
         """
         if self.n_frames is None:
@@ -457,7 +471,12 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
                 "with n_frames=None the number of columns depends on the clips, so they have no "
                 "names: pass n_frames."
             )
-        return LandmarkLayout(self.n_frames, self.n_landmarks, 3).feature_names()
+        return self._layout(self.n_frames).feature_names()
+
+    def _layout(self, n_frames: int) -> LandmarkLayout:
+        if self.output == "blendshapes":
+            return LandmarkLayout(n_frames, len(NAMES), 1, NAMES)
+        return LandmarkLayout(n_frames, self.n_landmarks, 3)
 
     def _check(self, clips: Any) -> list[Clip]:
         """Validate the parameters and the clips."""
@@ -490,7 +509,10 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
             engine=self.engine,
         )
 
-    def _postprocessing(self) -> Postprocessing:
+    def _postprocessing(self, computed: tuple[str, ...] | None = None) -> Postprocessing:
+        """Postprocessing that computes fields of :class:`ClipLandmarks`; None for those of rows."""
+        if computed is None:
+            computed = () if self.output == "landmarks" else (self.output,)
         return Postprocessing(
             self.n_frames,
             self.n_landmarks,
@@ -498,15 +520,23 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
             self.sampling == "all",
             self.max_gap,
             self.min_detected,
+            computed,
         )
 
     def _run(
-        self, clips: list[Clip], context: CallbackContext | None = None
+        self,
+        clips: list[Clip],
+        computed: tuple[str, ...] | None = None,
+        context: CallbackContext | None = None,
     ) -> Iterator[tuple[int, ClipLandmarks]]:
-        """Yield the index and the landmarks of each clip, in any order, and set `report_`."""
+        """Yield the index and the landmarks of each clip, in any order, and set `report_`.
+
+        `computed` names fields of :class:`ClipLandmarks` that are computed from the landmarks; None
+        for those of rows.
+        """
         folder = self._cache_folder()
         cache = None if folder is None else folder / "face_landmarks"
-        postprocessing = self._postprocessing()
+        postprocessing = self._postprocessing(computed)
         progress = Progress("FaceLandmarkTransformer", len(clips), "clips", self.verbose)
         skipped: dict[int, ReportedClip] = {}
         doubtful: dict[int, ReportedClip] = {}
@@ -564,21 +594,28 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
     ) -> NDArray[np.float32]:
         """Extract clips, and write each to its row of the result as soon as it is done."""
         rows = None
-        for index, result in self._run(clips, context):
-            if not result.landmarks.size:  # skipped, with n_frames=None
+        for index, result in self._run(clips, context=context):
+            values = getattr(result, self.output)
+            if not values.size:  # skipped, with n_frames=None
                 continue
             if rows is None:
-                rows = np.full((len(clips), result.landmarks.size), np.nan, np.float32)
-            if result.landmarks.size != rows.shape[1]:
+                n_frames = len(values)
+                rows = np.full((len(clips), values.size), np.nan, np.float32)
+            if values.size != rows.shape[1]:
                 raise ValueError(
                     "with n_frames=None all clips must have the same number of frames, but "
-                    f"{result.source!r} has {len(result.times)} and another clip has "
-                    f"{rows.shape[1] // (self.n_landmarks * 3)}: pass n_frames, or use extract."
+                    f"{result.source!r} has {len(values)} and another clip has {n_frames}: pass "
+                    "n_frames, or use extract."
                 )
-            rows[index] = result.landmarks.ravel()
+            rows[index] = values.ravel()
         if rows is None:
             raise ValueError("with n_frames=None at least one clip must be usable; see report_.")
-        return rows
+        return self._attach_layout(rows, n_frames)
+
+    def _attach_layout(self, rows: NDArray[np.float32], n_frames: int) -> NDArray[np.float32]:
+        """Rows that tell the next step their layout."""
+        # The number of columns tells the layout of landmarks.
+        return rows if self.output == "landmarks" else self._layout(n_frames).attach(rows)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

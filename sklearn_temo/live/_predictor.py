@@ -19,6 +19,7 @@ from sklearn.utils._param_validation import (
 )
 
 from .._pipelines import find_layout, fitted_steps
+from ..blendshapes import NAMES
 from ..extraction import FaceLandmarkTransformer
 from ..extraction._landmarker import Landmarker, open_landmarker
 from ..extraction._landmarks import FoundLandmarks, find_face
@@ -290,11 +291,13 @@ class LivePredictor:
             assert self._neutral is not None
             values = values.copy()
             values[0] = self._values(_single_frame(self._neutral, found))[0]
-        return values.reshape(1, -1), bool(doubts.any())
+        row = values.reshape(1, -1)
+        return self.extractor_._attach_layout(row, len(values)), bool(doubts.any())
 
     def _values(self, found: FoundLandmarks) -> NDArray[np.float32]:
         """What the rows hold, of each frame, as the extraction gives it."""
-        return self._postprocessing.apply(found, "the window").landmarks
+        clip = self._postprocessing.apply(found, "the window")
+        return getattr(clip, self.extractor_.output)
 
     def _smooth(self, probabilities: NDArray[Any], time: float) -> NDArray[np.float64]:
         """Exponential smoothing, exact for frames that are unevenly spaced."""
@@ -355,6 +358,8 @@ def _make_extractor(estimator: Any) -> FaceLandmarkTransformer:
         n_features = next(filter(None, numbers), None)
         if n_features is not None:
             layout = find_layout(np.empty((0, n_features)), estimator)
+    if layout is not None and layout.names == NAMES:
+        return FaceLandmarkTransformer(n_frames=layout.n_frames, output="blendshapes")
     if layout is None or layout.n_landmarks not in FULL_MESHES or layout.n_coords != 3:
         raise ValueError(
             f"the estimator takes rows of {layout or 'an unknown layout'}, which no "

@@ -109,8 +109,9 @@ class IGLandmarkSelector(
         None, with a warning. None caches nothing.
     n_frames : int or None, default=None
         Frames of a clip. None infers it, see :meth:`LandmarkLayout.infer`.
-    n_coords : int, default=3
-        Coordinates of a landmark.
+    n_coords : int or None, default=None
+        Coordinates of a landmark, 1 for blendshapes. None infers it, see
+        :meth:`LandmarkLayout.infer`.
     random_state : int, RandomState instance or None, default=None
         Determines random baselines and the fit of the network. If `estimator` has a parameter
         `random_state` that is None, it is set to a seed drawn from this one. For an estimator
@@ -212,7 +213,7 @@ class IGLandmarkSelector(
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "memory": [str, os.PathLike, HasMethods(["cache"]), None],
         "n_frames": [Interval(Integral, 1, None, closed="left"), None],
-        "n_coords": [Interval(Integral, 1, None, closed="left")],
+        "n_coords": [Interval(Integral, 1, None, closed="left"), None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -232,7 +233,7 @@ class IGLandmarkSelector(
         batch_size=1024,
         memory=None,
         n_frames=None,
-        n_coords=3,
+        n_coords=None,
         random_state=None,
         verbose=0,
     ):
@@ -332,7 +333,7 @@ class IGLandmarkSelector(
             mask = layout.feature_mask(np.isin(np.arange(n_landmarks), remaining))
             columns = slice(None) if mask.all() else mask
             settings = RoundSettings(
-                layout=replace(layout, n_landmarks=len(remaining)),
+                layout=replace(layout, n_landmarks=len(remaining), names=None),
                 baselines=baselines if isinstance(baselines, str) else baselines[:, columns],
                 n_baselines=self.n_baselines,
                 integration=integration,

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_is_fitted
-
-from ..layout import LandmarkArray, LandmarkLayout
 
 
 class LandmarkSelectorMixin(SelectorMixin):
@@ -34,14 +30,10 @@ class LandmarkSelectorMixin(SelectorMixin):
             another container if :meth:`set_output` asks for one.
         """
         kept = super().transform(X)
-        layout = self.layout_
-        if isinstance(X, LandmarkArray):
-            # Raises if the attached layout is another one.
-            LandmarkLayout.infer(X, n_frames=layout.n_frames, n_coords=layout.n_coords)
-        n_kept = int(self._landmark_support.sum())
-        if type(kept) is not np.ndarray or not n_kept:
+        self.layout_.check(X)
+        if type(kept) is not np.ndarray or not self._landmark_support.any():
             return kept
-        return replace(layout, n_landmarks=n_kept).attach(kept)
+        return self.layout_.keep(self._landmark_support).attach(kept)
 
     def get_landmark_support(self, indices=False):
         """Mask or indices of the selected landmarks.
@@ -66,7 +58,7 @@ class LandmarkSelectorMixin(SelectorMixin):
         ----------
         input_features : array-like of str of shape (n_features_in_,), default=None
             Names of all columns. None for those seen in :meth:`fit`, or, if there were none,
-            ``f{frame:03d}_p{landmark:03d}_{x|y|z}``.
+            those of :meth:`LandmarkLayout.feature_names`.
 
         Returns
         -------
