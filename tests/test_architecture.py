@@ -27,6 +27,7 @@ BASE = {
     "_atomic_files",
     "_cache_folder",
     "_column_names",
+    "_data_hash",
     "_face_checks",
     "_frame_folder",
     "_pipelines",
@@ -42,6 +43,7 @@ STEPS = {"extraction", "alignment", "classification", "attribution", "inspection
 MAY_IMPORT: dict[str, set[str]] = {
     "_atomic_files": set(),
     "_cache_folder": {"_warnings"},
+    "_data_hash": set(),
     "_column_names": {"blendshapes"},
     "_face_checks": {"blendshapes", "mesh"},
     "_frame_folder": set(),

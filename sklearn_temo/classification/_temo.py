@@ -131,8 +131,8 @@ class BaseTEMO(CallbackSupportMixin, BaseEstimator):
             fit_callbacks.append(("schedule", schedule))
             net = self._new_net(rows, targets, weight, fit_callbacks, split)
             self._train(net, rows, targets, weight, n_epochs)
-            # Later training and pickles must not use the callbacks of this fit.
-            net.callbacks = self.callbacks
+            # Later training and pickles must not use the callbacks and the split of this fit.
+            net.callbacks, net.train_split = self.callbacks, None
             net.callbacks_ = [pair for pair in net.callbacks_ if pair not in fit_callbacks]
         self.net_ = net
         progress.call_on_fit_task_end(estimator=self, X=X, y=y)

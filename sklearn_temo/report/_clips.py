@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +12,7 @@ from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 
 from .. import mesh
+from .._data_hash import rows_sha256
 from .._pipelines import find_layout, fitted_steps
 from .._warnings import warn_user
 from ..alignment import LandmarkAligner
@@ -65,10 +64,7 @@ class ReportClips:
 
     def sha256(self) -> str:
         """Checksum of rows, labels and groups, as :func:`write_report` documents it."""
-        digest = hashlib.sha256(np.asarray(self.rows, dtype="<f4").tobytes())
-        groups = None if self.groups is None else [str(group) for group in self.groups]
-        digest.update(json.dumps([[str(label) for label in self.y], groups]).encode())
-        return digest.hexdigest()
+        return rows_sha256(self.rows, self.y, self.groups)
 
 
 def read_clips(extractor: Any, X: Any, y: Any, groups: Any, verbose: int = 0) -> ReportClips:

@@ -129,7 +129,7 @@ class IGLandmarkSelector(
     classes_ : ndarray of shape (n_classes,)
         Labels. Not available for a regressor.
     baselines_ : ndarray of shape (n_baselines, n_features)
-        Baselines of the first round.
+        Baselines of the first round. None in a model that was saved without baselines.
     landmark_scores_ : ndarray of shape (n_landmarks,)
         Score of each landmark: the scores of each class, or output of a regression, divided by
         their sum, averaged over the classes or outputs. With `step`, a landmark's score is that of
