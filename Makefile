@@ -16,7 +16,7 @@ INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraint
 # Two pips at once would break one environment.
 .NOTPARALLEL:
 
-.PHONY: help demo test browser figures bench-attribution bench-networks bench-extraction bench-claims bench-selectors bench-explanations bench-report bench-engines bench-facial-actions bench-onnx bench-live fuzz endurance lint docs wheel constraints clean
+.PHONY: help demo test browser figures bench-attribution bench-networks bench-extraction bench-claims bench-selectors bench-explanations bench-report bench-engines bench-facial-actions bench-onnx bench-live bench-smoothing fuzz endurance lint docs wheel constraints clean
 
 help: ## print this list
 	@echo "usage: make TARGET"
@@ -78,6 +78,10 @@ bench-onnx: $(VENV)/installed-test ## compare ONNX graphs with torch: difference
 bench-live: export OMP_NUM_THREADS = 1
 bench-live: $(VENV)/installed-test ## print the frame rate of live prediction
 	$(BIN)/python -m benchmarks.live $(ARGS)
+
+bench-smoothing: export OMP_NUM_THREADS = 1
+bench-smoothing: $(VENV)/installed-test ## print the jitter of landmarks, and what smoothing changes
+	$(BIN)/python -m benchmarks.smoothing
 
 fuzz: $(VENV)/installed-test ## read 2,000 damaged files of 40 formats, and count what happens
 	$(BIN)/python -m benchmarks.fuzz $(ARGS)

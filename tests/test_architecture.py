@@ -239,7 +239,16 @@ def test_dependencies_are_what_is_imported():
     owners = packages_distributions()
     unknown = modules - owners.keys()
     assert not unknown, f"imported, but not installed here: {unknown}"
-    optional = {"ai-edge-litert", "distributed", "onnx", "onnxscript", "pandas", "pyarrow", "rich"}
+    optional = {
+        "ai-edge-litert",
+        "distributed",
+        "onnx",
+        "onnxscript",
+        "opencv-contrib-python",
+        "pandas",
+        "pyarrow",
+        "rich",
+    }
     assert {owners[module][0].lower() for module in modules} - optional == declared
 
 

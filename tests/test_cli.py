@@ -309,6 +309,8 @@ def test_defaults_equal_those_of_the_transformer(calls, here):
         ),
         (["--n-jobs", "-1", "--quiet"], {"n_jobs": -1, "verbose": 0}),
         (["--memory", "cache"], {"memory": "cache"}),
+        (["--smooth", "0.2", "--sampling", "all"], {"smooth": 0.2}),
+        (["--smooth", "7", "--n-frames", "all"], {"smooth": 7}),
     ],
 )
 def test_options_reach_the_transformer(calls, here, arguments, parameters):

@@ -25,6 +25,8 @@ from ._split_network import IDENTITY, SplitNetwork, device_of, frozen
 # Attributions are computed in pieces of 2 MB of float32: they fit into the cache of a core, and
 # malloc reuses their memory.
 _PIECE_SIZE = 2**19
+# Unit of the progress.
+PAIRS = "pairs of sample and baseline"
 # Smallest denominator of the relative completeness gap, as a share of the outputs.
 _SMALL_DIFFERENCE = 0.01
 
@@ -132,7 +134,7 @@ def integrated_gradients(
     average : bool, default=False
         Return the mean over the baselines, which takes the memory of a single one.
     verbose : int, default=0
-        If positive, print the progress about once a second.
+        If positive, show the progress and the estimated time left.
 
     Returns
     -------
@@ -183,7 +185,8 @@ def integrated_gradients(
     # NumPy allocates large arrays in large pages, whose first use takes a fifth of the time.
     attributions = allocate((*shape, *X.shape), dtype=torch.empty(0, dtype=dtype).numpy().dtype)
     gap = torch.zeros((len(baselines), len(X)), dtype=dtype)
-    with frozen(module, device):
+    shown = Progress("attribution", gap.numel(), PAIRS, verbose)
+    with frozen(module, device), shown as progress:
         for block in attribution_blocks(module, X, baselines, target, settings):
             for samples, piece in block.pieces:
                 if average:
@@ -191,6 +194,7 @@ def integrated_gradients(
                 else:
                     attributions[block.baseline, samples] = piece.cpu().numpy()
             gap[block.baseline, block.samples] = block.gap.cpu()
+            progress.advance(len(block.gap))
     warn_of_gaps(int((gap > tol).sum()), gap.numel(), float(gap.max()), settings)
     return attributions, gap.numpy()
 
@@ -291,8 +295,6 @@ def attribution_blocks(
         b = to_columns(b) if columnwise else b
         hidden_b = network.hidden(b)
     to_input = network.transpose(b[0])
-    n_pairs = len(X) * len(b)
-    progress = Progress("attribution", n_pairs, "pairs of sample and baseline", settings.verbose)
     for samples in gen_batches(len(X), settings.block_size):
         rows = np.ascontiguousarray(X[samples])
         # torch warns about read-only arrays.
@@ -333,7 +335,6 @@ def attribution_blocks(
                 for piece in pieces
             )
             yield AttributionBlock(i, samples, gap, n_evaluations, attributed)
-            progress.advance(len(x))
         _release_pages(X)
 
 

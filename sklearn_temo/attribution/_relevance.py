@@ -12,8 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import _check_sample_weight
 from torch import Tensor, nn
 
+from .._progress import Progress
 from ..layout import LandmarkLayout
 from ._integrated_gradients import (
+    PAIRS,
     IntegrationSettings,
     attribution_blocks,
     check_inputs,
@@ -113,7 +115,7 @@ def landmark_relevance(
     device : str or torch.device, default=None
         Device to compute on; None for the device that the module is on.
     verbose : int, default=0
-        If positive, print the progress about once a second.
+        If positive, show the progress and the estimated time left.
 
     Returns
     -------
@@ -192,25 +194,27 @@ def aggregate_relevance(
         else:
             n_rows, targets = n_classes or int(target.max()) + 1, [target]
         sums, total = np.zeros((n_rows, layout.n_landmarks)), np.zeros(n_rows)
-        for indices in targets:
-            total += np.bincount(indices, weight, minlength=n_rows)
-            explained = None if target is None and n_rows == 1 else indices
-            for block in attribution_blocks(
-                module, X, baselines, explained, settings, n_classes=n_classes, columnwise=True
-            ):
-                for samples, piece in block.pieces:
-                    shares = _landmark_shares(piece, layout)
-                    shares *= torch.from_numpy(weight[samples, None])
-                    # A hundred times faster than np.add.at.
-                    index = torch.from_numpy(indices[samples])
-                    torch.from_numpy(sums).index_add_(0, index, shares)
-                n_evaluations += block.n_evaluations
-                n_unconverged += int((block.gap > settings.tol).sum())
-                largest_gap = max(largest_gap, float(block.gap.max()))
-                on_block()
+        n_pairs = len(X) * len(baselines) * len(targets)
+        with Progress("attribution", n_pairs, PAIRS, settings.verbose) as progress:
+            for indices in targets:
+                total += np.bincount(indices, weight, minlength=n_rows)
+                explained = None if target is None and n_rows == 1 else indices
+                for block in attribution_blocks(
+                    module, X, baselines, explained, settings, n_classes=n_classes, columnwise=True
+                ):
+                    for samples, piece in block.pieces:
+                        shares = _landmark_shares(piece, layout)
+                        shares *= torch.from_numpy(weight[samples, None])
+                        # A hundred times faster than np.add.at.
+                        index = torch.from_numpy(indices[samples])
+                        torch.from_numpy(sums).index_add_(0, index, shares)
+                    n_evaluations += block.n_evaluations
+                    n_unconverged += int((block.gap > settings.tol).sum())
+                    largest_gap = max(largest_gap, float(block.gap.max()))
+                    progress.advance(len(block.gap))
+                    on_block()
     total = total[:, None] * len(baselines)
     per_class = np.divide(sums, total, out=np.full_like(sums, np.nan), where=total > 0)
-    n_pairs = len(X) * len(baselines) * len(targets)
     return LandmarkRelevance(per_class, largest_gap, n_evaluations, n_pairs, n_unconverged)
 
 

@@ -101,7 +101,8 @@ class TEMOClassifier(ClassifierMixin, BaseTEMO):
         equal weights, also in threads, with any number of threads of BLAS and torch, and for clips
         in another order. The global random state of torch does not change.
     verbose : int, default=0
-        1 prints skorch's table of epochs. No effect with ``randomized=True``.
+        1 shows the progress of :meth:`fit` and the estimated time left; 2 also prints skorch's
+        table of epochs. No effect with ``randomized=True``.
 
     Attributes
     ----------

@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from .._progress import Progress
 from .._threads import one_thread
 from .._validation import check_rows
 from .._warnings import warn_user
@@ -116,7 +117,8 @@ class BaseTEMO(CallbackSupportMixin, BaseEstimator):
             net = self._new_net(rows, targets, weight)
             self._solve(net, rows, targets, weight, is_first=True)
         else:
-            fit_callbacks = [("progress", EpochReport(self, progress))]
+            shown = Progress(type(self).__name__, n_epochs, "epochs", self.verbose)
+            fit_callbacks = [("progress", EpochReport(self, progress, shown))]
             n_held_out, split = 0, None
             if self.early_stopping:
                 n_held_out, split, stopping = make_early_stopping(
@@ -130,7 +132,8 @@ class BaseTEMO(CallbackSupportMixin, BaseEstimator):
             schedule = one_cycle(self.lr, n_epochs, len(rows) - n_held_out, self.batch_size)
             fit_callbacks.append(("schedule", schedule))
             net = self._new_net(rows, targets, weight, fit_callbacks, split)
-            self._train(net, rows, targets, weight, n_epochs)
+            with shown:
+                self._train(net, rows, targets, weight, n_epochs)
             # Later training and pickles must not use the callbacks and the split of this fit.
             net.callbacks, net.train_split = self.callbacks, None
             net.callbacks_ = [pair for pair in net.callbacks_ if pair not in fit_callbacks]
@@ -294,7 +297,7 @@ class BaseTEMO(CallbackSupportMixin, BaseEstimator):
             train_split=split,
             callbacks=[*callbacks, *(self.callbacks or [])],
             device=self.device,
-            verbose=self.verbose,
+            verbose=max(0, self.verbose - 1),
         )
 
     def _train(self, net, rows, targets, weight, n_epochs):

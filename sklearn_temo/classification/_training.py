@@ -23,6 +23,7 @@ from skorch.utils import get_map_location
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from .._progress import Progress
 from ._network import RandomizedTEMONet, TEMONet
 
 _SEEDING = Lock()
@@ -375,11 +376,17 @@ def raise_swallowed_interrupt(net: NeuralNet) -> None:
 
 
 class EpochReport(Callback):
-    """Report each epoch to scikit-learn's callbacks, and stop when one of them asks for it."""
+    """Report each epoch to the progress that is shown and to scikit-learn's callbacks.
 
-    def __init__(self, estimator: BaseEstimator, context: CallbackContext) -> None:
+    Stops when one of the callbacks asks for it.
+    """
+
+    def __init__(
+        self, estimator: BaseEstimator, context: CallbackContext, progress: Progress
+    ) -> None:
         self.estimator = estimator
         self.context = context
+        self.progress = progress
 
     def on_epoch_begin(self, net: NeuralNetClassifier, **kwargs: Any) -> None:
         """Begin a task."""
@@ -388,6 +395,7 @@ class EpochReport(Callback):
 
     def on_epoch_end(self, net: NeuralNetClassifier, **kwargs: Any) -> None:
         """End the task."""
+        self.progress.advance()
         stop = self.task_.call_on_fit_task_end(
             estimator=self.estimator,
             reconstruction_attributes=lambda: {**vars(self.estimator), "net_": net},

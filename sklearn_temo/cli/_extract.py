@@ -59,6 +59,11 @@ def add_extract(commands: Any) -> None:
     text = "478 includes the irises (default: %(default)s)"
     add("--n-landmarks", type=int, choices=(468, 478), default=468, help=text)
     text = (
+        "litert runs MediaPipe's networks without MediaPipe and opens no connection; needs "
+        "pip install 'sklearn-temo[litert]' (default: %(default)s)"
+    )
+    add("--engine", choices=("mediapipe", "litert"), default="mediapipe", help=text)
+    text = (
         "frames without a face are interpolated, become NaN, or make the clip a failure "
         "(default: %(default)s)"
     )
@@ -71,6 +76,11 @@ def add_extract(commands: Any) -> None:
     add("--max-gap", type=_number, metavar="GAP", help=text)
     text = "search for the face only in this part of the upright frame, in pixels"
     add("--region", type=_region, metavar="LEFT,TOP,RIGHT,BOTTOM", help=text)
+    text = (
+        "reduce the jitter of the landmarks over a window: 0.2 (with a point) means seconds, 5 "
+        "means frames; needs --sampling all or --n-frames all (default: no smoothing)"
+    )
+    add("--smooth", type=_number, metavar="WINDOW", help=text)
     add("--model", metavar="FILE", help="a Face Landmarker .task file (default: the bundled one)")
     text = "the .csv file of the clips that could not be used, with the columns source and reason"
     add("--failures", type=Path, metavar="FILE", help=text)
@@ -127,10 +137,12 @@ def _extract(options: argparse.Namespace) -> int:
     transformer = FaceLandmarkTransformer(
         n_frames=options.n_frames,
         n_landmarks=options.n_landmarks,
+        engine=options.engine,
         on_missing=options.on_missing,
         sampling=options.sampling,
         on_error="skip-with-nan",
         memory=options.memory,
+        smooth=options.smooth,
         n_jobs=options.n_jobs,
         model_path=options.model,
         verbose=not options.quiet,
@@ -236,6 +248,7 @@ def list_clips(paths: Sequence[str]) -> list[Any]:
 
 def _report(report: Any, options: argparse.Namespace) -> int:
     """Print the summary, write the failures, and choose the exit code."""
+    from ..extraction._jitter import describe_noise
     from ..extraction._table_files import protect_text, write_csv
     from ..extraction._transformer import bare_reason
 
@@ -249,6 +262,8 @@ def _report(report: Any, options: argparse.Namespace) -> int:
         say(f"{source}: {reason}")
     for clip in report.doubtful:
         say(f"doubtful: {clip.source}: {bare_reason(clip)}")
+    for line in describe_noise(report.noise):
+        say(line)
     if options.failures is not None:
         try:
             with replacing(options.failures) as file:

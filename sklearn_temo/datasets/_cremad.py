@@ -230,8 +230,8 @@ def fetch_cremad(
     verified = {line.partition("  ")[2] for line in lines}
     missing = [file for file in files if file not in verified or not (folder / file).is_file()]
     if missing:
-        progress = Progress("fetch_cremad", len(missing), "clips", verbose)
-        _download(missing, folder, base_url, pointers_url, progress)
+        with Progress("fetch_cremad", len(missing), "clips", verbose) as progress:
+            _download(missing, folder, base_url, pointers_url, progress)
     return _as_bunch(folder, files, return_X_y)
 
 

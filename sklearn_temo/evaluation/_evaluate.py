@@ -77,7 +77,7 @@ def evaluate(
         Determines the folds, if `cv` is None or an int, the random landmarks and the resamples. It
         is not passed to the estimator.
     verbose : int, default=0
-        If positive, print the progress.
+        If positive, show the progress and the estimated time left.
 
     Returns
     -------
@@ -184,7 +184,9 @@ def evaluate(
     splits = _make_splits(cv, X, y, groups, random)
     rows_estimator, extractor = without_extraction(estimator)
     if extractor is not None:
-        X = extractor.fit_transform(X)
+        own = extractor.verbose
+        X = extractor.set_params(verbose=max(own, verbose)).fit_transform(X)
+        extractor.set_params(verbose=own)
         skipped = [clip.index for clip in extractor.report_.skipped]
         splits = [
             (train[~np.isin(train, skipped)], test[~np.isin(test, skipped)])
@@ -194,14 +196,16 @@ def evaluate(
     _check_folds(splits, y)
     layout = find_layout(X, rows_estimator)
     seed = int(random.randint(2**31 - 1))
-    progress = Progress("evaluate", len(splits), "folds", verbose)
     results: list[FoldResult] = []
-    for result in Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(evaluate_fold)(rows_estimator, X, y, groups, train, test, layout, seed + 1000 * i)
-        for i, (train, test) in enumerate(splits)
-    ):
-        results.append(result)
-        progress.advance()
+    with Progress("evaluate", len(splits), "folds", verbose) as progress:
+        for result in Parallel(n_jobs=n_jobs, return_as="generator")(
+            delayed(evaluate_fold)(
+                rows_estimator, X, y, groups, train, test, layout, seed + 1000 * i
+            )
+            for i, (train, test) in enumerate(splits)
+        ):
+            results.append(result)
+            progress.advance()
 
     folds = np.full(len(y), -1)
     for i, (_, test) in enumerate(splits):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
 
+from .._progress import Progress
 from ..alignment import LandmarkAligner
 from ..attribution import integrated_gradients
 from ..layout import LandmarkLayout, restore_positions
@@ -35,7 +36,12 @@ class ChainExplanation:
 
 
 def explain_chain(
-    chain: FittedChain, clips: Any, rows: Any, outputs: NDArray[np.intp], baselines: Any
+    chain: FittedChain,
+    clips: Any,
+    rows: Any,
+    outputs: NDArray[np.intp],
+    baselines: Any,
+    progress: Progress,
 ) -> ChainExplanation:
     """Explain the given outputs of a chain for clips, one output for each clip.
 
@@ -68,6 +74,7 @@ def explain_chain(
             )
         found = layout.unflatten(found).sum(axis=-1)
         shares[batch], total[batch] = found, found.sum(axis=(1, 2), dtype=np.float64)
+        progress.advance(len(found))
     logit = function.logits(rows, outputs)
     base_logit = np.array([function.logits(baselines, k).mean() for k in range(max(outputs) + 1)])
     base_logit = base_logit[outputs]

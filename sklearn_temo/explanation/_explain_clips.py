@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 
 from .._pipelines import extracted_rows
+from .._progress import Progress
 from .._threads import one_thread
 from .._warnings import warn_user
 from ._chain_explanation import explain_chain, prepare
@@ -38,7 +39,12 @@ class _Input:
 
 @one_thread()
 def explain_clips(
-    estimator: Any, clips: Any, *, target: ArrayLike | None = None, baselines: Any = "typical"
+    estimator: Any,
+    clips: Any,
+    *,
+    target: ArrayLike | None = None,
+    baselines: Any = "typical",
+    verbose: int = 0,
 ) -> ClipExplanation:
     r"""Explain the predictions for single clips.
 
@@ -73,6 +79,8 @@ def explain_clips(
           move has no share in the movement. It needs a reference frame, as after
           ``LandmarkAligner(reference="first")``, and clips of two frames or more.
         - Clips in the form of `clips`, such as neutral faces of your own.
+    verbose : int, default=0
+        If positive, show the progress and the estimated time left.
 
     Returns
     -------
@@ -147,15 +155,16 @@ def explain_clips(
         chain = replace(chain, steps=chain.steps[1:])
     elif isinstance(chain.final, OneVsRestClassifier):
         chain, extractor = _without_extraction(chain)
-    given = _read(clips, extractor, "clips")
+    given = _read(clips, extractor, "clips", verbose)
     if baselines is None or (isinstance(baselines, str) and baselines not in ("typical", "still")):
         raise ValueError(
             f'baselines must be "typical", "still" or a list of clips, got {baselines!r}.'
         )
     if not isinstance(baselines, str):
-        baselines = _read(baselines, extractor, "baselines").rows
+        baselines = _read(baselines, extractor, "baselines", verbose).rows
     rows = prepare(chain, given.rows, given.names)
     labels, outputs = _find_targets(chain, rows, len(given.names), target)
+    progress = Progress("explain_clips", len(outputs), "clips", verbose)
     if isinstance(chain.final, OneVsRestClassifier):
         indices = [np.flatnonzero(outputs == index) for index in np.unique(outputs)]
         parts = []
@@ -164,10 +173,14 @@ def explain_clips(
             clips_of_class = _safe_indexing(given.rows, of_class)
             rows = prepare(binary, clips_of_class, [given.names[i] for i in of_class])
             targets = np.full(len(of_class), output)
-            parts.append(explain_chain(binary, clips_of_class, rows, targets, baselines))
+            with progress:
+                parts.append(
+                    explain_chain(binary, clips_of_class, rows, targets, baselines, progress)
+                )
     else:
         indices = [np.arange(len(outputs))]
-        parts = [explain_chain(chain, given.rows, rows, outputs, baselines)]
+        with progress:
+            parts = [explain_chain(chain, given.rows, rows, outputs, baselines, progress)]
     order = np.argsort(np.concatenate(indices))
 
     def joined(name: str) -> NDArray[Any]:
@@ -215,7 +228,7 @@ def _without_extraction(chain: FittedChain) -> tuple[FittedChain, Any]:
     return replace(chain, final=final), binaries[0][0]
 
 
-def _read(clips: Any, extractor: Any, name: str) -> _Input:
+def _read(clips: Any, extractor: Any, name: str, verbose: int) -> _Input:
     """Rows of clips, extracted where they are paths or images."""
     is_rows = getattr(clips, "ndim", 0) == 2 and np.asarray(clips).dtype.kind in "fiu"
     if extractor is None and not is_rows:
@@ -238,7 +251,9 @@ def _read(clips: Any, extractor: Any, name: str) -> _Input:
         return _Input(clips, [f"clip {i}" for i in range(len(clips))])
     if isinstance(clips, Iterator):
         clips = list(clips)
-    found = extractor.extract(clips)
+    shown = copy(extractor)
+    shown.verbose = max(verbose, extractor.verbose)
+    found = shown.extract(clips)
     if getattr(clips, "ndim", 1) == 2:
         # A table with one column of paths.
         clips = np.asarray(clips)[:, 0]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
+from .._progress import Progress
 from .._threads import one_thread
 from ._compared_networks import Attribute, Setting, mean_rank_correlation, with_shuffled_weights
 
@@ -68,6 +69,7 @@ def check_random_weights(
     attribute: Attribute | None = None,
     n_repeats: int = 5,
     random_state: int | np.random.RandomState | None = None,
+    verbose: int = 0,
 ) -> SanityCheck:
     r"""Check that shares change when the weights of the network are shuffled.
 
@@ -94,6 +96,8 @@ def check_random_weights(
         Number of networks with shuffled weights, and of networks that are fitted again; at least 3.
     random_state : int, RandomState instance or None, default=None
         Seed of the shuffled weights, and of the networks that are fitted again.
+    verbose : int, default=0
+        If positive, show the progress and the estimated time left.
 
     Returns
     -------
@@ -167,6 +171,7 @@ def check_random_weights(
         Setting.of(estimator, X, y, attribute),
         n_repeats,
         random_state,
+        verbose,
     )
 
 
@@ -178,6 +183,7 @@ def check_random_labels(
     attribute: Attribute | None = None,
     n_repeats: int = 5,
     random_state: int | np.random.RandomState | None = None,
+    verbose: int = 0,
 ) -> SanityCheck:
     r"""Check that shares change when the network is fitted to permuted labels.
 
@@ -201,6 +207,8 @@ def check_random_labels(
         3.
     random_state : int, RandomState instance or None, default=None
         Seed of the permutations, and of the networks.
+    verbose : int, default=0
+        If positive, show the progress and the estimated time left.
 
     Returns
     -------
@@ -257,6 +265,7 @@ def check_random_labels(
         Setting.of(estimator, X, y, attribute),
         n_repeats,
         random_state,
+        verbose,
     )
 
 
@@ -268,19 +277,25 @@ def _check(
     setting: Setting,
     n_repeats: int,
     random_state: int | np.random.RandomState | None,
+    verbose: int,
 ) -> SanityCheck:
     if n_repeats < _MIN_REPEATS:
         raise ValueError(f"n_repeats must be at least {_MIN_REPEATS}, got {n_repeats}.")
     rng = check_random_state(random_state)
     shares = setting.shares(setting.chain.function(setting.rows))
 
-    def similarities(make: Callable[[], Any]) -> NDArray[np.float64]:
-        return np.array(
-            [mean_rank_correlation(shares, setting.shares(make())) for _ in range(n_repeats)]
-        )
+    progress = Progress(name, 2 * n_repeats, "networks", verbose)
 
-    found = similarities(lambda: without_learning(setting, rng))
-    reference = similarities(lambda: setting.fit_again(setting.y, rng))
+    def similarities(make: Callable[[], Any]) -> NDArray[np.float64]:
+        found = []
+        for _ in range(n_repeats):
+            found.append(mean_rank_correlation(shares, setting.shares(make())))
+            progress.advance()
+        return np.array(found)
+
+    with progress:
+        found = similarities(lambda: without_learning(setting, rng))
+        reference = similarities(lambda: setting.fit_again(setting.y, rng))
     statistic, threshold = found.mean(), np.sqrt(_MAX_COMMON_VARIANCE) * reference.mean()
     message = (
         f"The rank correlation of the absolute shares with those of networks {kind} is "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .._clip_window import ClipWindow
 from ._blendshape_transformer import BlendshapeTransformer
+from ._landmarker import close_landmarkers
 from ._landmarks import ClipLandmarks
 from ._table import load_landmarks, save_landmarks
 from ._transformer import (
@@ -25,4 +26,5 @@ __all__ = [
     "DoubtfulClipsWarning",
     "save_landmarks",
     "load_landmarks",
+    "close_landmarkers",
 ]

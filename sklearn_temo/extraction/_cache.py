@@ -50,7 +50,7 @@ def entry_path(folder: Path, clip: Clip, settings: ExtractionSettings) -> Path:
 
     The entry may not exist. Raises OSError if the clip cannot be read.
     """
-    digest = hashlib.sha256(repr(settings).encode())
+    digest = hashlib.sha256(settings.cache_key().encode())
     add_content(digest, clip)
     name = digest.hexdigest()
     return folder / name[:2] / f"{name}.npz"

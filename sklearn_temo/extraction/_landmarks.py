@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,8 @@ from ..blendshapes import predict_blendshapes
 from ..head_pose import estimate_gaze, estimate_head_pose
 from ..mesh import N_LANDMARKS_WITH_IRISES
 from ._clips import Clip
-from ._landmarker import FaceLandmarker
+from ._jitter import MIN_FRAMES, estimate_noise, is_dense, smooth_landmarks
+from ._landmarker import Landmarker, engine_version
 from ._reading import Frame, read_clip
 from ._tracking import PersonTracker, Region
 
@@ -100,22 +100,27 @@ class ExtractionSettings:
         SHA-256 of the model file.
     model_path : Path or None
         None for the bundled model. Not part of the key, so that a cache can be moved.
-    mediapipe_version : str
+    engine_version : str
+        Version of the package of the engine; that of the installed one if empty.
     format_version : int
         Increased when the format of the entries or the extraction changes.
     region : tuple of int or None
         As in :class:`sklearn_temo.FaceLandmarkTransformer`.
+    engine : {"mediapipe", "litert"}
     """
 
     n_frames: int | None
     window: tuple[float | None, float | None] | None
     model_digest: str
     model_path: Path | None = field(default=None, repr=False)
-    mediapipe_version: str = field(default_factory=lambda: version("mediapipe"))
+    engine_version: str = ""
     format_version: int = 5
     region: Region | None = None
+    engine: str = field(default="mediapipe", repr=False)
 
     def __post_init__(self) -> None:
+        if not self.engine_version:
+            object.__setattr__(self, "engine_version", engine_version(self.engine))
         if self.region is None:
             return
         try:
@@ -131,10 +136,14 @@ class ExtractionSettings:
         # Python numbers: the representation is part of the cache key.
         object.__setattr__(self, "region", region)
 
+    def cache_key(self) -> str:
+        """Text of the settings, which names the engine as older entries name MediaPipe."""
+        return repr(self).replace("engine_version=", f"{self.engine}_version=")
+
 
 @dataclass(frozen=True, eq=False)
 class FoundLandmarks:
-    """Landmarks that MediaPipe found in a clip, before postprocessing.
+    """Landmarks that were found in a clip, before postprocessing.
 
     Parameters
     ----------
@@ -168,6 +177,17 @@ class FoundLandmarks:
         """Whether the times are seconds; without a frame rate, they may be frame numbers."""
         return not np.isnan(self.fps)
 
+    @property
+    def is_cut(self) -> NDArray[np.bool_]:
+        """Whether another person may be seen from each frame on, of shape (n_seen,)."""
+        return self.doubtful | np.r_[False, self.doubtful[:-1]]
+
+    def noise(self) -> NDArray[np.float32] | None:
+        """Jitter of each landmark in pixels, if the times are seconds and the frames are close."""
+        if not self.has_seconds:
+            return None
+        return estimate_noise(self.landmarks, self.times, self.is_cut)
+
     def time(self, index: int) -> str:
         """Time of a frame as text."""
         time = self.times[index]
@@ -175,9 +195,15 @@ class FoundLandmarks:
 
 
 def find_landmarks(
-    clip: Clip, settings: ExtractionSettings, landmarker: FaceLandmarker
+    clip: Clip,
+    settings: ExtractionSettings,
+    landmarker: Landmarker,
+    on_frame: Callable[[float], None] = lambda share: None,
 ) -> FoundLandmarks:
-    """Read a clip, and find the face of one person in its frames."""
+    """Read a clip, and find the face of one person in its frames.
+
+    `on_frame` is called after each frame, with the share of the frames that are done.
+    """
     fps, frames = read_clip(clip, settings.n_frames, settings.window)
     tracker, found = PersonTracker(), []
     for frame in _read_ahead(frames):
@@ -192,6 +218,7 @@ def find_landmarks(
             face = np.full((N_LANDMARKS_WITH_IRISES, 3), np.nan, np.float32)
         face = face + np.array([left, top, 0], np.float32)
         found.append((face, frame.time, frame.repeats, (width, height), doubtful))
+        on_frame(len(found) / frame.n_total)
     landmarks, times, repeats, sizes, doubts = map(np.array, zip(*found, strict=True))
     return FoundLandmarks(landmarks, times, repeats, fps, sizes[0], doubts)
 
@@ -207,11 +234,11 @@ def _read_ahead(frames: Iterator[Frame]) -> Iterator[Frame]:
 
 @dataclass(frozen=True)
 class Postprocessing:
-    """Postprocessing of found landmarks: missing faces, number of landmarks and resampling.
+    """Postprocessing of found landmarks: jitter, missing faces, number of landmarks, resampling.
 
     Parameters
     ----------
-    n_frames, n_landmarks, on_missing, max_gap, min_detected
+    n_frames, n_landmarks, on_missing, max_gap, min_detected, smooth
         As in :class:`sklearn_temo.FaceLandmarkTransformer`.
     resample : bool
         Whether to interpolate all frames of a clip at `n_frames` evenly spaced times.
@@ -226,10 +253,11 @@ class Postprocessing:
     resample: bool
     max_gap: float | None
     min_detected: float
+    smooth: float | None = None
     computed: tuple[str, ...] = ()
 
     def apply(self, found: FoundLandmarks, source: str) -> ClipLandmarks:
-        """Fill frames without a face, resample or repeat frames, and compute the other fields.
+        """Smooth, fill and resample or repeat frames, and compute the other fields.
 
         Raises ValueError if a face is missing and `on_missing` does not allow it.
         """
@@ -242,6 +270,9 @@ class Postprocessing:
                 f"no face found in frame {number} of the sample, at {found.time(first)}; pass "
                 'on_missing="interpolate" to fill it, or "nan" to keep it as NaN.'
             )
+        if self.smooth is not None:
+            positions, window = self._window(found)
+            landmarks = smooth_landmarks(landmarks, positions, found.is_cut, window)
         if self.on_missing == "interpolate" and not detected.all():
             if not detected.any():
                 raise ValueError(
@@ -307,7 +338,33 @@ class Postprocessing:
                     f"{found.time(first)} to {found.time(last)}, a gap longer than "
                     f"max_gap={self.max_gap!r}, which {advice}"
                 )
+        if self.smooth is not None and (cause := self._why_unsmoothed(found)) is not None:
+            reasons.append(f"smooth={self.smooth!r} had no effect, because {cause}")
         return "; ".join(reasons) + "." if reasons else None
+
+    def _window(self, found: FoundLandmarks) -> tuple[NDArray[np.float64], float]:
+        """Positions of the frames, and the length of the window of the smoother in their unit."""
+        if isinstance(self.smooth, Integral):
+            return np.arange(len(found.times), dtype=np.float64), int(self.smooth) - 1
+        # An empty window has no effect.
+        return found.times, (self.smooth or 0.0) if found.has_seconds else 0.0
+
+    def _why_unsmoothed(self, found: FoundLandmarks) -> str | None:
+        """Why the smoother left all landmarks as they were; None if it did not."""
+        positions, window = self._window(found)
+        n_frames = len(positions)
+        # A single image has nothing to smooth.
+        if n_frames == 1 or is_dense(positions, window):
+            return None
+        if n_frames < MIN_FRAMES:
+            return f"the clip has {n_frames} frames, and a window needs {MIN_FRAMES}"
+        if not found.has_seconds:
+            return "the clip has no times; pass a number of frames, such as smooth=5"
+        step = float(np.median(np.diff(positions)))
+        return (
+            f"its frames are {step:.3g} s apart, and a window needs {MIN_FRAMES}; pass a window of "
+            f"at least {(MIN_FRAMES - 1) * step:.3g} s"
+        )
 
     def _first_long_gap(self, found: FoundLandmarks) -> tuple[int, int] | None:
         """First and last frame of the first gap that is longer than `max_gap`."""

@@ -55,13 +55,18 @@ class ClipResult:
 
 
 def extract_clips(
-    clips: list[Clip], settings: ExtractionSettings, cache_folder: Path | None, n_jobs: int | None
+    clips: list[Clip],
+    settings: ExtractionSettings,
+    cache_folder: Path | None,
+    n_jobs: int | None,
+    on_frame: Callable[[float], None],
 ) -> Iterator[ClipResult]:
     """Extract clips; results come in any order, those of cached clips first.
 
     `n_jobs` and the backend are as in joblib. Errors of a clip, and of writing its cache entry,
     are part of its result; OSError is raised if the cache cannot be read or created, and ValueError
-    if MediaPipe cannot use the model.
+    if the engine cannot use the model. `on_frame` is called after each frame that this process has
+    searched, with the share of the frames of the clip that are done.
     """
     tasks: dict[int, Task] = {}
     for index, clip in enumerate(clips):
@@ -96,7 +101,7 @@ def extract_clips(
         attempt = partial(_joblib_results, extract, n_jobs)
     else:
         for task in tasks.values():
-            yield extract(*task)
+            yield extract(*task, on_frame=on_frame)
         return
     # If this code runs in a task of a Dask cluster, its worker may run other tasks meanwhile.
     with backend.retrieval_context():
@@ -109,16 +114,17 @@ def extract_clip(
     clip: Clip,
     entry: Path | None,
     seconds: float | None = None,
+    on_frame: Callable[[float], None] = lambda share: None,
 ) -> ClipResult:
     """Find the landmarks of a clip, and write them to the cache.
 
     `seconds` limits the time without a new frame, after which this process ends; for workers only.
     """
     path = settings.model_path or bundled_model_path()
-    with open_landmarker(path, settings.model_digest) as landmarker:
+    with open_landmarker(settings.engine, path, settings.model_digest) as landmarker:
         try:
             with time_limit(seconds):
-                found = find_landmarks(clip, settings, landmarker)
+                found = find_landmarks(clip, settings, landmarker, on_frame)
         except (ValueError, TypeError) as error:
             # A traceback would keep the frames in memory and the file open.
             return ClipResult(index, None, error.with_traceback(None))

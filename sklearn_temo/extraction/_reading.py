@@ -40,11 +40,14 @@ class Frame:
         Seconds, or the number of the frame in a clip without times.
     repeats : int
         Number of frames of the sample that it is used for.
+    n_total : int
+        Number of different frames that are read of the clip.
     """
 
     pixels: NDArray[np.uint8]
     time: float
     repeats: int
+    n_total: int
 
 
 def check_window(window: Any) -> Window:
@@ -189,7 +192,8 @@ def read_clip(
         return np.nan, _with_time_limit(_read_image_files(content, n_frames, window))
     if not isinstance(content, Path):
         picks = pick_frames(range(len(content)), n_frames, window)
-        return np.nan, _with_time_limit(Frame(content[i], float(i), n) for i, n in picks.items())
+        frames = (Frame(content[i], float(i), n, len(picks)) for i, n in picks.items())
+        return np.nan, _with_time_limit(frames)
     # Pillow and FFmpeg report a file without permission as a damaged one.
     with open(content, "rb") as file:
         file.read(1)
@@ -220,7 +224,7 @@ def _read_video(video: Video, n_frames: int | None, window: Window | None) -> Ge
             # The frames from which a window is counted are decoded to verify the timeline.
             needed = {0, *picks, len(times) - 1 if counts_back else 0}
             frames: Iterable[Frame] = (
-                Frame(pixels, time, picks[number])
+                Frame(pixels, time, picks[number], len(picks))
                 for number, time, pixels in video.frames_at(timeline, needed)
                 if number in picks
             )
@@ -244,14 +248,15 @@ def _read_image(
     with closing(image):
         picks = pick_frames(times, n_frames, window)
         for pixels, (number, repeats) in zip(image.read(picks), picks.items(), strict=True):
-            yield Frame(pixels, times[number], repeats)
+            yield Frame(pixels, times[number], repeats, len(picks))
 
 
 def _read_image_files(
     paths: tuple[Path, ...], n_frames: int | None, window: Window | None
 ) -> Generator[Frame]:
     size = None
-    for number, repeats in pick_frames(range(len(paths)), n_frames, window).items():
+    picks = pick_frames(range(len(paths)), n_frames, window)
+    for number, repeats in picks.items():
         try:
             image = open_image(paths[number])
             if image is None:
@@ -271,7 +276,7 @@ def _read_image_files(
                 )
         except ValueError as error:
             raise add_label(f"frame {number} ({str(paths[number])!r})", error) from error
-        yield Frame(pixels, float(number), repeats)
+        yield Frame(pixels, float(number), repeats, len(picks))
 
 
 def _with_time_limit(frames: Iterable[Frame]) -> Generator[Frame]:

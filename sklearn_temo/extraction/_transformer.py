@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +25,8 @@ from ..blendshapes import NAMES
 from ..layout import LandmarkLayout
 from ..mesh import MODEL_SHA256, N_LANDMARKS, N_LANDMARKS_WITH_IRISES
 from ._clips import Clip, add_label, check_clips
+from ._jitter import describe_noise
+from ._landmarker import ENGINES
 from ._landmarks import ClipLandmarks, ExtractionSettings, Postprocessing
 from ._parallel import extract_clips
 from ._reading import check_window, read_clip
@@ -55,7 +58,7 @@ def bare_reason(clip: ReportedClip) -> str:
 
 @dataclass(frozen=True)
 class ExtractionReport:
-    """Results of a run, clip by clip.
+    r"""Results of a run, clip by clip.
 
     Attributes
     ----------
@@ -72,8 +75,24 @@ class ExtractionReport:
         Number of these frames in which a face was found. The landmarks of the other frames are
         interpolated or NaN.
     doubtful : tuple of ReportedClip
-        Clips whose landmarks are in the result, but may be those of several persons, or are
-        interpolated over more than `max_gap` or in too many frames; in the order of the clips.
+        Clips whose landmarks are in the result, but may be those of several persons, are
+        interpolated over more than `max_gap` or in too many frames, or could not be smoothed; in
+        the order of the clips.
+    noise : ndarray of float32 of shape (n_landmarks,)
+        Jitter of each landmark from frame to frame in pixels, before smoothing: the standard
+        deviation in x or y, and the median of it over the clips. Only clips with seconds of which
+        neighbouring frames, at most 0.05 s apart, were searched count, as with ``sampling="all"``;
+        NaN without such clips. See Notes.
+
+    Notes
+    -----
+    The jitter of a landmark in a clip is estimated by
+    :math:`1.4826 \; \mathrm{median}(|d_t|) / \sqrt{20}` from the third differences
+    :math:`d_t = x_{t+3} - 3 x_{t+2} + 3 x_{t+1} - x_t` of x and of y. They are 0 for movements that
+    are quadratic in time. For errors that are independent between frames, their variance is 20
+    times that of the errors, and 1.4826 times the median absolute value of a normal variable is its
+    standard deviation. Errors that are the same in consecutive frames, such as a contour that is
+    off throughout a clip, do not count.
     """
 
     n_clips: int
@@ -82,6 +101,9 @@ class ExtractionReport:
     n_frames_seen: tuple[int, ...] = ()
     n_frames_with_face: tuple[int, ...] = ()
     doubtful: tuple[ReportedClip, ...] = ()
+    noise: NDArray[np.float32] = field(
+        default_factory=lambda: np.full(N_LANDMARKS, np.nan, np.float32), repr=False, compare=False
+    )
 
     def __str__(self) -> str:
         n_good = self.n_clips - len(self.skipped)
@@ -91,6 +113,7 @@ class ExtractionReport:
         ]
         lines += [f"    {clip.reason}" for clip in self.skipped]
         lines += [f"    doubtful: {clip.reason}" for clip in self.doubtful]
+        lines += [f"    {line}" for line in describe_noise(self.noise)]
         return "\n".join(lines)
 
 
@@ -139,10 +162,10 @@ class DoubtfulClipsWarning(_ReportWarning):
 class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEstimator):
     """Turn clips of faces into rows of landmarks or blendshapes.
 
-    Each clip is sampled at frames that are evenly spaced in time, and MediaPipe finds the faces
-    in each frame. One person is followed: the one with the largest face in the first frame that
-    has a face. The transformer is stateless: `transform` works without `fit`, and nothing is
-    learned from the clips.
+    Each clip is sampled at frames that are evenly spaced in time, and the networks of MediaPipe
+    find the faces in each frame. One person is followed: the one with the largest face in the first
+    frame that has a face. The transformer is stateless: `transform` works without `fit`, and
+    nothing is learned from the clips.
 
     Parameters
     ----------
@@ -157,6 +180,11 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         Columns of the rows of :meth:`transform`. "blendshapes" gives the 52 facial actions of
         MediaPipe in each frame, such as ``mouthSmileLeft``, from 0 to 1. Both use the same entries
         of the cache.
+    engine : {"mediapipe", "litert"}, default="mediapipe"
+        What runs the networks. "litert" runs them directly, without MediaPipe: it opens no network
+        connection, needs fewer system libraries and takes less time; its landmarks differ from
+        MediaPipe's by a small part of a pixel. It needs ``pip install 'sklearn-temo[litert]'``. The
+        :ref:`user guide <engines>` compares the two.
     on_missing : {"interpolate", "nan", "raise"}, default="interpolate"
         How frames without the face are handled. "interpolate" fills them linearly in time, and
         with the nearest face at the ends; a clip without any face is an error. "nan" leaves NaN.
@@ -181,6 +209,14 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         upright frame, `right` and `bottom` exclusive; for example the tile of one person in a
         recorded video call. Landmarks stay in the coordinates of the whole frame. None searches
         the whole frame.
+    smooth : float, int or None, default=None
+        Window of a filter that reduces the jitter of the landmarks from frame to frame: each frame
+        becomes the value of the parabola that fits the frames of the window best, as in the filter
+        of Savitzky and Golay, which has no delay. A float is the length of the window in seconds,
+        in which at least 5 frames must lie; an int is an odd number of frames from 5, also for
+        arrays and image files, which have no times. Frames before and after a gap of more than half
+        a window, or a possible change of the person, are not mixed. Needs neighbouring frames:
+        ``sampling="all"``, or ``n_frames=None``. None does not smooth.
     on_error : {"raise", "skip-with-nan"}, default="raise"
         How clips that cannot be used are handled. "raise" raises the error of the first;
         "skip-with-nan" makes their rows NaN, and warns once at the end with all of them in
@@ -202,8 +238,9 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         A Face Landmarker ``.task`` file; warns if its content is not that of the bundled model.
         None uses the bundled model.
     verbose : int, default=0
-        1 prints the progress and the estimated time left, at most once a second; 2 also prints a
-        line per clip.
+        1 shows the progress and the estimated time left: as a bar if rich is installed, in a
+        terminal or a notebook with ipywidgets, otherwise as a line at most once a second. 2 also
+        prints a line per clip.
 
     Attributes
     ----------
@@ -237,9 +274,11 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
 
     Images and landmarks stay on the machine, and nothing is written to disk except to `memory`.
     MediaPipe would send Google a report about its performance and use whenever a landmarker is
-    closed, and has no setting to turn this off. It is kept from doing so: nothing is sent,
-    and no name is looked up. For the moment of closing, at the end of the process, the environment
-    variable ``https_proxy`` is replaced by a proxy that cannot be used.
+    closed or has been in use for 60 seconds, and has no setting to turn this off. It is kept from
+    doing so: no host is contacted, and no name is looked up. A landmarker is closed at the end of
+    the process, and replaced by a new one if it is used 40 seconds after its start. For the
+    moment of closing, the environment variable ``https_proxy`` is replaced by a proxy that cannot
+    be used. ``engine="litert"`` opens no socket, and changes nothing in the environment.
 
     References
     ----------
@@ -265,6 +304,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         "n_frames": [Interval(Integral, 1, None, closed="left"), None],
         "n_landmarks": [Options(Integral, {N_LANDMARKS, N_LANDMARKS_WITH_IRISES})],
         "output": [StrOptions({"landmarks", "blendshapes"})],
+        "engine": [StrOptions(set(ENGINES))],
         "on_missing": [StrOptions({"interpolate", "nan", "raise"})],
         "max_gap": [
             Interval(Integral, 0, None, closed="left"),
@@ -274,6 +314,11 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         "min_detected": [Interval(Real, 0, 1, closed="both")],
         "sampling": [StrOptions({"uniform", "all"}), tuple, list],
         "region": [tuple, list, None],
+        "smooth": [
+            Interval(Integral, 5, None, closed="left"),
+            Interval(RealNotInt, 0, None, closed="neither"),
+            None,
+        ],
         "on_error": [StrOptions({"raise", "skip-with-nan"})],
         "memory": [str, os.PathLike, Memory, None],
         "n_jobs": [Integral, None],
@@ -287,11 +332,13 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         n_frames: int | None = 16,
         n_landmarks: int = N_LANDMARKS,
         output: Literal["landmarks", "blendshapes"] = "landmarks",
+        engine: Literal["mediapipe", "litert"] = "mediapipe",
         on_missing: Literal["interpolate", "nan", "raise"] = "interpolate",
         max_gap: float | None = 1.0,
         min_detected: float = 0.5,
         sampling: str | Sequence[float | None] = "uniform",
         region: tuple[int, int, int, int] | None = None,
+        smooth: float | None = None,
         on_error: Literal["raise", "skip-with-nan"] = "raise",
         memory: Any = None,
         n_jobs: int | None = None,
@@ -301,11 +348,13 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         self.n_frames = n_frames
         self.n_landmarks = n_landmarks
         self.output = output
+        self.engine = engine
         self.on_missing = on_missing
         self.max_gap = max_gap
         self.min_detected = min_detected
         self.sampling = sampling
         self.region = region
+        self.smooth = smooth
         self.on_error = on_error
         self.memory = memory
         self.n_jobs = n_jobs
@@ -390,8 +439,8 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         SkippedClipsWarning
             With ``on_error="skip-with-nan"``, if clips could not be used.
         DoubtfulClipsWarning
-            If the landmarks of clips may be those of several persons, or are interpolated over
-            more than `max_gap` or in too many frames.
+            If the landmarks of clips may be those of several persons, are interpolated over more
+            than `max_gap` or in too many frames, or could not be smoothed.
         """
         return self._rows(self._check(X))
 
@@ -479,6 +528,17 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
     def _check(self, clips: Any) -> list[Clip]:
         """Validate the parameters and the clips."""
         self._validate_params()
+        if isinstance(self.smooth, Integral) and self.smooth % 2 == 0:
+            raise ValueError(
+                f"smooth={self.smooth!r} must be odd, since the window has its frame in the "
+                "middle; pass an odd number of frames, or a float, which is in seconds."
+            )
+        if self.smooth is not None and self.sampling != "all" and self.n_frames is not None:
+            raise ValueError(
+                f"smooth={self.smooth!r} needs neighbouring frames, but sampling="
+                f"{self.sampling!r} reads only n_frames={self.n_frames} of each clip; pass "
+                'sampling="all", or n_frames=None.'
+            )
         return check_clips(clips, skip_bad=self.on_error != "raise")
 
     def _settings(self) -> ExtractionSettings:
@@ -504,6 +564,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
             digest,
             path,
             region=self.region,
+            engine=self.engine,
         )
 
     def _run(
@@ -511,11 +572,21 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         clips: list[Clip],
         computed: tuple[str, ...] = (),
         context: CallbackContext | None = None,
-    ) -> Iterator[tuple[int, ClipLandmarks]]:
+    ) -> Generator[tuple[int, ClipLandmarks]]:
         """Yield the index and the landmarks of each clip, in any order, and set `report_`.
 
         `computed` names fields of :class:`ClipLandmarks` that are computed from the landmarks.
         """
+        with Progress("FaceLandmarkTransformer", len(clips), "clips", self.verbose) as progress:
+            yield from self._results(clips, computed, context, progress)
+
+    def _results(
+        self,
+        clips: list[Clip],
+        computed: tuple[str, ...],
+        context: CallbackContext | None,
+        progress: Progress,
+    ) -> Iterator[tuple[int, ClipLandmarks]]:
         folder = self._cache_folder()
         cache = None if folder is None else folder / "face_landmarks"
         postprocessing = Postprocessing(
@@ -525,14 +596,17 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
             self.sampling == "all",
             self.max_gap,
             self.min_detected,
+            self.smooth,
             computed,
         )
-        progress = Progress("FaceLandmarkTransformer", len(clips), "clips", self.verbose)
         skipped: dict[int, ReportedClip] = {}
         doubtful: dict[int, ReportedClip] = {}
         n_cached, n_seen, n_with_face = 0, [0] * len(clips), [0] * len(clips)
+        noise: list[NDArray[np.float32]] = []
         is_cache_writable = True
-        for result in extract_clips(clips, self._settings(), cache, self.n_jobs):
+        for result in extract_clips(
+            clips, self._settings(), cache, self.n_jobs, progress.advance_within
+        ):
             index, clip, error = result.index, clips[result.index], result.error
             if result.write_error is not None and is_cache_writable:
                 # Once for a run: it would be the same for each clip on a full disk.
@@ -544,6 +618,8 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
             if result.found is not None:
                 n_seen[index] = len(result.found.detected)
                 n_with_face[index] = int(result.found.detected.sum())
+                if (estimate := result.found.noise()) is not None:
+                    noise.append(estimate[: self.n_landmarks])
                 try:
                     landmarks = postprocessing.apply(result.found, clip.source)
                     if (doubt := postprocessing.doubts(result.found)) is not None:
@@ -575,6 +651,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
             tuple(n_seen),
             tuple(n_with_face),
             tuple(doubtful[index] for index in sorted(doubtful)),
+            np.median(noise or np.full((1, self.n_landmarks), np.float32(np.nan)), axis=0),
         )
         if skipped:
             warn_user(SkippedClipsWarning(self.report_))
@@ -587,20 +664,22 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         """Extract clips, and write each to its row of the result as soon as it is done."""
         computed = () if self.output == "landmarks" else (self.output,)
         rows = None
-        for index, result in self._run(clips, computed, context):
-            values = getattr(result, self.output)
-            if not values.size:  # skipped, with n_frames=None
-                continue
-            if rows is None:
-                n_frames = len(values)
-                rows = np.full((len(clips), values.size), np.nan, np.float32)
-            if values.size != rows.shape[1]:
-                raise ValueError(
-                    "with n_frames=None all clips must have the same number of frames, but "
-                    f"{result.name!r} has {len(values)} and another clip has {n_frames}: pass "
-                    "n_frames, or use extract."
-                )
-            rows[index] = values.ravel()
+        # An error must end the progress at once.
+        with closing(self._run(clips, computed, context)) as results:
+            for index, result in results:
+                values = getattr(result, self.output)
+                if not values.size:  # skipped, with n_frames=None
+                    continue
+                if rows is None:
+                    n_frames = len(values)
+                    rows = np.full((len(clips), values.size), np.nan, np.float32)
+                if values.size != rows.shape[1]:
+                    raise ValueError(
+                        "with n_frames=None all clips must have the same number of frames, but "
+                        f"{result.name!r} has {len(values)} and another clip has {n_frames}: "
+                        "pass n_frames, or use extract."
+                    )
+                rows[index] = values.ravel()
         if rows is None:
             raise ValueError("with n_frames=None at least one clip must be usable; see report_.")
         # The number of columns tells the layout of landmarks.

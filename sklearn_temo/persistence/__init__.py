@@ -1,4 +1,4 @@
-"""Saving, loading and exporting fitted pipelines."""
+"""Saved models: files from which no code runs, their model cards, and ONNX graphs."""
 
 import lazy_loader as lazy
 

@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.metrics import recall_score
 from sklearn.pipeline import Pipeline
 
+from .._progress import Progress
 from .._search_results import SearchResults, fewest_landmarks, read_search, standard_errors
 from ..inspection._candidate_names import name_candidates
 from ..selection._ranking import count_kept
@@ -22,7 +23,7 @@ _KS = (8, 16, 32, 64, 128)
 
 
 def describe_score_against_k(
-    estimator: Any, evaluation: Any, clips: ReportClips, n_jobs: int | None
+    estimator: Any, evaluation: Any, clips: ReportClips, n_jobs: int | None, verbose: int
 ) -> dict[str, Any] | None:
     """Scores of a fitted search over `k`, or else of the rankings of the folds.
 
@@ -41,7 +42,7 @@ def describe_score_against_k(
             if metric == "score" and not callable(estimator.scoring):
                 metric = estimator.scoring or "accuracy"
             return _describe_search(results, metric, layout.n_landmarks)
-    return _describe_rankings(evaluation, clips, layout.n_landmarks, n_jobs)
+    return _describe_rankings(evaluation, clips, layout.n_landmarks, n_jobs, verbose)
 
 
 def _describe_search(results: SearchResults, metric: str, n_landmarks: int) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def _describe_search(results: SearchResults, metric: str, n_landmarks: int) -> d
 
 
 def _describe_rankings(
-    evaluation: Any, clips: ReportClips, n_landmarks: int, n_jobs: int | None
+    evaluation: Any, clips: ReportClips, n_landmarks: int, n_jobs: int | None, verbose: int
 ) -> dict[str, Any] | None:
     parts = [_split(estimator) for estimator in evaluation.estimators]
     # The training clips of a fold are known only if each clip is tested once.
@@ -65,11 +66,15 @@ def _describe_rankings(
         return None
     kept = {int(part[1].get_landmark_support().sum()) for part in parts if part}
     ks = sorted({k for k in {*_KS, *kept} if k < n_landmarks} | {n_landmarks})
-    scores = Parallel(n_jobs)(
-        delayed(_score_fold)(*part, clips, evaluation.folds == fold, evaluation.predictions, ks)
-        for fold, part in enumerate(parts)
-        if part
-    )
+    scores = []
+    with Progress("score against k", len(parts), "folds", verbose) as progress:
+        for of_fold in Parallel(n_jobs, return_as="generator")(
+            delayed(_score_fold)(*part, clips, evaluation.folds == fold, evaluation.predictions, ks)
+            for fold, part in enumerate(parts)
+            if part
+        ):
+            scores.append(of_fold)
+            progress.advance()
     return _section(
         "balanced accuracy",
         ["first k of the ranking"] * len(ks),

@@ -82,7 +82,7 @@ def write_report(
     random_state : int, default=None
         Seed of the folds and the bootstrap of the evaluation.
     verbose : int, default=0
-        If positive, print the progress.
+        If positive, show the progress and the estimated time left.
 
     Returns
     -------
@@ -173,48 +173,48 @@ def write_report(
     check_consistent_length(X, y, groups)
     y, groups = check_labels(y, groups)
     is_given = evaluation is not None
-    progress = Progress("write_report", _N_PARTS, "parts", verbose)
-    for_rows, extractor = without_extraction(estimator)
-    clips = read_clips(extractor, X, y, groups, verbose)
-    progress.advance()
-    if evaluation is None:
-        evaluation = evaluate(
-            for_rows,
-            clips.rows,
-            clips.y,
-            groups=clips.groups,
-            n_jobs=n_jobs,
-            random_state=random_state,
-            verbose=verbose,
-        )
-    elif (n_clips := len(evaluation.predictions)) != len(y):
-        raise ValueError(
-            f"evaluation is of {n_clips} clips, but X has {len(y)}: evaluate the same clips."
-        )
-    else:
-        evaluation = _take_clips(evaluation, clips.indices)
-    progress.advance()
-    fitted = _fit(estimator, for_rows, clips)
-    progress.advance()
-    score_against_k = describe_score_against_k(estimator, evaluation, clips, n_jobs)
-    progress.advance()
-    is_explained = can_explain(evaluation, clips)
-    report = {
-        "title": title or _default_title(estimator, clips),
-        "created": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "estimator": repr(estimator),
-        "versions": {"python": python_version(), **{name: version(name) for name in _PACKAGES}},
-        "data_sha256": clips.sha256(),
-        **_describe_evaluation(evaluation, clips, fitted, is_given),
-        "score_against_k": score_against_k,
-        "relevance": describe_relevance(fitted, clips),
-        "timeline": describe_timeline(evaluation, clips) if is_explained else None,
-        "clips": describe_clips(evaluation, clips) if is_explained else None,
-        "stability": _describe_stability(evaluation),
-    }
-    report = _Numbers(_plain(report))
-    _write(page, report)
-    progress.advance()
+    with Progress("write_report", _N_PARTS, "parts", verbose) as progress:
+        for_rows, extractor = without_extraction(estimator)
+        clips = read_clips(extractor, X, y, groups, verbose)
+        progress.advance()
+        if evaluation is None:
+            evaluation = evaluate(
+                for_rows,
+                clips.rows,
+                clips.y,
+                groups=clips.groups,
+                n_jobs=n_jobs,
+                random_state=random_state,
+                verbose=verbose,
+            )
+        elif (n_clips := len(evaluation.predictions)) != len(y):
+            raise ValueError(
+                f"evaluation is of {n_clips} clips, but X has {len(y)}: evaluate the same clips."
+            )
+        else:
+            evaluation = _take_clips(evaluation, clips.indices)
+        progress.advance()
+        fitted = _fit(estimator, for_rows, clips)
+        progress.advance()
+        score_against_k = describe_score_against_k(estimator, evaluation, clips, n_jobs, verbose)
+        progress.advance()
+        is_explained = can_explain(evaluation, clips)
+        report = {
+            "title": title or _default_title(estimator, clips),
+            "created": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "estimator": repr(estimator),
+            "versions": {"python": python_version(), **{name: version(name) for name in _PACKAGES}},
+            "data_sha256": clips.sha256(),
+            **_describe_evaluation(evaluation, clips, fitted, is_given),
+            "score_against_k": score_against_k,
+            "relevance": describe_relevance(fitted, clips),
+            "timeline": describe_timeline(evaluation, clips) if is_explained else None,
+            "clips": describe_clips(evaluation, clips) if is_explained else None,
+            "stability": _describe_stability(evaluation),
+        }
+        report = _Numbers(_plain(report))
+        _write(page, report)
+        progress.advance()
     return report
 
 

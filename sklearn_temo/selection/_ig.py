@@ -21,6 +21,7 @@ from sklearn.utils.validation import (
 )
 
 from .._cache_folder import CachingEstimator
+from .._progress import Progress
 from .._threads import one_thread
 from .._validation import check_rows
 from .._warnings import warn_user
@@ -121,7 +122,8 @@ class IGLandmarkSelector(
         also seeded during the training and restored afterwards; the seed is 0 if `estimator` has an
         int as `random_state` and `baselines` is not "random". Pass an int for reproducible results.
     verbose : int, default=0
-        If positive, print the progress of the attribution about once a second.
+        If positive, show the progress of the rounds, of the training of T-EMO and of the
+        attribution, and the estimated time left. Other networks have a `verbose` of their own.
 
     Attributes
     ----------
@@ -325,6 +327,8 @@ class IGLandmarkSelector(
         progress = self._init_callback_context(max_subtasks=2 * len(n_remaining_in_rounds))
         progress.call_on_fit_task_begin(estimator=self, X=X, y=y)
         progress_target = ProgressTarget(self, progress, self.verbose)
+        n_rounds = len(n_remaining_in_rounds)
+        shown = Progress(type(self).__name__, n_rounds, "rounds", self.verbose)
 
         remaining = np.arange(n_landmarks)
         scores = np.zeros(n_landmarks)
@@ -343,9 +347,11 @@ class IGLandmarkSelector(
             )
             # Contiguous, since the key of a cache entry depends on the memory order.
             clips = np.ascontiguousarray(X[:, columns])
-            result = train_and_attribute(
-                clone(estimator), clips, y, sample_weight, settings, progress_target
-            )
+            with shown:
+                result = train_and_attribute(
+                    clone(estimator), clips, y, sample_weight, settings, progress_target
+                )
+                shown.advance()
             relevance, gap = result.relevance, result.relevance.completeness_gap
             warn_of_gaps(relevance.n_unconverged, relevance.n_pairs, gap, integration)
             if not relevances:

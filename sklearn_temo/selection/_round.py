@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
@@ -204,13 +204,28 @@ def _train(
         if is_global:
             torch.manual_seed(seed)
         task.call_on_fit_task_begin(estimator=progress_target.selector, X=X, y=y)
-        estimator.fit(X, targets, **weights)
+        with _shown_training(estimator, progress_target.verbose):
+            estimator.fit(X, targets, **weights)
         if is_skorch:
             # skorch returns a partly trained net after Ctrl-C, which must not be cached.
             raise_swallowed_interrupt(estimator)
             _check_loss(estimator)
         task.call_on_fit_task_end(estimator=progress_target.selector, X=X, y=y)
     return classes if is_skorch or is_regressor(estimator) else estimator.classes_
+
+
+@contextmanager
+def _shown_training(estimator: BaseEstimator, verbose: int) -> Iterator[None]:
+    """Show the training of T-EMO; its parameters are part of the key of the cache."""
+    if not isinstance(estimator, BaseTEMO):
+        yield
+        return
+    own = estimator.verbose
+    estimator.verbose = max(own, verbose)
+    try:
+        yield
+    finally:
+        estimator.verbose = own
 
 
 def _check_loss(net: NeuralNet) -> None:

@@ -15,6 +15,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import validate_data
 
+from .._progress import Progress
 from .._validation import check_rows
 from .._warnings import warn_user
 from ..layout import LandmarkLayout
@@ -51,6 +52,8 @@ class StabilityLandmarkSelector(MetaEstimatorMixin, LandmarkSelectorMixin, BaseE
     random_state : int, RandomState instance or None, default=None
         Determines the halves, the permutations and the random states of `estimator`. Pass an int
         for reproducible results.
+    verbose : int, default=0
+        If positive, show the progress and the estimated time left.
 
     Attributes
     ----------
@@ -145,6 +148,7 @@ class StabilityLandmarkSelector(MetaEstimatorMixin, LandmarkSelectorMixin, BaseE
         "n_pairs": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -156,6 +160,7 @@ class StabilityLandmarkSelector(MetaEstimatorMixin, LandmarkSelectorMixin, BaseE
         n_pairs=25,
         n_jobs=None,
         random_state=None,
+        verbose=0,
     ):
         self.estimator = estimator
         self.max_false = max_false
@@ -163,6 +168,7 @@ class StabilityLandmarkSelector(MetaEstimatorMixin, LandmarkSelectorMixin, BaseE
         self.n_pairs = n_pairs
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.verbose = verbose
 
     def fit(self, X, y, groups=None):
         """Select landmarks on random halves of the clips.
@@ -221,12 +227,15 @@ class StabilityLandmarkSelector(MetaEstimatorMixin, LandmarkSelectorMixin, BaseE
         splitter = _splitter(groups, random, is_stratified)
         halves = [half for _ in range(self.n_pairs) for _, half in splitter.split(y, y, groups)]
         seeds = random.randint(2**31, size=len(halves))
-        scores = np.array(
-            Parallel(n_jobs=self.n_jobs)(
+        found = []
+        with Progress(type(self).__name__, len(halves), "halves", self.verbose) as progress:
+            for of_half in Parallel(n_jobs=self.n_jobs, return_as="generator")(
                 delayed(_fit_half)(selector, X[half], y[half], int(seed))
                 for half, seed in zip(halves, seeds, strict=True)
-            )
-        )
+            ):
+                found.append(of_half)
+                progress.advance()
+        scores = np.array(found)
         ranks, permuted_ranks = _rank_by_ratio(scores)
         n_per_half, false_bound = self._limit_choices(permuted_ranks)
         frequencies = (ranks < n_per_half).mean(axis=0)
