@@ -68,6 +68,7 @@ bench-engines: $(VENV)/installed-test ## compare the two engines: landmarks, spe
 
 bench-facial-actions: export OMP_NUM_THREADS = 1
 bench-facial-actions: $(VENV)/installed-test ## compare landmarks, blendshapes, and both
+	$(BIN)/python -m benchmarks.blendshapes
 	$(BIN)/python -m benchmarks.facial_actions $(ARGS)
 
 bench-onnx: export OMP_NUM_THREADS = 1

@@ -38,7 +38,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         ],
         "layout": ["LandmarkLayout"],
         "live": ["LivePredictor", "run_live"],
-        "persistence": ["load_model", "save_model"],
+        "persistence": ["export_onnx", "load_model", "save_model"],
         "report": ["write_report"],
     },
 )

@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import mesh
 
+__all__ = ["estimate_gaze", "estimate_head_pose"]
+
 # MediaPipe's virtual camera. It does not know the lens that a clip was recorded with.
 _VERTICAL_FIELD_OF_VIEW = np.radians(63.0)
 
@@ -107,8 +109,9 @@ def estimate_gaze(landmarks: ArrayLike, size: tuple[float, float]) -> NDArray[np
 
     Notes
     -----
-    An eyeball is a sphere whose centre is fixed to the head: 2.1 mm outside and 1.7 mm above the
-    middle between the corners of the eye, and 6 mm behind it, on the scale of the canonical face.
+    An eyeball is a sphere whose centre is fixed to the head. From the middle between the corners of
+    the eye, it is 2.1 mm away from the nose, 1.7 mm up and 6 mm back, on the scale of the canonical
+    face.
     The line of sight from the camera to the centre of the iris meets it, 10 mm from its centre, at
     the iris. The direction from the centre of the eyeball to that point is the gaze, as in [1]_.
 

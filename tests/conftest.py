@@ -9,9 +9,13 @@ from numpy.typing import NDArray
 # Compiling the group lasso and shap would take longer than their tests. numba reads this at import.
 os.environ["NUMBA_DISABLE_JIT"] = "1"
 
-from sklearn_temo import LandmarkAligner
+from sklearn.utils import Bunch
+
+from sklearn_temo import LandmarkAligner, LandmarkLayout
+from sklearn_temo.blendshapes import MIRROR, NAMES
 from sklearn_temo.datasets import load_cremad_sample, make_expression_clips
 from sklearn_temo.explanation import ClipExplanation
+from sklearn_temo.mesh import model_path
 
 
 def decode(path: str) -> NDArray[np.uint8]:
@@ -31,6 +35,38 @@ def cremad_paths() -> list[str]:
 def cremad_frames(cremad_paths: list[str]) -> list[NDArray[np.uint8]]:
     """The six clips as arrays."""
     return [decode(path) for path in cremad_paths]
+
+
+@pytest.fixture(scope="session")
+def mediapipe_faces(cremad_frames: list[NDArray[np.uint8]]) -> Bunch:
+    """What MediaPipe itself finds in some frames of the clips, all of 480 x 360 pixels."""
+    import mediapipe
+    from mediapipe.tasks.python import BaseOptions, vision
+
+    options = vision.FaceLandmarkerOptions(
+        base_options=BaseOptions(model_asset_buffer=model_path().read_bytes()),
+        output_face_blendshapes=True,
+        output_facial_transformation_matrixes=True,
+    )
+    landmarker = vision.FaceLandmarker.create_from_options(options)
+    results = [
+        landmarker.detect(mediapipe.Image(mediapipe.ImageFormat.SRGB, frame))
+        for clip in cremad_frames
+        for frame in clip[::20]
+    ]
+    # MediaPipe sends statistics when it is closed, except through a proxy that does not exist.
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("https_proxy", "none://")
+        landmarker.close()
+    points = [[(p.x, p.y, p.z) for p in result.face_landmarks[0]] for result in results]
+    blendshapes = [result.face_blendshapes[0] for result in results]
+    return Bunch(
+        landmarks=(np.array(points) * [480, 360, 480]).astype(np.float32),
+        names=[blendshape.category_name for blendshape in blendshapes[0]],
+        blendshapes=np.array([[blendshape.score for blendshape in face] for face in blendshapes]),
+        head_pose=np.array([result.facial_transformation_matrixes[0] for result in results]),
+        size=(480, 360),
+    )
 
 
 @pytest.fixture
@@ -70,6 +106,40 @@ def aligned(expression_clips):
     X = LandmarkAligner(n_frames=4).fit_transform(expression_clips.data)
     X.flags.writeable = False
     return X, expression_clips.target
+
+
+# Blendshapes that move in the clips of a class.
+MOVING_BLENDSHAPES = {
+    "anger": ("browDownLeft", "browDownRight", "mouthPressLeft", "mouthPressRight"),
+    "happiness": ("mouthSmileLeft", "mouthSmileRight", "cheekSquintLeft", "cheekSquintRight"),
+    "surprise": ("browInnerUp", "jawOpen", "eyeWideLeft", "eyeWideRight"),
+}
+
+
+@pytest.fixture(scope="session")
+def blendshape_clips():
+    """Synthetic blendshapes of 60 clips of 4 frames, 20 of each of 3 emotions, of 10 people.
+
+    In each clip, the blendshapes of MOVING_BLENDSHAPES rise, and the left is like the right.
+    """
+    rng = np.random.default_rng(0)
+    place = {name: i for i, name in enumerate(NAMES)}
+    emotions = np.array([*MOVING_BLENDSHAPES] * 20)
+    clips = 0.1 * rng.beta(1, 4, size=(60, 4, 52))
+    for clip, emotion in zip(clips, emotions, strict=True):
+        for name in MOVING_BLENDSHAPES[emotion]:
+            clip[:, place[name]] += np.linspace(0, rng.uniform(0.3, 0.8), 4)
+    for name, partner in MIRROR.items():
+        if partner > name:
+            clips[..., place[partner]] = clips[..., place[name]]
+    clips = np.clip(clips + 0.01 * rng.normal(size=clips.shape), 0, 1).astype(np.float32)
+    layout = LandmarkLayout(4, 52, 1, NAMES)
+    return Bunch(
+        data=layout.attach(clips.reshape(60, -1)),
+        target=emotions,
+        groups=np.repeat([f"person {i}" for i in range(10)], 6),
+        layout=layout,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ BASE = {
     "_column_names",
     "_data_hash",
     "_face_checks",
+    "_clip_window",
     "_frame_folder",
     "_pipelines",
     "_progress",
@@ -46,8 +47,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_data_hash": set(),
     "_column_names": {"blendshapes"},
     "_face_checks": {"blendshapes", "mesh"},
+    "_clip_window": set(),
     "_frame_folder": set(),
-    "_pipelines": {"layout"},
+    "_pipelines": {"blendshapes", "layout"},
     "_progress": set(),
     "_search_results": {"_warnings"},
     "_threads": set(),
@@ -57,7 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "head_pose": {"mesh"},
     "mesh": set(),
     "layout": {"blendshapes", "mesh", "_column_names", "_face_checks", "_warnings"},
-    "mirror": {"layout"},
+    "mirror": {"blendshapes", "layout", "mesh", "_face_checks"},
     **dict.fromkeys(STEPS, BASE),
     "selection": BASE | {"attribution", "classification"},
 }
@@ -65,7 +67,7 @@ MAY_IMPORT["pipeline"] = BASE | STEPS | {"selection"}
 MAY_IMPORT["explanation"] = BASE | STEPS | {"selection"}
 MAY_IMPORT["evaluation"] = BASE | STEPS | {"selection"}
 MAY_IMPORT["report"] = MAY_IMPORT["evaluation"] | {"evaluation", "explanation"}
-MAY_IMPORT["persistence"] = MAY_IMPORT["report"]
+MAY_IMPORT["persistence"] = MAY_IMPORT["report"] | {"__init__"}
 MAY_IMPORT["live"] = MAY_IMPORT["explanation"] | {"explanation"}
 MAY_IMPORT["demo"] = MAY_IMPORT["pipeline"] | {"pipeline", "__init__"}
 MAY_IMPORT["cli"] = MAY_IMPORT["demo"] | {"demo", "evaluation", "explanation"}
@@ -103,6 +105,7 @@ MAY_BE_HEAVY = {
     "classification._training": {"skorch", "torch"},
     "explanation._affine_maps": {"torch"},
     "explanation._explained_function": {"torch"},
+    "persistence._pipeline_network": {"torch"},
     "selection._round": {"skorch", "torch"},
 }
 

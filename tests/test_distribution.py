@@ -20,6 +20,7 @@ DATA = {
     "sklearn_temo/models/LICENSE",
     "sklearn_temo/models/face_landmarker.task",
     "sklearn_temo/models/face_geometry.json",
+    "sklearn_temo/models/face_blendshapes.npz",
     *(f"sklearn_temo/datasets/descr/{name}.txt" for name in ("ckplus", "ravdess", "synthetic")),
     "sklearn_temo/datasets/cremad/README.md",
     "sklearn_temo/datasets/cremad/LICENSE.txt",

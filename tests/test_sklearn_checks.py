@@ -7,6 +7,7 @@ from sklearn.utils._testing import assert_allclose
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_temo import (
+    BlendshapeTransformer,
     FaceLandmarkTransformer,
     FaceMirror,
     IGLandmarkSelector,
@@ -21,6 +22,7 @@ PLAIN = {"n_frames": 1, "n_coords": 1}
 
 ESTIMATORS = [
     FaceLandmarkTransformer(),
+    BlendshapeTransformer(),
     LandmarkAligner(),
     FaceMirror(),
     IGLandmarkSelector(TEMOClassifier(max_epochs=20, random_state=0), k=1, **PLAIN, random_state=0),
@@ -41,37 +43,37 @@ ESTIMATORS = [
 
 NEEDS_FACES = "the check passes tables of a few columns, which are no faces"
 
+FAILURES_OF_TRANSFORMERS = [
+    "check_dict_unchanged",
+    "check_dont_overwrite_parameters",
+    "check_dtype_object",
+    "check_estimators_dtypes",
+    "check_estimators_fit_returns_self",
+    "check_estimators_overwrite_params",
+    "check_estimators_pickle",
+    "check_f_contiguous_array_estimator",
+    "check_fit2d_1feature",
+    "check_fit2d_1sample",
+    "check_fit2d_predict1d",
+    "check_fit_check_is_fitted",
+    "check_fit_idempotent",
+    "check_fit_score_takes_y",
+    "check_methods_sample_order_invariance",
+    "check_methods_subset_invariance",
+    "check_n_features_in",
+    "check_n_features_in_after_fitting",
+    "check_pipeline_consistency",
+    "check_positive_only_tag_during_fit",
+    "check_readonly_memmap_input",
+    "check_transformer_data_not_an_array",
+    "check_transformer_general",
+    "check_transformer_preserve_dtypes",
+    "check_transformers_unfitted_stateless",
+]
+
 EXPECTED_FAILURES = {
-    LandmarkAligner: dict.fromkeys(
-        [
-            "check_dict_unchanged",
-            "check_dont_overwrite_parameters",
-            "check_dtype_object",
-            "check_estimators_dtypes",
-            "check_estimators_fit_returns_self",
-            "check_estimators_overwrite_params",
-            "check_estimators_pickle",
-            "check_f_contiguous_array_estimator",
-            "check_fit2d_1feature",
-            "check_fit2d_1sample",
-            "check_fit2d_predict1d",
-            "check_fit_check_is_fitted",
-            "check_fit_idempotent",
-            "check_fit_score_takes_y",
-            "check_methods_sample_order_invariance",
-            "check_methods_subset_invariance",
-            "check_n_features_in",
-            "check_n_features_in_after_fitting",
-            "check_pipeline_consistency",
-            "check_positive_only_tag_during_fit",
-            "check_readonly_memmap_input",
-            "check_transformer_data_not_an_array",
-            "check_transformer_general",
-            "check_transformer_preserve_dtypes",
-            "check_transformers_unfitted_stateless",
-        ],
-        NEEDS_FACES,
-    ),
+    BlendshapeTransformer: dict.fromkeys(FAILURES_OF_TRANSFORMERS, NEEDS_FACES),
+    LandmarkAligner: dict.fromkeys(FAILURES_OF_TRANSFORMERS, NEEDS_FACES),
     FaceMirror: dict.fromkeys(
         [
             "check_dict_unchanged",
@@ -127,7 +129,7 @@ def test_estimator_follows_scikit_learn(estimator, check, monkeypatch):
     check(estimator)
 
 
-@pytest.mark.parametrize("estimator", [LandmarkAligner(), FaceMirror()])
+@pytest.mark.parametrize("estimator", [BlendshapeTransformer(), LandmarkAligner(), FaceMirror()])
 def test_estimators_of_faces_name_the_landmarks_that_they_need(estimator):
     fit = getattr(estimator, "fit_resample", None) or estimator.fit
     with pytest.raises(ValueError, match="468 or 478 landmarks"):

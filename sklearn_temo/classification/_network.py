@@ -189,7 +189,7 @@ class ReducedNet(nn.Module, ABC):
     def project(self, z: Tensor) -> Tensor:
         """Compute the components of the output of :meth:`centred`."""
         parts = zip(self._parts(z, self.n_inputs), self.components, strict=True)
-        return torch.cat([(part @ found.T).view(len(z), -1) for part, found in parts], dim=1)
+        return torch.cat([(part @ found.T).view(z.shape[0], -1) for part, found in parts], dim=1)
 
     def _parts(self, z: Tensor, size: int) -> list[Tensor]:
         """Split (n_clips, (1 + n_filters) * size) into first frames and filtered frames.
@@ -313,7 +313,7 @@ class TEMONet(ReducedNet):
         The parts have shapes (n_clips, n_members * size) and (n_clips * n_filters, n_members *
         size), each with its own size; the result has shape (n_clips, n_members * n_hidden).
         """
-        n_clips = len(parts[0])
+        n_clips = parts[0].shape[0]
         rows = [part.view(n_clips, -1, part.shape[1]) for part in parts]
         members = [row.unflatten(2, (self.n_members, -1)).transpose(1, 2) for row in rows]
         return torch.cat([member.flatten(2) for member in members], dim=2).flatten(1)

@@ -253,6 +253,13 @@ class BaseTEMO(CallbackSupportMixin, BaseEstimator):
         self._mirror = Mirror.from_clips(rows, layout) if self.mirror else None
         if self.mirror is True and self._mirror is None:
             name = type(self).__name__
+            if layout.noun == "blendshape":
+                raise ValueError(
+                    f"mirror=True, but the {layout.n_landmarks} blendshapes of X cannot be "
+                    f"mirrored. {name} needs values between 0 and 1, not standardised, and the "
+                    "mirror partner of every blendshape; pass mirror=False to train without mirror "
+                    "images."
+                )
             raise ValueError(
                 f"mirror=True, but the mean of frame 0 over {len(rows)} clips is not a symmetric "
                 f"face of {layout.n_landmarks} landmarks. {name} needs positions in frame 0, not "

@@ -8,22 +8,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._clips import GivenClips
+from ._clips import GivenClips, check_extraction
 
 _SVMS = ("linear-svm", "rbf-svm")
 _CLASSIFIERS = ("temo", *_SVMS)
 # Also that of make_temo_pipeline.
 _N_FRAMES = 16
+_K = {"landmarks": 128, "blendshapes": 20}
 
 
 def add_candidate_options(command: argparse.ArgumentParser) -> None:
     """Add the options that choose the candidates."""
     add = command.add_argument
+    text = "what the pipeline selects from and classifies (default: %(default)s)"
+    add("--output", choices=("landmarks", "blendshapes"), default="landmarks", help=text)
     text = (
-        "numbers of landmarks that the pipeline selects, or all; of several, cross-validation "
-        "chooses (default: 128)"
+        "numbers of landmarks or blendshapes that the pipeline selects, or all; of several, "
+        f"cross-validation chooses (default: {_K['landmarks']}, or {_K['blendshapes']} blendshapes)"
     )
-    add("--k", type=_numbers_of_landmarks, default=[128], metavar="K[,K...]", help=text)
+    add("--k", type=_numbers_of_landmarks, metavar="K[,K...]", help=text)
     text = (
         "temo, linear-svm, rbf-svm, or svm for both; of several, cross-validation chooses "
         "(default: temo)"
@@ -82,25 +85,42 @@ def make_pipeline(options: argparse.Namespace, clips: GivenClips) -> Any:
 
     Raises ValueError if an option does not fit the clips.
     """
+    from ..blendshapes import NAMES
+    from ..extraction import BlendshapeTransformer, FaceLandmarkTransformer
     from ..pipeline import make_temo_pipeline
 
-    n_frames = options.n_frames
-    if clips.table is not None:
-        if n_frames not in (None, clips.table.n_frames):
+    has_blendshapes = options.output == "blendshapes"
+    if has_blendshapes and any(isinstance(k, int) and k > len(NAMES) for k in _numbers(options)):
+        raise ValueError(f"--k must be at most {len(NAMES)}, the number of blendshapes.")
+    n_frames = _N_FRAMES if options.n_frames is None else options.n_frames
+    landmarks: Any
+    if clips.table is None:
+        landmarks = FaceLandmarkTransformer(
+            n_frames=n_frames, output=options.output, memory=options.memory, n_jobs=options.n_jobs
+        )
+        check_extraction(landmarks, clips)
+    else:
+        if options.n_frames not in (None, clips.table.n_frames):
             raise ValueError(
-                f"--n-frames is {n_frames}, but the clips of {clips.place!r} have "
+                f"--n-frames is {options.n_frames}, but the clips of {clips.place!r} have "
                 f"{clips.table.n_frames} frames; leave the option out."
             )
         n_frames = clips.table.n_frames
-    return make_temo_pipeline(
-        k=options.k[0],
+        landmarks = BlendshapeTransformer(n_frames=n_frames) if has_blendshapes else "passthrough"
+    pipeline = make_temo_pipeline(
+        k=_numbers(options)[0],
         classifier=_make_classifier(options.classifiers[0], options.seed),
-        n_frames=_N_FRAMES if n_frames is None else n_frames,
-        landmarks=None if clips.table is None else "passthrough",
+        n_frames=n_frames,
+        landmarks=landmarks,
         memory=options.memory,
-        n_jobs=options.n_jobs,
         random_state=options.seed,
     )
+    return pipeline.set_params(align="passthrough") if has_blendshapes else pipeline
+
+
+def _numbers(options: argparse.Namespace) -> list[int | str]:
+    """Numbers of landmarks or blendshapes of the candidates."""
+    return options.k or [_K[options.output]]
 
 
 def make_search(
@@ -118,7 +138,7 @@ def make_search(
     splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
     search = GridSearchCV(
         pipeline,
-        {"classify": list(classifiers.values()), "select__k": options.k},
+        {"classify": list(classifiers.values()), "select__k": _numbers(options)},
         scoring="balanced_accuracy",
         cv=splitter(n_folds, shuffle=True, random_state=options.seed),
         refit=smallest_k if options.smallest_k else True,
@@ -138,7 +158,7 @@ def make_estimator(
     from ..evaluation._evaluate import count_folds
 
     n_folds = count_folds(options.folds, y, groups)
-    if len(options.k) * len(options.classifiers) == 1:
+    if len(_numbers(options)) * len(options.classifiers) == 1:
         return pipeline, n_folds
     n_units = len(y) if groups is None else len(np.unique(groups))
     # In the smallest training set, which the search splits again.

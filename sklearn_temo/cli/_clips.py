@@ -17,8 +17,8 @@ from ._messages import say
 
 _LABELLED = (
     "a folder emotion/person/clip.mp4 or emotion/clip.mp4; a .csv list with the columns path, "
-    "label and, if the people are known, group; or a table of landmarks (.parquet, .npz, .csv) "
-    "with these columns, from sklearn-temo extract"
+    "label and, if known, group (the person), onset and offset (seconds); or a table of landmarks "
+    "from sklearn-temo extract --labels"
 )
 _HOW_TO_GIVE_PEOPLE = (
     "store the clips as emotion/person/clip.mp4, or pass a .csv list with the columns path, label "
@@ -114,8 +114,8 @@ def read_labelled_clips(place: str) -> GivenClips:
         clips = _read_table(place)
         if clips.y is None:
             raise ValueError(
-                f"{place!r} has no column with the labels of the clips: write the table again from "
-                "a folder emotion/person/clip.mp4 or a .csv list with labels."
+                f"{place!r} has no column label: write the table again with sklearn-temo extract "
+                "--labels, from a folder emotion/person/clip.mp4 or a .csv list with labels."
             )
     else:
         data, y, groups = load_clip_folder(Path(place).expanduser())
@@ -141,6 +141,14 @@ def check_people(clips: GivenClips, otherwise: str) -> None:
             f"all clips of {clips.place!r} are of one person, {str(clips.groups[0])!r}; scores "
             f"need people that the model was not trained on: add people, or {otherwise}."
         )
+
+
+def check_extraction(extractor: Any, clips: GivenClips) -> None:
+    """Raise ValueError if a parameter of the extraction cannot be used; no clip is opened."""
+    from sklearn.base import clone
+
+    # Clips that cannot be used are left out, so they are no errors.
+    clone(extractor).set_params(on_error="skip-with-nan").fit(clips.data)
 
 
 def find_unlabelled_clips(paths: Sequence[str]) -> GivenClips:
@@ -176,7 +184,7 @@ def _read_table(place: str) -> GivenClips:
     rows = LandmarkLayout(table.n_frames, table.n_landmarks, 3).attach(table.data)
     y, groups = (
         None if table.get(name) is None else np.asarray(table[name], dtype=str)
-        for name in ("labels", "people")
+        for name in ("labels", "groups")
     )
     return GivenClips(place, rows, y, groups, table)
 

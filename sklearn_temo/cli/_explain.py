@@ -63,7 +63,11 @@ def _explain(options: argparse.Namespace) -> int:
     explanations: list[Any] = []
 
     def run() -> None:
-        explanation = _explain_clip(model, clips, target)
+        try:
+            explanation = _explain_clip(model, clips, target)
+        except TypeError as error:
+            # The model cannot be explained, which is no fault of the program.
+            raise ValueError(f"{options.model!r}: {error}") from error
         if explanation is not None:
             explanations.append(explanation)
             if options.out is not None:
@@ -84,6 +88,8 @@ def _explain(options: argparse.Namespace) -> int:
 
 def _choose_clip(clips: GivenClips, source: str | None) -> GivenClips:
     """The only clip, or the one of a table that is named."""
+    from sklearn.utils import Bunch
+
     if clips.table is None:
         if source is not None:
             raise ValueError(f"--source is for tables; {clips.place!r} is none: pass the clip.")
@@ -100,8 +106,7 @@ def _choose_clip(clips: GivenClips, source: str | None) -> GivenClips:
             f"{clips.place!r} has {len(names)} clips, of which --source must name one, such as "
             f"{names[0]!r}; got {source!r}."
         )
-    table = clips.table.copy()
-    table.update(sources=table.sources[found], times=table.times[found])
+    table = Bunch(sources=clips.table.sources[found], times=clips.table.times[found])
     return GivenClips(clips.place, clips.data[found], table=table)
 
 

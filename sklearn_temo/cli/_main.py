@@ -40,7 +40,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     SystemExit
         After ``--help`` and ``--version`` (code 0), or if an argument cannot be used (code 2).
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        try:
+            return _run(list(sys.argv[1:] if arguments is None else arguments))
+        finally:
+            # Otherwise, Python would find out at its end that nobody reads the output.
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 130
+    except BrokenPipeError:
+        # What is left in the buffers goes nowhere, without another error.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())
+        return 141
+
+
+def _run(given: list[str]) -> int:
     parser = CommandParser(
         prog="sklearn-temo",
         description="Find the face landmarks that matter for an emotion.",
@@ -65,21 +82,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := name_command(given, list(commands.choices)):
         parser.error(unknown)
     options, rest = parser.parse_known_args(given)
-    if rest:
-        commands.choices[options.command].error(f"unknown arguments: {' '.join(rest)}")
-    try:
-        with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_, **__: say(f"warning: {message}")
-            code: int = options.run(options)
-        # Otherwise, Python would find out at its end that nobody reads the output.
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        say("interrupted")
-        return 130
-    except BrokenPipeError:
-        # Neither stream may be flushed again.
-        sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, until the end
-        return 141
+    if rest or options.command is None:
+        named = commands.choices.get(options.command, parser)
+        named.error(f"unknown arguments: {' '.join(rest)}")
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: say(f"warning: {message}")
+        code: int = options.run(options)
     return code
 
 

@@ -35,8 +35,8 @@ def describe_exit_codes(product: str, complete: str, partial: str | None) -> str
 exit codes:
 {lines}
 
-A run that writes no {product} leaves an existing one unchanged. Progress, the summary and errors go
-to stderr.
+A run that writes no {product} leaves an existing file unchanged. Progress, the summary and errors
+go to stderr.
 """
 
 

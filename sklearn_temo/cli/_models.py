@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ._clips import GivenClips
+from ._clips import GivenClips, check_extraction
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class GivenModel:
                     f"them with sklearn-temo extract {clips.place} --out landmarks.npz, with the "
                     "--n-frames of the training table, and pass this table."
                 )
-            self.extractor.fit(clips.data)
+            check_extraction(self.extractor, clips)
             return
         n_columns = getattr(self.for_rows, "n_features_in_", clips.data.shape[1])
         if clips.data.shape[1] != n_columns:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Sequence
+import csv
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ def add_predict(commands: Any) -> None:
 
 
 def _predict(options: argparse.Namespace) -> int:
+    from ..extraction._table_files import write_csv
     from ..report._clips import NoUsableClip
 
     try:
@@ -70,7 +71,7 @@ def _predict(options: argparse.Namespace) -> int:
         extraction.update(found.extraction)
         if options.out is not None:
             with replacing(Path(options.out).expanduser()) as file:
-                _write(file, rows)
+                write_csv(file, rows)
 
     code = run_long(run, "predictions", options.memory)
     if code is not None:
@@ -78,8 +79,10 @@ def _predict(options: argparse.Namespace) -> int:
     if not rows:
         return 3
     if options.out is None:
-        sys.stdout.flush()
-        _write(sys.stdout.buffer, rows)
+        # File names that are not UTF-8 contain surrogates, which cannot be written.
+        lines = StringIO()
+        csv.writer(lines, lineterminator="\n").writerows(rows)
+        print(lines.getvalue().encode("utf-8", "backslashreplace").decode(), end="", flush=True)
     place = "" if options.out is None else f" into {options.out}"
     say(f"predicted {len(rows) - 1} of {extraction['n_clips']} clips{place}")
     return summarise_extraction(extraction)
@@ -87,7 +90,7 @@ def _predict(options: argparse.Namespace) -> int:
 
 def _predictions(model: Any, found: Any) -> list[list[str]]:
     """Header and rows of the table."""
-    from ..extraction._table import protect_text
+    from ..extraction._table_files import protect_text
 
     header, cells = ["source", "label"], [[] for _ in found.names]  # type: list[str], list[list[str]]
     if hasattr(model, "predict_proba"):
@@ -98,9 +101,3 @@ def _predictions(model: Any, found: Any) -> list[list[str]]:
         [protect_text(name), protect_text(str(label)), *values]
         for name, label, values in zip(found.names, labels, cells, strict=True)
     ]
-
-
-def _write(file: Any, rows: Sequence[Sequence[str]]) -> None:
-    from ..extraction._table import write_csv
-
-    write_csv(file, rows)

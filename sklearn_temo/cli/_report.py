@@ -46,8 +46,6 @@ def _report(options: argparse.Namespace) -> int:
         check_run_options(options)
         clips = read_labelled_clips(options.clips)
         pipeline = make_pipeline(options, clips)
-        if clips.table is None:
-            pipeline["landmarks"].fit(clips.data)
         estimator, _ = make_estimator(pipeline, options, clips.y, clips.groups)
     except (ImportError, OSError, TypeError, ValueError) as error:
         options.refuse(error)

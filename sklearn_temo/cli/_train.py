@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .._atomic_files import check_writable
+from .._progress import Progress
 from ._candidates import (
     add_candidate_options,
     add_folds,
@@ -25,6 +26,12 @@ from ._clips import (
 )
 from ._messages import describe_exit_codes, run_long, say
 from ._parser import add_command, add_run_options, check_run_options
+
+# In the card.
+_NO_GROUPS = (
+    "- The cross-validation did not keep the people in the training clips apart: its scores may be "
+    "too high for other people."
+)
 
 
 def add_train(commands: Any) -> None:
@@ -58,6 +65,11 @@ def add_train(commands: Any) -> None:
         "into the card; takes about as many times longer as there are folds"
     )
     add("--evaluate", action="store_true", help=text)
+    text = (
+        "leave out the baselines, which are landmarks of training clips and show people; explain "
+        "cannot be used with such a model"
+    )
+    add("--no-baselines", dest="baselines", action="store_false", help=text)
     add_run_options(train, "landmarks and networks")
 
 
@@ -74,8 +86,6 @@ def _train(options: argparse.Namespace) -> int:
         groups = clips.groups if options.groups else None
         clips = GivenClips(clips.place, clips.data, clips.y, groups, clips.table)
         pipeline = make_pipeline(options, clips)
-        if clips.table is None:
-            pipeline["landmarks"].fit(clips.data)
         count_folds(options.folds, clips.y, groups)
         if options.evaluate:
             make_estimator(pipeline, options, clips.y, groups)
@@ -120,7 +130,7 @@ def _fit_and_save(pipeline: Any, clips: GivenClips, options: argparse.Namespace)
     search, classifiers = make_search(for_rows, options, n_folds, found.groups)
     search.set_params(n_jobs=options.n_jobs)
     if not options.quiet:
-        _show_progress(search)
+        _show_progress(search, n_folds)
     search.fit(found.rows, found.y, groups=found.groups)
     evaluation = None
     if options.evaluate:
@@ -138,26 +148,60 @@ def _fit_and_save(pipeline: Any, clips: GivenClips, options: argparse.Namespace)
     model = search.best_estimator_
     if extractor is not None:
         add_extraction(model, extractor)
-    save_model(model, options.out, evaluation=evaluation)
     scores = _describe_scores(search, classifiers, found.groups is not None)
+    save_model(
+        model,
+        options.out,
+        X=found.rows if extractor is None else [clips.data[i] for i in found.indices],
+        y=found.y,
+        groups=found.groups,
+        evaluation=evaluation,
+        card={
+            "description": f"Chosen by a cross-validation:\n\n```\n{scores}\n```",
+            "limits": "" if options.groups else _NO_GROUPS,
+        },
+        baselines=options.baselines,
+    )
     return {
         "scores": scores if evaluation is None else f"{scores}\n\n{evaluation}",
         "extraction": found.extraction,
     }
 
 
-def _show_progress(search: Any) -> None:
-    """Bars in a terminal with rich, otherwise a line for each fit, or some lines of processes."""
+def _show_progress(search: Any, n_folds: int) -> None:
     from joblib import effective_n_jobs
 
+    n_candidates = len(search.param_grid["classify"]) * len(search.param_grid["select__k"])
+    say(f"comparing candidates: {n_candidates}, each in {n_folds} folds")
     if sys.stderr.isatty():
         from sklearn.callback import ProgressBar
 
         with suppress(ImportError):  # rich is optional
             search.set_callbacks(ProgressBar())
             return
-    # Processes would print their lines on stdout.
-    search.set_params(verbose=2 if effective_n_jobs(search.n_jobs) == 1 else 1)
+    if effective_n_jobs(search.n_jobs) == 1:
+        search.set_callbacks(_FitCounter())
+    else:
+        # A callback in another process would print on its stdout.
+        search.set_params(verbose=1)
+
+
+class _FitCounter:
+    """Callback of scikit-learn that prints the progress of a search."""
+
+    max_propagation_depth = 0
+
+    def setup(self, estimator: Any, context: Any) -> None: ...
+
+    def teardown(self, estimator: Any, context: Any) -> None: ...
+
+    def on_fit_task_begin(self, estimator: Any, context: Any, **_: Any) -> None:
+        if context.task_name == "search":
+            self._progress = Progress("train", context.max_subtasks, "fits", 1)
+
+    def on_fit_task_end(self, estimator: Any, context: Any, **_: Any) -> None:
+        if context.task_name == "candidate-split-evaluation":
+            self._progress.advance()
 
 
 def _describe_scores(search: Any, classifiers: dict[str, Any], has_people: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._clip_window import ClipWindow
 from ._blendshape_transformer import BlendshapeTransformer
 from ._landmarks import ClipLandmarks
 from ._table import load_landmarks, save_landmarks
@@ -17,6 +18,7 @@ __all__ = [
     "FaceLandmarkTransformer",
     "BlendshapeTransformer",
     "ClipLandmarks",
+    "ClipWindow",
     "ExtractionReport",
     "ReportedClip",
     "SkippedClipsWarning",

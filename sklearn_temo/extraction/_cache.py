@@ -58,6 +58,8 @@ def entry_path(folder: Path, clip: Clip, settings: ExtractionSettings) -> Path:
 
 def add_content(digest: Any, clip: Clip) -> None:
     """Add the content of a clip to a digest. Raises OSError if the clip cannot be read."""
+    if clip.span is not None:
+        digest.update(repr(clip.span).encode())
     if isinstance(clip.content, np.ndarray):
         digest.update(repr(clip.content.shape).encode())
         digest.update(np.ascontiguousarray(clip.content).data)

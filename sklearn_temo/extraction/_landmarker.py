@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,12 +20,6 @@ from ._mediapipe import MediaPipeLandmarker
 # face in the background instead of the person in front.
 _MAX_FACES = 5
 
-# The class and the package of each engine.
-ENGINES = {
-    "mediapipe": (MediaPipeLandmarker, "mediapipe"),
-    "litert": (LiteRTLandmarker, "ai-edge-litert"),
-}
-
 
 class Landmarker(Protocol):
     """Finds the landmarks of the faces in an image, for one thread at a time."""
@@ -35,6 +29,13 @@ class Landmarker(Protocol):
 
     def close(self) -> None:
         """Free what the landmarker holds; it cannot be used any more."""
+
+
+# The class and the package on PyPI of each engine.
+ENGINES: dict[str, tuple[Callable[[Path, int], Landmarker], str]] = {
+    "mediapipe": (MediaPipeLandmarker, "mediapipe"),
+    "litert": (LiteRTLandmarker, "ai-edge-litert"),
+}
 
 
 def engine_version(engine: str) -> str:
@@ -67,8 +68,8 @@ def open_landmarker(engine: str, model_path: Path, model_digest: str) -> Iterato
     try:
         landmarker = idle.pop()
     except IndexError:
-        kind, _ = ENGINES[engine]
-        landmarker = kind(model_path, _MAX_FACES)
+        start, _ = ENGINES[engine]
+        landmarker = start(model_path, _MAX_FACES)
     try:
         yield landmarker
     finally:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .._clip_window import ClipWindow
 from ..blendshapes import predict_blendshapes
 from ..head_pose import estimate_gaze, estimate_head_pose
 from ..mesh import N_LANDMARKS_WITH_IRISES
@@ -62,6 +63,9 @@ class ClipLandmarks:
     gaze : ndarray of float32 of shape (n_frames, 2, 3) or None
         Unit vectors of the directions of the subject's right and left eye; x to the right, y down,
         z away from the camera. ``(0, 0, -1)`` is opposite to the direction of the camera.
+    onset, offset : float or None
+        Start and end of the part of the file that is the clip, see :class:`ClipWindow`; None is
+        the start or the end of the file.
     """
 
     landmarks: NDArray[np.float32]
@@ -74,6 +78,13 @@ class ClipLandmarks:
     blendshapes: NDArray[np.float32] | None = None
     head_pose: NDArray[np.float32] | None = None
     gaze: NDArray[np.float32] | None = None
+    onset: float | None = None
+    offset: float | None = None
+
+    @property
+    def name(self) -> str:
+        """Source, and the times of the part: "a.mp4 [1.2 s to 3.4 s]"."""
+        return str(ClipWindow(self.source, self.onset, self.offset))
 
 
 @dataclass(frozen=True)

@@ -75,17 +75,17 @@ class _Network:
         # The processes of n_jobs share the cores.
         self._interpreter = Interpreter(model_content=content, num_threads=1)
         self._interpreter.allocate_tensors()
-        (self._input,) = self._interpreter.get_input_details()
+        (given,) = self._interpreter.get_input_details()
+        self._input = self._interpreter.tensor(given["index"])
         outputs = self._interpreter.get_output_details()[: len(n_outputs)]
         found = tuple(int(np.prod(output["shape"])) for output in outputs)
         if found != n_outputs:
             raise ValueError(f"a network has {found} output values, expected {n_outputs}")
         self._outputs = [output["index"] for output in outputs]
-        _, self.size, _, _ = self._input["shape"].tolist()
+        _, self.size, _, _ = given["shape"].tolist()
         self._scale, self._lowest, self._border = (1 - lowest) / 255, lowest, border
-        # New arrays of this size would take as long as the arithmetic.
+        # A new array of this size would take as long as the arithmetic.
         self._cropped = np.empty((self.size, self.size, 3), np.uint8)
-        self._values = np.empty((1, self.size, self.size, 3), np.float32)
 
     def predict(self, pixels: NDArray[np.uint8], region: _Region) -> list[NDArray[np.float32]]:
         """First outputs for a region of a picture."""
@@ -102,9 +102,11 @@ class _Network:
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=self._border,
         )
-        np.multiply(self._cropped, np.float32(self._scale), out=self._values[0])
-        self._values += np.float32(self._lowest)
-        self._interpreter.set_tensor(self._input["index"], self._values)
+        values = self._input()[0]
+        np.multiply(self._cropped, np.float32(self._scale), out=values)
+        if self._lowest:
+            values += np.float32(self._lowest)
+        del values  # LiteRT does not run while its memory is in use
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(index)[0] for index in self._outputs]
 
@@ -137,7 +139,8 @@ class LiteRTLandmarker:
             raise ImportError(
                 f'engine="litert" cannot load LiteRT or OpenCV ({error}); run pip install '
                 "'sklearn-temo[litert]', and if a system library is missing, install it: "
-                "libGL.so.1 is in the package libgl1 of Debian and Ubuntu (apt install libgl1)."
+                "libGL.so.1 and libgthread-2.0.so.0 are in the packages libgl1 and libglib2.0-0 of "
+                "Debian and Ubuntu (apt install libgl1 libglib2.0-0)."
             ) from error
         self._max_faces = max_faces
         self._anchors = _anchors()
@@ -192,12 +195,12 @@ class LiteRTLandmarker:
         size = np.array([width, height], np.float64)
         whole = _Region.around(size / 2, np.full(2, size.max()))
         values, logits = self._detector.predict(pixels, whole)
-        boxes, eyes, confidences = self._decode(values, logits[:, 0])
+        detections, confidences = self._decode(values, logits[:, 0])
         regions = []
-        for weights in _merge(boxes, confidences):
-            box, (right_eye, left_eye) = weights @ boxes, np.tensordot(weights, eyes, 1)
-            low, high = whole.points(box.reshape(2, 2))
-            x, y = whole.points(left_eye) - whole.points(right_eye)
+        for weights in _merge(detections, confidences):
+            merged = (weights[:, None, None] * detections).sum(axis=0)
+            low, high, right_eye, left_eye = whole.points(merged)
+            x, y = left_eye - right_eye
             regions.append(
                 _Region.around((low + high) / 2, _ENLARGED * (high - low), np.arctan2(y, x))
             )
@@ -205,15 +208,19 @@ class LiteRTLandmarker:
 
     def _decode(
         self, values: NDArray[np.float32], logits: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Boxes (left, top, right, bottom), two eyes and confidences, by descending confidence."""
-        order = np.argsort(-logits, kind="stable")
-        order = order[(logits[order] >= 0) & (values[order, 2:4] > 0).all(axis=1)]
-        anchors, values = self._anchors[order], values[order] / np.float32(self._detector.size)
-        centers, halves = anchors + values[:, :2], values[:, 2:4] / 2
-        eyes = anchors[:, None] + values[:, 4:8].reshape(-1, 2, 2)
-        confidences = 1 / (1 + np.exp(-logits[order]))
-        return np.concatenate([centers - halves, centers + halves], axis=1), eyes, confidences
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Detections and their confidences, the highest first.
+
+        A detection is four points, of shape (4, 2): the upper left and the lower right corner of
+        the box, the right eye and the left eye.
+        """
+        found = np.flatnonzero(logits >= 0)  # a confidence of 0.5
+        found = found[(values[found, 2:4] > 0).all(axis=1)]
+        found = found[np.argsort(-logits[found], kind="stable")]
+        offsets = values[found, :8].reshape(-1, 4, 2) / np.float32(self._detector.size)
+        center, size = offsets[:, 0].copy(), offsets[:, 1].copy()
+        offsets[:, 0], offsets[:, 1] = center - size / 2, center + size / 2
+        return self._anchors[found, None] + offsets, 1 / (1 + np.exp(-logits[found]))
 
     def _find_landmarks(
         self, pixels: NDArray[np.uint8], region: _Region
@@ -240,19 +247,19 @@ def _anchors() -> NDArray[np.float32]:
 
 
 def _merge(
-    boxes: NDArray[np.float32], confidences: NDArray[np.float32]
+    detections: NDArray[np.float32], confidences: NDArray[np.float32]
 ) -> Iterator[NDArray[np.float32]]:
     """Yield the weights of the detections in each face: weighted non-maximum suppression.
 
-    `boxes` are (left, top, right, bottom), by descending confidence.
+    As :meth:`LiteRTLandmarker._decode` returns them, by descending confidence.
     """
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    remaining = np.ones(len(boxes), dtype=bool)
+    lows, highs = detections[:, 0], detections[:, 1]
+    areas = (highs - lows).prod(axis=1)
+    remaining = np.ones(len(areas), dtype=bool)
     while remaining.any():
         best = remaining.argmax()
-        low = np.maximum(boxes[:, :2], boxes[best, :2])
-        high = np.minimum(boxes[:, 2:], boxes[best, 2:])
-        common = (high - low).clip(0).prod(axis=1)
-        same = remaining & (common > _SAME_FACE * (areas + areas[best] - common))
+        common = np.minimum(highs, highs[best]) - np.maximum(lows, lows[best])
+        overlaps = common.clip(0).prod(axis=1)
+        same = remaining & (overlaps > _SAME_FACE * (areas + areas[best] - overlaps))
         yield same * confidences / confidences[same].sum()
         remaining &= ~same

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,10 @@ from ._stderr import discarded_stderr
 # MediaPipe runs the network of the blendshapes if the model file has one under this name, although
 # the landmarks do not depend on it.
 _BLENDSHAPES, _UNUSED = b"face_blendshapes.tflite", b"face_blendshapes.unused"
+
+# MediaPipe sends its report when a landmarker is closed, and also when it is used 60 seconds or
+# more after its start. A landmarker of this age, in seconds, is replaced by a new one.
+_MAX_AGE = 40.0
 
 # All threads share the environment.
 _process_lock = threading.Lock()
@@ -51,15 +56,12 @@ class MediaPipeLandmarker:
         try:
             from mediapipe.tasks.python import BaseOptions, vision
 
-            options = vision.FaceLandmarkerOptions(
+            self._options = vision.FaceLandmarkerOptions(
                 base_options=BaseOptions(model_asset_buffer=model),
                 running_mode=vision.RunningMode.IMAGE,
                 num_faces=max_faces,
             )
-            with discarded_stderr():
-                self._mediapipe = vision.FaceLandmarker.create_from_options(options)
-                # The threads of MediaPipe print until the first image is processed.
-                self.detect(np.zeros((64, 64, 3), dtype=np.uint8))
+            self._open()
         except (RuntimeError, ValueError) as error:
             raise ValueError(
                 f"MediaPipe cannot use the model file {str(model_path)!r} ({error}); "
@@ -69,8 +71,18 @@ class MediaPipeLandmarker:
             raise ImportError(
                 f"MediaPipe cannot load its library, or a system library that it needs ({error}); "
                 "install the missing package: libEGL.so.1 and libGLESv2.so.2 are in the packages "
-                "libegl1 and libgles2 of Debian and Ubuntu (apt install libegl1 libgles2)."
+                "libegl1 and libgles2 of Debian and Ubuntu (apt install libegl1 libgles2), or pass "
+                'engine="litert", which does not need them.'
             ) from error
+
+    def _open(self) -> None:
+        from mediapipe.tasks.python import vision
+
+        self._opened_at = monotonic()
+        with discarded_stderr():
+            self._mediapipe = vision.FaceLandmarker.create_from_options(self._options)
+            # The threads of MediaPipe print until the first image is processed.
+            self.detect(np.zeros((64, 64, 3), dtype=np.uint8))
 
     def close(self) -> None:
         """Stop MediaPipe, without the report that it would send to Google."""
@@ -92,6 +104,9 @@ class MediaPipeLandmarker:
         """
         import mediapipe
 
+        if monotonic() > self._opened_at + _MAX_AGE:
+            self.close()
+            self._open()
         height, width = pixels.shape[:2]
         image = mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(pixels))
         faces: Any

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._atomic_files import check_writable, replacing
-from ..extraction._table import protect_text, write_csv
+from ..extraction._table_files import protect_text, write_csv
 from ._overlay import Overlay
 from ._predictor import LivePrediction, LivePredictor
 

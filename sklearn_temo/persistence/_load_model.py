@@ -63,8 +63,8 @@ def load_model(path: str | os.PathLike[str], *, trusted: Iterable[str | type] = 
 
     Notes
     -----
-    A model of forests or other trees needs ``trusted=["sklearn.tree._tree.Tree"]``: a crafted tree
-    runs no code, but can crash the process.
+    Forests and other trees need ``trusted=["sklearn.tree._tree.Tree"]``: a crafted tree runs no
+    code, but can crash the process.
 
     A file of people whom you do not trust may still predict anything, and may be as large as the
     memory.
@@ -80,7 +80,7 @@ def load_model(path: str | os.PathLike[str], *, trusted: Iterable[str | type] = 
     >>> with TemporaryDirectory() as folder:
     ...     path = save_model(temo, Path(folder, "temo.skops"))
     ...     load_model(path)
-    TEMOClassifier(randomized=True, random_state=0)
+    TEMOClassifier(random_state=0, randomized=True)
     """
     file = Path(path).expanduser()
     content = file.read_bytes()

@@ -158,8 +158,8 @@ def _describe_selection(relevance: Relevance) -> str:
     names = None if relevance.layout is None else relevance.layout.names
     lines = []
     for title, support in zip(titles, supports, strict=True):
-        noun = "landmarks" if names is None else "blendshapes"
-        lines.append(f"{title}{support.sum()} of {len(support)} {noun} are kept.")
+        noun = "landmark" if relevance.layout is None else relevance.layout.noun
+        lines.append(f"{title}{support.sum()} of {len(support)} {noun}s are kept.")
         lines += ["", *_kept_by_region(support, names), ""]
     return "\n".join(lines).rstrip()
 

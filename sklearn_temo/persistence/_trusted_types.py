@@ -19,6 +19,7 @@ _OWN = (
     "sklearn_temo.classification._regressor.TEMORegressor",
     "sklearn_temo.classification._training.ClassifierNet",
     "sklearn_temo.classification._training.RegressorNet",
+    "sklearn_temo.extraction._blendshape_transformer.BlendshapeTransformer",
     "sklearn_temo.extraction._transformer.FaceLandmarkTransformer",
     "sklearn_temo.layout.LandmarkLayout",
     "sklearn_temo.mirror.Mirror",
@@ -36,6 +37,8 @@ _OTHERS = (
     "sklearn.metrics._scorer._PassthroughScorer",
     "sklearn.metrics._scorer._Scorer",
     "sklearn.multiclass._ConstantPredictor",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.utils._bunch.Bunch",
     "torch.device",
 )

@@ -19,10 +19,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from .._atomic_files import check_writable, replacing
+from .._column_names import noun_of
 from .._pipelines import groups_for_fit, without_extraction
 from .._progress import Progress
 from ..inspection import selection_stability
-from ..inspection._fitted_selectors import find_relevance
+from ..inspection._fitted_selectors import find_relevance, landmark_names
 from ._clips import ReportClips, read_clips
 from ._explanations import can_explain, describe_clips, describe_timeline
 from ._relevance import describe_relevance
@@ -290,6 +291,7 @@ def _describe_data(clips: ReportClips, estimator: Any) -> dict[str, Any]:
         "n_people": None if groups is None else len(np.unique(groups)),
         "n_frames": None if layout is None else layout.n_frames,
         "n_landmarks": None if layout is None else layout.n_landmarks,
+        "noun": noun_of(landmark_names([estimator]) or (layout and layout.names)),
         "classes": [
             {
                 "name": str(label),
