@@ -49,8 +49,12 @@ def test_nothing_is_written_without_out(here, write_video, capfd, monkeypatch):
     path = write_video(frames)
     options = ["--source", str(path), "--headless", "--quiet"]
     assert main(["live", "--model", "model.skops", *options]) == 0
-    (line,) = capfd.readouterr().err.splitlines()
+    line, advice = capfd.readouterr().err.splitlines()
     assert line.startswith("3 frames in ")
+    assert advice == (
+        "no prediction: the source lasts 0.1 s, which is less than the window of 2 s; pass a "
+        "shorter --window"
+    )
     assert [each.name for each in here.iterdir()] == [path.name]
 
 

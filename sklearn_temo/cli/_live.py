@@ -103,6 +103,11 @@ def _live(options: argparse.Namespace) -> int:
             found.append(4)
         else:
             say(str(summary))
+            if summary.n_frames and summary.seconds < predictor.window and not summary.signal:
+                say(
+                    f"no prediction: the source lasts {summary.seconds:.1f} s, which is less than "
+                    f"the window of {predictor.window:g} s; pass a shorter --window"
+                )
             if options.out is not None and summary.n_frames:
                 say(f"wrote {options.out}")
             found.append(128 + summary.signal if summary.signal else 0)
