@@ -36,7 +36,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "selection_stability",
         ],
         "layout": ["LandmarkLayout"],
-        "persistence": ["export_onnx"],
+        "persistence": ["export_onnx", "load_model", "save_model"],
         "report": ["write_report"],
     },
 )

@@ -41,6 +41,12 @@ def check_names(names: Any, n_landmarks: int, n_coords: int) -> tuple[str, ...]:
     return names
 
 
+def noun_of(names: Any) -> str:
+    """What a landmark is called that has one of these names, or None for numbers."""
+    is_blendshape = names is not None and {*names} <= {*blendshapes.NAMES}
+    return "blendshape" if is_blendshape else "landmark"
+
+
 def column_names(frames: Iterable[int], landmarks: Iterable[int | str], n_coords: int) -> list[str]:
     """Names of columns, frame-major. A landmark is the number of the mesh, or a name.
 

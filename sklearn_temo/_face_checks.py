@@ -14,7 +14,7 @@ _MIN_CHECKED, _MAX_CHECKED = 4, 64
 # Mean squared difference of neighbouring landmarks, as a share of that of random pairs. Faces give
 # 0.02 to 0.35, columns that are not a full mesh 0.5 to 1.
 _MAX_NEIGHBOUR_DIFFERENCE = 0.45
-# The same of blendshapes on the left and on the right. Faces give 0.1 to 0.5, other columns 1.
+# The same of blendshapes on the left and on the right. Faces give 0.15 to 0.4, other columns 1.
 _MAX_SIDE_DIFFERENCE = 0.75
 # Range of blendshapes, with a tolerance for their network.
 _RANGE = (-0.01, 1.01)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
-from .layout import LandmarkLayout
+from . import blendshapes
+from .layout import LandmarkArray, LandmarkLayout
 
 
 def is_search(estimator: Any) -> bool:
@@ -91,6 +93,29 @@ def find_layout(X: Any, estimator: Any) -> LandmarkLayout | None:
             )
         except ValueError:
             return None
+
+
+def extracted_rows(extractor: Any, clips: Sequence[Any]) -> LandmarkArray:
+    """Rows of clips that a FaceLandmarkTransformer extracted, in the form of its output.
+
+    Parameters
+    ----------
+    extractor : FaceLandmarkTransformer
+    clips : sequence of ClipLandmarks
+        Of equally many frames.
+
+    Returns
+    -------
+    LandmarkArray of shape (n_clips, n_features)
+    """
+    # The attribute of a clip is called like the output.
+    output = getattr(extractor, "output", "landmarks")
+    values = np.stack([getattr(clip, output) for clip in clips])
+    n_frames, n_landmarks = values.shape[1:3]
+    n_coords = values.shape[3] if values.ndim > 3 else 1
+    names = blendshapes.NAMES if output == "blendshapes" else None
+    layout = LandmarkLayout(n_frames, n_landmarks, n_coords, names=names)
+    return layout.attach(values.reshape(len(values), -1))
 
 
 def without_extraction(estimator: Any) -> tuple[Any, Any]:

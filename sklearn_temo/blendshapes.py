@@ -74,6 +74,57 @@ _OTHER_SIDE = {"Left": "Right", "Right": "Left"}
 MIRROR = {name: re.sub("Left|Right", lambda side: _OTHER_SIDE[side[0]], name) for name in NAMES}
 """Name of each blendshape in the mirror image of a face; its own name where it has no side."""
 
+_UNITS_OF_BOTH_SIDES = {
+    "browDown": (4,),
+    "browOuterUp": (2,),
+    "cheekSquint": (6,),
+    "eyeBlink": (43, 45),
+    "eyeLookDown": (64,),
+    "eyeLookUp": (63,),
+    "eyeSquint": (7,),
+    "eyeWide": (5,),
+    "jaw": (30,),
+    "mouth": (),
+    "mouthDimple": (14,),
+    "mouthFrown": (15,),
+    "mouthLowerDown": (16,),
+    "mouthPress": (24,),
+    "mouthSmile": (12,),
+    "mouthStretch": (20,),
+    "mouthUpperUp": (10,),
+    "noseSneer": (9,),
+}
+# Both eyes turn to the left (61) or to the right (62), outwards (65) or inwards (66).
+_OTHER_UNITS: dict[str, tuple[int, ...]] = {
+    "_neutral": (),
+    "browInnerUp": (1,),
+    "cheekPuff": (34,),
+    "eyeLookInLeft": (62, 66),
+    "eyeLookInRight": (61, 66),
+    "eyeLookOutLeft": (61, 65),
+    "eyeLookOutRight": (62, 65),
+    "jawForward": (29,),
+    "jawOpen": (26, 27),
+    "mouthClose": (8,),
+    "mouthFunnel": (22,),
+    "mouthPucker": (18,),
+    "mouthRollLower": (28,),
+    "mouthRollUpper": (28,),
+    "mouthShrugLower": (17,),
+    "mouthShrugUpper": (17,),
+}
+
+ACTION_UNITS: dict[str, tuple[int, ...]] = {
+    name: _OTHER_UNITS[name]
+    if name in _OTHER_UNITS
+    else _UNITS_OF_BOTH_SIDES[name.removesuffix("Left").removesuffix("Right")]
+    for name in NAMES
+}
+"""Numbers of the action units of FACS whose movement each blendshape is named after.
+
+They are no measurement of action units, see :ref:`facial_actions`. Empty where FACS has none.
+"""
+
 # The landmarks that the network takes: kLandmarksSubsetIdxs in MediaPipe's face_blendshapes_graph.
 # fmt: off
 _POINTS = np.array([

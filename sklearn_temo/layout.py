@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import blendshapes, mesh
-from ._column_names import check_names, column_names, read_column_names
+from ._column_names import check_names, column_names, noun_of, read_column_names
 from ._face_checks import varies_like_blendshapes, varies_like_mesh
 from ._warnings import warn_user
 
-__all__ = ["LandmarkArray", "LandmarkLayout", "restore_positions"]
+__all__ = ["LandmarkArray", "LandmarkLayout", "known_layout", "restore_positions"]
 
 # Displacements from frame 0 vary over a face less than the positions in frame 0, by this factor or
 # more.
@@ -127,9 +127,9 @@ class LandmarkLayout:
         LandmarkLayout(n_frames=16, n_landmarks=468, n_coords=3)
         """
         n_features = (X.shape if hasattr(X, "shape") else np.asarray(X).shape)[-1]
-        known = _attached_or_named(X)
-        if known is not None:
-            layout, source = known
+        layout = known_layout(X)
+        if layout is not None:
+            source = _source_of_layout(X)
             if n_frames not in (None, layout.n_frames) or n_coords not in (None, layout.n_coords):
                 raise ValueError(
                     f"n_frames={n_frames} and n_coords={n_coords} do not fit X: {source} {layout}. "
@@ -217,8 +217,7 @@ class LandmarkLayout:
     @property
     def noun(self) -> str:
         """What a landmark of this layout is called: "landmark" or "blendshape"."""
-        is_blendshape = self.names is not None and {*self.names} <= {*blendshapes.NAMES}
-        return "blendshape" if is_blendshape else "landmark"
+        return noun_of(self.names)
 
     def keep(self, landmarks: ArrayLike) -> LandmarkLayout:
         """Layout of some of the landmarks.
@@ -257,10 +256,10 @@ class LandmarkLayout:
             If the sizes or the names of the landmarks differ. A layout without names fits all
             names.
         """
-        found = _attached_or_named(X)
-        if found is None:
+        layout = known_layout(X)
+        if layout is None:
             return
-        layout, source = found
+        source = _source_of_layout(X)
         if layout.shape != self.shape:
             raise ValueError(f"expected {self}, but {source} {layout}.")
         for name, other in zip(self.names or (), layout.names or (), strict=False):
@@ -398,11 +397,34 @@ class LandmarkArray(np.ndarray):
         self._layout = state[1]
 
 
+def known_layout(X: Any) -> LandmarkLayout | None:
+    """Layout that is attached to rows, or that their column names describe.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_clips, n_features)
+
+    Returns
+    -------
+    LandmarkLayout or None
+        None where neither says it.
+
+    Raises
+    ------
+    ValueError
+        If the columns are named like landmarks, but are incomplete or in another order.
+    """
+    if isinstance(X, LandmarkArray):
+        return X.layout
+    found = read_column_names(getattr(X, "columns", ()))
+    return None if found is None else LandmarkLayout(*found)
+
+
 def restore_positions(clips: NDArray[Any]) -> tuple[NDArray[Any], bool]:
     """Positions in every frame, where clips may hold displacements from frame 0.
 
     Displacements, as :class:`~sklearn_temo.LandmarkAligner` returns them, are recognised by their
-    size.
+    size. Clips of a single coordinate, such as blendshapes, hold none.
 
     Parameters
     ----------
@@ -416,7 +438,7 @@ def restore_positions(clips: NDArray[Any]) -> tuple[NDArray[Any], bool]:
         Whether the frames after the first hold displacements.
     """
     complete = clips[np.isfinite(clips).all(axis=(1, 2, 3))]
-    if clips.shape[1] == 1 or not len(complete):
+    if 1 in (clips.shape[1], clips.shape[3]) or not len(complete):
         return clips, False
     size = complete.std(axis=2).mean(axis=(0, 2))
     is_displaced = bool(size[1:].max() < _MAX_DISPLACEMENT * size[0])
@@ -425,13 +447,8 @@ def restore_positions(clips: NDArray[Any]) -> tuple[NDArray[Any], bool]:
     return clips, is_displaced
 
 
-def _attached_or_named(X: Any) -> tuple[LandmarkLayout, str] | None:
-    """Layout that is attached to rows or in their column names, and what says it; or None."""
-    attached = X.layout if isinstance(X, LandmarkArray) else None
-    if attached is not None:
-        return attached, "the previous step gave"
-    named = read_column_names(getattr(X, "columns", ()))
-    return None if named is None else (LandmarkLayout(*named), "the columns name")
+def _source_of_layout(X: Any) -> str:
+    return "the previous step gave" if isinstance(X, LandmarkArray) else "the columns name"
 
 
 def _varies_like_face(X: Any, layout: LandmarkLayout) -> bool:

@@ -11,9 +11,11 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csc_array
 from scipy.spatial.distance import cdist
 
+from . import blendshapes, mesh
+from ._face_checks import in_range_of_blendshapes
 from .layout import LandmarkLayout
 
-__all__ = ["Mirror", "find_mirror_pairs"]
+__all__ = ["Mirror", "find_mirror_pairs", "known_mirror_pairs"]
 
 # Fewer points are often symmetric by chance.
 _MIN_POINTS = 5
@@ -55,12 +57,34 @@ def find_mirror_pairs(points: NDArray[Any], *, tolerance: float = 0.12) -> NDArr
     return partners if is_involution and rms_distance <= tolerance * spread else None
 
 
+def known_mirror_pairs(layout: LandmarkLayout) -> NDArray[np.intp] | None:
+    """Mirror pairs of all blendshapes, by their names, or of a full mesh, by their numbers.
+
+    Parameters
+    ----------
+    layout : LandmarkLayout
+
+    Returns
+    -------
+    ndarray of int of shape (n_landmarks,) or None
+        Mirror partner of each landmark. None for other landmarks, and for blendshapes of which a
+        partner is missing.
+    """
+    if layout.names is None:
+        is_full_mesh = mesh.is_full_mesh(layout.n_landmarks)
+        return mesh.mirror_pairs(layout.n_landmarks) if is_full_mesh else None
+    place = {name: i for i, name in enumerate(layout.names)}
+    partners = [place.get(blendshapes.MIRROR.get(name, "")) for name in layout.names]
+    return None if None in partners else np.array(partners, dtype=np.intp)
+
+
 @dataclass(frozen=True)
 class Mirror:
     """Affine map from clips to their mirror images.
 
     Frames of positions are reflected about the vertical line ``x = axis``; in frames of
-    displacements only the sign of x changes. Applying the map twice gives the original clips.
+    displacements only the sign of x changes. Blendshapes of the left and of the right are
+    exchanged. Applying the map twice gives the original clips.
 
     Parameters
     ----------
@@ -71,20 +95,24 @@ class Mirror:
     axis : float
         Position of the mirror on the x axis, in the units of the clips.
     is_position : ndarray of bool of shape (n_frames,)
-        True for frames of positions, False for frames of displacements.
+        True for frames of positions, False for frames of displacements and of blendshapes.
+    has_x : bool, default=True
+        Whether the first coordinate is x, whose sign changes; False for blendshapes.
     """
 
     layout: LandmarkLayout
     pairs: NDArray[np.intp]
     axis: float
     is_position: NDArray[np.bool_]
+    has_x: bool = True
 
     @classmethod
     def from_clips(cls, X: NDArray[Any], layout: LandmarkLayout) -> Mirror | None:
         """Find the mirror of clips: pairs and axis from the mean of frame 0.
 
         A frame holds positions if its mean is nearer to that of frame 0 than half the spread of
-        the landmarks, and displacements if its mean is as near to zero.
+        the landmarks, and displacements if its mean is as near to zero. The pairs of blendshapes
+        are found by their names.
 
         Parameters
         ----------
@@ -96,8 +124,14 @@ class Mirror:
         -------
         Mirror or None
             None where the mean of frame 0 is not symmetric, as in standardised data, or where a
-            frame holds neither positions nor displacements.
+            frame holds neither positions nor displacements. Of blendshapes, None where a partner
+            is missing, or where values are not between 0 and 1, as in standardised data.
         """
+        if layout.noun == "blendshape":
+            pairs = known_mirror_pairs(layout) if in_range_of_blendshapes(X) else None
+            if pairs is None or layout.n_coords > 1 or (pairs == np.arange(len(pairs))).all():
+                return None
+            return cls(layout, pairs, 0.0, np.zeros(layout.n_frames, dtype=bool), has_x=False)
         mean = layout.unflatten(X.mean(axis=0, dtype=np.float64))
         first = mean[0]
         pairs = find_mirror_pairs(first)
@@ -124,8 +158,9 @@ class Mirror:
         """
         # Several times as fast as indexing.
         clips = np.take(self.layout.unflatten(X), self.pairs, axis=2)
-        clips[..., 0] *= -1
-        clips[:, self.is_position, :, 0] += X.dtype.type(2 * self.axis)
+        if self.has_x:
+            clips[..., 0] *= -1
+            clips[:, self.is_position, :, 0] += X.dtype.type(2 * self.axis)
         return self.layout.flatten(clips)
 
     def bases(self) -> list[tuple[csc_array, int]]:
@@ -145,7 +180,7 @@ class Mirror:
             rows, values = [], []
             for coord in range(n_coords):
                 # Reflection changes the sign of x.
-                own = -sign if coord == 0 else sign
+                own = -sign if coord == 0 and self.has_x else sign
                 rows.append(np.column_stack([one, other]) * n_coords + coord)
                 values.append(np.tile(np.sqrt([0.5, 0.5]) * [1, own], (len(one), 1)))
                 if own == 1:

@@ -26,7 +26,7 @@ def make_temo_pipeline(
     Parameters
     ----------
     k : int, float or "all", default=128
-        Number of landmarks that the selector keeps.
+        Number of landmarks, or of blendshapes, that the selector keeps.
     classifier : estimator or None, default=None
         Last step, cloned. None uses :class:`~sklearn_temo.TEMOClassifier`.
     n_frames : int or None, default=None
@@ -38,7 +38,11 @@ def make_temo_pipeline(
         Reference frame of :class:`~sklearn_temo.LandmarkAligner`.
     landmarks : transformer, "passthrough" or None, default=None
         First step, cloned. None uses :class:`~sklearn_temo.FaceLandmarkTransformer`. With
-        "passthrough" the pipeline takes landmarks that were extracted before.
+        "passthrough" the pipeline takes landmarks that were extracted before. With
+        ``FaceLandmarkTransformer(output="blendshapes")``, or with
+        :class:`~sklearn_temo.BlendshapeTransformer` for landmarks that were extracted before, the
+        step `align` is "passthrough", since :term:`blendshapes <blendshape>` need no alignment;
+        pass a `k` below 52.
     memory : str, path-like, joblib.Memory or None, default=None
         Folder in which the landmarks of every clip and the networks of the selector are cached. A
         search over `k` then reads each clip once and, with a `random_state`, fits the selector's
@@ -90,7 +94,14 @@ def make_temo_pipeline(
     selector = IGLandmarkSelector(
         IGLandmarkSelector.default_estimator(), k=k, memory=memory, random_state=random_state
     )
-    aligner = LandmarkAligner(n_frames=n_frames, rotation=rotation, reference=reference)
+    aligner: Any = LandmarkAligner(n_frames=n_frames, rotation=rotation, reference=reference)
+    from .extraction import BlendshapeTransformer
+
+    if (
+        isinstance(landmarks, BlendshapeTransformer)
+        or getattr(landmarks, "output", "landmarks") == "blendshapes"
+    ):
+        aligner = "passthrough"
     steps = [
         ("landmarks", landmarks),
         ("align", aligner),

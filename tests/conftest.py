@@ -11,7 +11,8 @@ os.environ["NUMBA_DISABLE_JIT"] = "1"
 
 from sklearn.utils import Bunch
 
-from sklearn_temo import LandmarkAligner
+from sklearn_temo import LandmarkAligner, LandmarkLayout
+from sklearn_temo.blendshapes import MIRROR, NAMES
 from sklearn_temo.datasets import load_cremad_sample, make_expression_clips
 from sklearn_temo.explanation import ClipExplanation
 from sklearn_temo.mesh import model_path
@@ -105,6 +106,40 @@ def aligned(expression_clips):
     X = LandmarkAligner(n_frames=4).fit_transform(expression_clips.data)
     X.flags.writeable = False
     return X, expression_clips.target
+
+
+# Blendshapes that move in the clips of a class.
+MOVING_BLENDSHAPES = {
+    "anger": ("browDownLeft", "browDownRight", "mouthPressLeft", "mouthPressRight"),
+    "happiness": ("mouthSmileLeft", "mouthSmileRight", "cheekSquintLeft", "cheekSquintRight"),
+    "surprise": ("browInnerUp", "jawOpen", "eyeWideLeft", "eyeWideRight"),
+}
+
+
+@pytest.fixture(scope="session")
+def blendshape_clips():
+    """Synthetic blendshapes of 60 clips of 4 frames, 20 of each of 3 emotions, of 10 people.
+
+    In each clip, the blendshapes of MOVING_BLENDSHAPES rise, and the left is like the right.
+    """
+    rng = np.random.default_rng(0)
+    place = {name: i for i, name in enumerate(NAMES)}
+    emotions = np.array([*MOVING_BLENDSHAPES] * 20)
+    clips = 0.1 * rng.beta(1, 4, size=(60, 4, 52))
+    for clip, emotion in zip(clips, emotions, strict=True):
+        for name in MOVING_BLENDSHAPES[emotion]:
+            clip[:, place[name]] += np.linspace(0, rng.uniform(0.3, 0.8), 4)
+    for name, partner in MIRROR.items():
+        if partner > name:
+            clips[..., place[partner]] = clips[..., place[name]]
+    clips = np.clip(clips + 0.01 * rng.normal(size=clips.shape), 0, 1).astype(np.float32)
+    layout = LandmarkLayout(4, 52, 1, NAMES)
+    return Bunch(
+        data=layout.attach(clips.reshape(60, -1)),
+        target=emotions,
+        groups=np.repeat([f"person {i}" for i in range(10)], 6),
+        layout=layout,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,9 @@ BASE = {
     "_atomic_files",
     "_cache_folder",
     "_column_names",
+    "_data_hash",
     "_face_checks",
+    "_clip_window",
     "_frame_folder",
     "_pipelines",
     "_progress",
@@ -42,10 +44,12 @@ STEPS = {"extraction", "alignment", "classification", "attribution", "inspection
 MAY_IMPORT: dict[str, set[str]] = {
     "_atomic_files": set(),
     "_cache_folder": {"_warnings"},
+    "_data_hash": set(),
     "_column_names": {"blendshapes"},
     "_face_checks": {"blendshapes", "mesh"},
+    "_clip_window": set(),
     "_frame_folder": set(),
-    "_pipelines": {"layout"},
+    "_pipelines": {"blendshapes", "layout"},
     "_progress": set(),
     "_search_results": {"_warnings"},
     "_threads": set(),
@@ -55,7 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "head_pose": {"mesh"},
     "mesh": set(),
     "layout": {"blendshapes", "mesh", "_column_names", "_face_checks", "_warnings"},
-    "mirror": {"layout"},
+    "mirror": {"blendshapes", "layout", "mesh", "_face_checks"},
     **dict.fromkeys(STEPS, BASE),
     "selection": BASE | {"attribution", "classification"},
 }
@@ -235,7 +239,16 @@ def test_dependencies_are_what_is_imported():
     owners = packages_distributions()
     unknown = modules - owners.keys()
     assert not unknown, f"imported, but not installed here: {unknown}"
-    optional = {"ai-edge-litert", "distributed", "onnx", "onnxscript", "pandas", "pyarrow", "rich"}
+    optional = {
+        "ai-edge-litert",
+        "distributed",
+        "onnx",
+        "onnxscript",
+        "opencv-contrib-python",
+        "pandas",
+        "pyarrow",
+        "rich",
+    }
     assert {owners[module][0].lower() for module in modules} - optional == declared
 
 

@@ -100,13 +100,26 @@ def test_key_depends_on_all_settings_but_the_path_of_the_model(name, cremad_path
         {"n_frames": None},
         {"window": (0.0, None)},
         {"window": (None, 0.0)},
-        {"mediapipe_version": "9.9"},
+        {"engine_version": "9.9"},
+        {"engine": "litert"},
         {"format_version": 99},
     ]
     names = {name(cremad_paths[0], replace(SETTINGS, **changes)) for changes in different}
     same = name(cremad_paths[0], replace(SETTINGS, model_path=Path("copy.task")))
     assert same == name(cremad_paths[0])
     assert len(names | {same}) == len(different) + 1
+
+
+def test_entries_of_mediapipe_from_before_there_were_engines_are_found(name):
+    settings = ExtractionSettings(
+        n_frames=4,
+        window=(0.0, None),
+        model_digest="model",
+        engine_version="1.2.2",
+        region=(0, 0, 2, 2),
+    )
+    expected = "cfdde7c38a87280494941224c79f94242f151562e329689d8f578f8902f14128.npz"
+    assert name(np.zeros((1, 2, 2, 3), np.uint8), settings) == expected
 
 
 def damaged_bits(content):

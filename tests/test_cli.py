@@ -14,6 +14,7 @@ from sklearn_temo import FaceLandmarkTransformer
 from sklearn_temo.cli import main
 from sklearn_temo.extraction import (
     ClipLandmarks,
+    ClipWindow,
     ExtractionReport,
     ReportedClip,
     load_landmarks,
@@ -227,7 +228,7 @@ def test_invalid_arguments_exit_with_2_before_any_clip_is_read(
     assert refused.value.code == 2
     output, errors = capfd.readouterr()
     assert output == ""
-    last = errors.splitlines()[-1]
+    (last,) = errors.splitlines()
     assert last.startswith("sklearn-temo extract: error: ")
     assert message in last
     assert not calls
@@ -525,3 +526,64 @@ def test_numbered_images_that_stay_clips_are_warned_of(calls, here, capfd):
     assert len(calls[0][1]) == 5
     errors = capfd.readouterr().err
     assert "the images of 1 folders are numbered like the frames of a clip (clips/ann)" in errors
+
+
+def test_labels_of_folders_are_written(calls, here, capfd):
+    for name in ("joy/ann/a.mp4", "joy/bob/bad.mp4", "fear/bob/b.mp4"):
+        clip = here / "clips" / name
+        clip.parent.mkdir(parents=True, exist_ok=True)
+        clip.write_bytes(b"video")
+    assert main(["extract", "clips", "--labels", "--out", "t.csv", "--quiet"]) == 1
+    table = load_landmarks("t.csv")
+    assert table.sources.tolist() == ["clips/fear/bob/b.mp4", "clips/joy/ann/a.mp4"]
+    assert table.labels.tolist() == ["fear", "joy"]
+    assert table.groups.tolist() == ["bob", "ann"]
+    assert main(["extract", "clips", "--out", "t.csv", "--quiet"]) == 1
+    assert load_landmarks("t.csv").labels is None
+
+
+def test_a_list_of_clips_with_windows_is_extracted(cremad_paths, here, capfd):
+    path, other = cremad_paths[:2]
+    lines = [f"{path},joy,ann,0.5,1", f"{path},fear,ann,1,", f"{other},joy,bob,,", f"{path},a,b,9,"]
+    Path("list.csv").write_text("\n".join(["path,label,person,onset,offset", *lines, ""]))
+    options = ["--columns", "openface", "--n-frames", "2", "--failures", "bad.csv", "--quiet"]
+    assert main(["extract", "list.csv", "--out", "t.csv", *options]) == 1
+    table = load_landmarks("t.csv")
+    clips = [ClipWindow(path, 0.5, 1.0), ClipWindow(path, 1.0), other]
+    expected = FaceLandmarkTransformer(n_frames=2).transform(clips)
+    np.testing.assert_array_equal(table.data, expected)
+    assert table.sources.tolist() == [path, path, other]
+    np.testing.assert_array_equal(table.onsets, [0.5, 1, np.nan])
+    np.testing.assert_array_equal(table.offsets, [1, np.nan, np.nan])
+    assert table.labels.tolist() == ["joy", "fear", "joy"]
+    assert table.groups.tolist() == ["ann", "ann", "bob"]
+    (failure,) = csv.DictReader(Path("bad.csv").read_text().splitlines())
+    assert failure["source"] == f"{path} [from 9 s]"
+    assert failure["reason"].startswith("its part [from 9 s] ends after the file")
+    with open("t.csv") as file:
+        header = next(csv.reader(file))
+    assert header[:5] == ["frame", "face_id", "timestamp", "confidence", "success"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["list.csv", "a.mp4"], "'list.csv': a list of clips must be the only CLIPS"),
+        (["list.csv"], "'list.csv', line 3: the onset 'x' is not a number of seconds"),
+        (["gone.csv"], "no such CSV file: 'gone.csv'"),
+        (["a.mp4", "--labels"], "--labels needs a single folder emotion/person/clip.mp4"),
+        (["bare.csv", "--labels"], "'bare.csv' has no column 'label', which --labels needs"),
+        (["a.mp4", "--columns", "openface"], "holds arrays, not columns; columns='openface'"),
+    ],
+)
+def test_lists_and_labels_that_cannot_be_used(calls, here, capfd, arguments, message):
+    for name in ("a.mp4", "b.mp4"):
+        Path(name).write_bytes(b"video")
+    Path("list.csv").write_text("path,onset\na.mp4,1\nb.mp4,x\n")
+    Path("bare.csv").write_text("path\na.mp4\n")
+    with pytest.raises(SystemExit) as stop:
+        main(["extract", *arguments, "--out", "t.npz"])
+    assert stop.value.code == 2
+    assert message in capfd.readouterr().err
+    assert not calls
+    assert not Path("t.npz").exists()

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from sklearn_temo import FaceLandmarkTransformer
-from sklearn_temo.extraction import DoubtfulClipsWarning
+from sklearn_temo.extraction import DoubtfulClipsWarning, _mediapipe
+from sklearn_temo.extraction._landmarker import open_landmarker
 from sklearn_temo.extraction._tracking import PersonTracker, tiles_of
 from sklearn_temo.mesh import model_path
 
@@ -267,6 +268,33 @@ def test_mediapipe_does_not_use_the_network(n_jobs):
         proxy.setblocking(False)
         with pytest.raises(BlockingIOError):
             proxy.accept()
+
+
+def test_mediapipe_is_replaced_before_its_report_of_a_minute_is_due(monkeypatch, cremad_frames):
+    from mediapipe.tasks.python import vision
+
+    create, close = vision.FaceLandmarker.create_from_options, vision.FaceLandmarker.close
+    events = []
+
+    def recorded_create(options):
+        events.append("open")
+        return create(options)
+
+    def recorded_close(landmarker):
+        if landmarker._handle:  # what is deleted is closed again
+            events.append(f"close with proxy {os.environ.get('https_proxy')}")
+        close(landmarker)
+
+    monkeypatch.setattr(vision.FaceLandmarker, "create_from_options", recorded_create)
+    monkeypatch.setattr(vision.FaceLandmarker, "close", recorded_close)
+    clock = iter([0, 0, 0, 30, 59, 59, 59, 60, 119, 119, 119])
+    monkeypatch.setattr(_mediapipe, "monotonic", lambda: next(clock))
+    with open_landmarker("mediapipe", model_path(), "of this test") as landmarker:
+        first, *others = [landmarker.detect(cremad_frames[0][0]) for _ in range(5)]
+    replaced = ["close with proxy none://", "open"]
+    assert events == ["open", *replaced, *replaced]
+    for landmarks in others:
+        np.testing.assert_array_equal(landmarks, first)
 
 
 @pytest.mark.parametrize("library", ["libEGL.so.1", "libGLESv2.so.2"])

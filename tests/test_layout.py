@@ -226,18 +226,6 @@ def test_displacements_become_positions_and_positions_stay(expression_clips):
         assert not is_displaced
 
 
-def blendshape_rows(n_frames=2, n_clips=20, seed=0):
-    """Blendshapes between 0 and 1, of which the left and the right are alike."""
-    rng = np.random.default_rng(seed)
-    place = {name: i for i, name in enumerate(NAMES)}
-    clips = rng.beta(1, 4, size=(n_clips, n_frames, 52))
-    for name, i in place.items():
-        if name.endswith("Left"):
-            partner = place[name.removesuffix("Left") + "Right"]
-            clips[..., partner] = np.clip(clips[..., i] + 0.02 * rng.normal(size=1), 0, 1)
-    return clips.reshape(n_clips, -1)
-
-
 NAMED = LandmarkLayout(3, 2, 1, names=["jawOpen", "mouthPucker"])
 
 
@@ -313,38 +301,39 @@ def test_the_attached_names_survive_and_the_number_of_coordinates_follows():
         LandmarkLayout.infer(X, n_coords=3)
 
 
-def test_columns_of_all_blendshapes_get_their_names():
-    expected = LandmarkLayout(2, 52, 1, NAMES)
+def test_columns_of_all_blendshapes_get_their_names(blendshape_clips):
+    X = np.array(blendshape_clips.data)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert LandmarkLayout.infer(blendshape_rows(), n_coords=1) == expected
-        assert LandmarkLayout.infer(blendshape_rows(), n_coords=1, n_frames=2) == expected
+        assert LandmarkLayout.infer(X, n_coords=1) == blendshape_clips.layout
+        assert LandmarkLayout.infer(X, n_coords=1, n_frames=4) == blendshape_clips.layout
 
 
 @pytest.mark.parametrize("kind", ["standardised", "random", "shuffled"])
-def test_other_columns_with_the_number_of_blendshapes_get_no_names(kind):
-    X = blendshape_rows()
+def test_other_columns_with_the_number_of_blendshapes_get_no_names(kind, blendshape_clips):
+    X = np.array(blendshape_clips.data)
     if kind == "standardised":
         X = StandardScaler().fit_transform(X)
     elif kind == "random":
         X = np.random.default_rng(0).uniform(size=X.shape)
     else:
         order = np.random.default_rng(0).permutation(52)
-        X = X.reshape(20, 2, 52)[..., order].reshape(20, -1)
-    with pytest.warns(UserWarning, match="104 features of X are interpreted as 2 frames of 52 bl"):
-        assert LandmarkLayout.infer(X, n_coords=1) == LandmarkLayout(2, 52, 1)
+        X = X.reshape(60, 4, 52)[..., order].reshape(60, -1)
+    with pytest.warns(UserWarning, match="208 features of X are interpreted as 4 frames of 52 bl"):
+        assert LandmarkLayout.infer(X, n_coords=1) == LandmarkLayout(4, 52, 1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert LandmarkLayout.infer(X, n_coords=1, n_frames=2) == LandmarkLayout(2, 52, 1)
+        assert LandmarkLayout.infer(X, n_coords=1, n_frames=4) == LandmarkLayout(4, 52, 1)
 
 
-def test_ambiguous_columns_with_one_coordinate_are_an_error():
+def test_ambiguous_columns_with_one_coordinate_are_an_error(blendshape_clips):
+    X = np.array(blendshape_clips.data)
     with pytest.raises(ValueError, match=r"1 frame of 468 landmarks .* or 9 frames of 52 blend"):
         LandmarkLayout.infer(rows(468), n_coords=1)
-    with pytest.raises(ValueError, match=r"n_frames=1 does not fit X: .* 2 frames of 52 blend"):
-        LandmarkLayout.infer(blendshape_rows(), n_frames=1, n_coords=1)
+    with pytest.raises(ValueError, match=r"n_frames=1 does not fit X: .* 4 frames of 52 blend"):
+        LandmarkLayout.infer(X, n_frames=1, n_coords=1)
     with pytest.raises(ValueError, match="If they are blendshapes, pass n_coords=1 too"):
-        LandmarkLayout.infer(blendshape_rows())
+        LandmarkLayout.infer(X)
 
 
 def test_rows_of_another_layout_do_not_pass_the_check():

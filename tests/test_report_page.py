@@ -21,6 +21,7 @@ from sklearn.preprocessing import LabelBinarizer
 
 import sklearn_temo
 from sklearn_temo import LandmarkAligner, mesh
+from sklearn_temo.blendshapes import NAMES
 from sklearn_temo.datasets import make_expression_clips
 from sklearn_temo.report._page import render_page
 
@@ -580,7 +581,7 @@ def test_hostile_names_are_shown_as_text(browser, show):
     assert texts(page, ".clip h4")[: len(HOSTILE)] == HOSTILE
     assert texts(page, "#data .reasons tbody th") == HOSTILE
     assert texts(page, "img") == []
-    assert page.execute_script("return document.scripts.length") == 8
+    assert page.execute_script("return document.scripts.length") == 9
     assert not too_wide(page)
 
 
@@ -633,3 +634,53 @@ def test_sections_without_data_say_why(browser, show):
     page = show(browser, nothing, "nothing")
     assert errors(page) == []
     assert all("no landmark selector" in text for text in texts(page, "#landmarks p, #clips p"))
+
+
+def named_report():
+    """Report of the sample, whose landmarks are now 52 blendshapes."""
+    report = copy.deepcopy(sample_report())
+    for clip in report["clips"]["right"] + report["clips"]["wrong"]:
+        clip |= {
+            "names": NAMES,
+            "positions": None,
+            "by_region": None,
+            "shares": clip["shares"][:52],
+        }
+    relevance = report["relevance"]
+    report["relevance"] = relevance | {
+        "names": NAMES,
+        "positions": None,
+        "triangles": [],
+        "contours": {},
+        "regions": None,
+        "scores": {name: scores[:52] for name, scores in relevance["scores"].items()},
+        "ranking": list(range(1, 53)),
+        "k": 12,
+    }
+    report["timeline"]["regions"] = [f"{name}Left" for name in report["timeline"]["regions"]]
+    report["stability"]["frequencies"] = [1.0] * 12 + [0.0] * 40
+    report["data"] |= {"n_landmarks": 52, "noun": "blendshape"}
+    return report
+
+
+@needs_browser
+def test_blendshapes_are_listed_by_name(browser, show):
+    report = named_report()
+    driver = show(browser, report, "named")
+    assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
+    scores = report["relevance"]["scores"]["happiness"][:12]
+    best = [NAMES[i] for i in np.argsort(-np.array(scores), kind="stable") if scores[i]][:3]
+    text = driver.execute_script("return document.getElementById('landmarks').innerText")
+    assert f"happiness: {', '.join(best)}" in text
+    assert "kept 12 of 52 blendshapes" in text
+    read = "return [...document.querySelectorAll(arguments[0])].map((each) => each.textContent)"
+    clip = report["clips"]["right"][0]
+    order = np.argsort(-np.abs(clip["shares"]), kind="stable")[:10]
+    listed = [NAMES[i] for i in order if clip["shares"][i]]
+    assert driver.execute_script(read, "#clips .label")[: len(listed)] == listed
+    assert driver.execute_script(read, "#stability .label") == list(NAMES[:12])
+    assert driver.execute_script(read, "#landmarks canvas, #clips svg, #stability svg") == []
+    assert "landmark" not in driver.execute_script(
+        "return ['landmarks', 'clips', 'stability', 'data']"
+        ".map((id) => document.getElementById(id).innerText).join()"
+    )

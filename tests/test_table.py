@@ -13,7 +13,7 @@ import pytest
 
 from sklearn_temo import make_temo_pipeline
 from sklearn_temo.datasets import make_expression_clips
-from sklearn_temo.extraction import ClipLandmarks, _table, load_landmarks, save_landmarks
+from sklearn_temo.extraction import ClipLandmarks, _table_files, load_landmarks, save_landmarks
 
 FORMATS = ("parquet", "npz", "csv")
 
@@ -98,7 +98,7 @@ def test_columns_of_both_formats(tmp_path, clips):
 
 @pytest.mark.parametrize("n_rows", [1, 4, 7])
 def test_parquet_row_groups_are_small(tmp_path, monkeypatch, clips, n_rows):
-    monkeypatch.setattr(_table, "_ROWS_AT_A_TIME", n_rows)
+    monkeypatch.setattr(_table_files, "_ROWS_AT_A_TIME", n_rows)
     save_landmarks(tmp_path / "t.parquet", clips)
     metadata = pq.read_metadata(tmp_path / "t.parquet")
     assert metadata.num_row_groups > 1
@@ -317,10 +317,16 @@ def test_names_in_a_csv_file_are_no_formulas(tmp_path, name):
         (lambda text: text[:-3], "the file is truncated"),
         (lambda text: "", "the file is empty"),
         (lambda text: text + "a,0\n", "line 11 has 2 cells, but the header has 1411"),
-        (lambda text: text.replace("True", "yes"), "detected True or False"),
+        (
+            lambda text: text.replace("True", "yes"),
+            "'detected' must hold true or false, but .* 'yes'",
+        ),
         (lambda text: text.replace(",", ";"), "no column 'source'; cells must be separated"),
         (lambda text: text.replace("p467_z", "q"), "no column 'p467_z'"),
-        (lambda text: text.replace("a,0,", "a,first,"), "line 2: frame, time and coordinates"),
+        (
+            lambda text: text.replace("a,0,", "a,first,"),
+            "line 2: the column 'frame' must hold whole numbers",
+        ),
     ],
 )
 def test_damaged_csv(tmp_path, clips, change, message):

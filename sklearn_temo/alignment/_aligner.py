@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import mesh
 from ..head_pose import procrustes_rotation
-from ..layout import LandmarkLayout
+from ..layout import LandmarkLayout, known_layout
 
 
 def _can_invert(aligner: LandmarkAligner) -> bool:
@@ -194,6 +194,12 @@ class LandmarkAligner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     def _validate_clips(self, X, *, reset):
         dtype = [np.float32, np.float64]
         rows = validate_data(self, X, dtype=dtype, ensure_all_finite="allow-nan", reset=reset)
+        known = known_layout(X)
+        if known is not None and known.noun == "blendshape":
+            raise ValueError(
+                f"LandmarkAligner needs positions of landmarks, but X has {known}, which need no "
+                'alignment: leave the step out, or set it to "passthrough".'
+            )
         layout = LandmarkLayout.infer(X, n_frames=self.n_frames, n_coords=self.n_coords)
         if not mesh.is_full_mesh(layout.n_landmarks):
             raise ValueError(

@@ -28,13 +28,15 @@ class FaceMirror(BaseEstimator):
     ----------
     n_frames : int or None, default=None
         Frames of a clip. None infers it; see :meth:`LandmarkLayout.infer`.
-    n_coords : int, default=3
-        Coordinates of a landmark.
+    n_coords : int or None, default=None
+        Coordinates of a landmark, 1 for blendshapes. None infers it; see
+        :meth:`LandmarkLayout.infer`.
 
     Attributes
     ----------
     mirror_pairs_ : ndarray of int of shape (n_landmarks,)
-        Mirror partner of each landmark, found in the mean of frame 0.
+        Mirror partner of each landmark, found in the mean of frame 0; of each blendshape, found by
+        its name.
     n_features_in_ : int
         Number of columns seen in :meth:`fit_resample`.
 
@@ -47,7 +49,8 @@ class FaceMirror(BaseEstimator):
     Frame 0 must hold positions: use a `reference` of :class:`~sklearn_temo.LandmarkAligner` other
     than "mean", and put scalers after this step. The mirror partner of each landmark must be
     present. :class:`~sklearn_temo.IGLandmarkSelector` keeps mirror pairs together from k = 40 up;
-    with a smaller k, pass it ``symmetric=True``.
+    with a smaller k, pass it ``symmetric=True``. The mirror image of blendshapes has those of the
+    left and of the right exchanged.
 
     Examples
     --------
@@ -62,13 +65,13 @@ class FaceMirror(BaseEstimator):
 
     _parameter_constraints: dict[str, list[Any]] = {
         "n_frames": [Interval(Integral, 1, None, closed="left"), None],
-        "n_coords": [Interval(Integral, 2, 3, closed="both")],
+        "n_coords": [Interval(Integral, 1, 3, closed="both"), None],
     }
 
     # imbalanced-learn recognises samplers by this attribute.
     _estimator_type = "sampler"
 
-    def __init__(self, *, n_frames=None, n_coords=3):
+    def __init__(self, *, n_frames=None, n_coords=None):
         self.n_frames = n_frames
         self.n_coords = n_coords
 
@@ -109,7 +112,8 @@ class FaceMirror(BaseEstimator):
         Raises
         ------
         ValueError
-            If the mean of frame 0 is not a symmetric face.
+            If the mean of frame 0 is not a symmetric face, or the mirror partner of a blendshape is
+            missing.
         """
         X, y, mirror = self._fit(X, y)
         return np.concatenate([X, mirror.apply(X)]), np.concatenate([y, y])
@@ -121,6 +125,12 @@ class FaceMirror(BaseEstimator):
         check_no_nan(rows)
         layout = LandmarkLayout.infer(X, n_frames=self.n_frames, n_coords=self.n_coords)
         mirror = Mirror.from_clips(rows, layout)
+        if mirror is None and layout.noun == "blendshape":
+            raise ValueError(
+                f"the {layout.n_landmarks} blendshapes of X cannot be mirrored. FaceMirror needs "
+                "values between 0 and 1, not standardised, and the mirror partner of every "
+                "blendshape (IGLandmarkSelector(symmetric=True) keeps partners together)."
+            )
         if mirror is None:
             raise ValueError(
                 f"the mean of frame 0 over {len(rows)} clips is not a symmetric face of "

@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classi
 from .._threads import one_thread
 from ._readout import scale_of_logits
 from ._temo import BaseTEMO
-from ._training import BalancedCrossEntropy, ClassifierNet, class_weights
+from ._training import ClassifierNet, class_weights
 
 
 class TEMOClassifier(ClassifierMixin, BaseTEMO):
@@ -358,7 +358,6 @@ class TEMOClassifier(ClassifierMixin, BaseTEMO):
     def _net_parameters(self, targets, weight):
         """Parameters of skorch that depend on the targets."""
         return {
-            "criterion": BalancedCrossEntropy,
             "criterion__weight": class_weights(self.class_weight, self.classes_, targets, weight),
             "criterion__label_smoothing": self.label_smoothing,
             "classes": np.arange(len(self.classes_)),

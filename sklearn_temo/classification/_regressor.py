@@ -11,7 +11,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from .._threads import one_thread
 from .._validation import check_targets
 from ._temo import BaseTEMO
-from ._training import RegressorNet, ScaledSquaredError
+from ._training import RegressorNet
 
 
 class TEMORegressor(MultiOutputMixin, RegressorMixin, BaseTEMO):
@@ -275,7 +275,6 @@ class TEMORegressor(MultiOutputMixin, RegressorMixin, BaseTEMO):
         self._unit = np.where(spread > 0, spread, 1), mean
         scale, shift = (torch.as_tensor(part, dtype=torch.float32) for part in self._unit)
         return {
-            "criterion": ScaledSquaredError,
             "criterion__scale": scale,
             **({} if self.randomized else {"module__scale": scale, "module__shift": shift}),
         }

@@ -134,8 +134,8 @@ class BaseTEMO(CallbackSupportMixin, BaseEstimator):
             net = self._new_net(rows, targets, weight, fit_callbacks, split)
             with shown:
                 self._train(net, rows, targets, weight, n_epochs)
-            # Later training and pickles must not use the callbacks of this fit.
-            net.callbacks = self.callbacks
+            # Later training and pickles must not use the callbacks and the split of this fit.
+            net.callbacks, net.train_split = self.callbacks, None
             net.callbacks_ = [pair for pair in net.callbacks_ if pair not in fit_callbacks]
         self.net_ = net
         progress.call_on_fit_task_end(estimator=self, X=X, y=y)
@@ -256,6 +256,13 @@ class BaseTEMO(CallbackSupportMixin, BaseEstimator):
         self._mirror = Mirror.from_clips(rows, layout) if self.mirror else None
         if self.mirror is True and self._mirror is None:
             name = type(self).__name__
+            if layout.noun == "blendshape":
+                raise ValueError(
+                    f"mirror=True, but the {layout.n_landmarks} blendshapes of X cannot be "
+                    f"mirrored. {name} needs values between 0 and 1, not standardised, and the "
+                    "mirror partner of every blendshape; pass mirror=False to train without mirror "
+                    "images."
+                )
             raise ValueError(
                 f"mirror=True, but the mean of frame 0 over {len(rows)} clips is not a symmetric "
                 f"face of {layout.n_landmarks} landmarks. {name} needs positions in frame 0, not "

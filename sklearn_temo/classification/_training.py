@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 from threading import Lock
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -17,12 +18,20 @@ from sklearn.utils import compute_class_weight
 from skorch import NeuralNet, NeuralNetClassifier, NeuralNetRegressor
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from skorch.dataset import ValidSplit
+from skorch.history import History
+from skorch.utils import get_map_location
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from .._progress import Progress
+from ._network import RandomizedTEMONet, TEMONet
 
 _SEEDING = Lock()
+# Parameters of a net that are stored with it, beside those of its module and criterion.
+_STORED_PARAMETERS = (
+    *("lr", "max_epochs", "batch_size", "optimizer__weight_decay"),
+    *("callbacks", "device", "verbose"),
+)
 
 
 class BalancedCrossEntropy(nn.CrossEntropyLoss):
@@ -81,7 +90,57 @@ class ScaledSquaredError(nn.Module):
 
 
 class ClipNet(NeuralNet):
-    """A skorch net with fast batches, sample weights, and scores of the mean of the members."""
+    """A skorch net with fast batches, sample weights, and scores of the mean of the members.
+
+    The state of an initialised net consists of arrays, plain values and the callbacks of the user,
+    from which :meth:`__setstate__` builds it again. That of skorch contains a pickle, which can run
+    any code when it is loaded.
+    """
+
+    criterion_class: ClassVar[type[nn.Module]]
+
+    def __getstate__(self) -> dict[str, Any]:
+        parameters = {
+            name: value.numpy(force=True) if isinstance(value, Tensor) else value
+            for name, value in vars(self).items()
+            if name in _STORED_PARAMETERS or name.startswith(("module__", "criterion__"))
+        }
+        optimizer = self.optimizer_.state_dict()
+        return {
+            "randomized": isinstance(self.module_, RandomizedTEMONet),
+            "parameters": parameters | {"device": str(self.device)},
+            "classes": getattr(self, "classes", None),
+            "module": _as_arrays(self.module_.state_dict()),
+            "moments": {i: _as_arrays(of_weight) for i, of_weight in optimizer["state"].items()},
+            "groups": optimizer["param_groups"],
+            "best_scores": {
+                name: callback.best_score_
+                for name, callback in self.callbacks_
+                if hasattr(callback, "best_score_")
+            },
+            "history": json.dumps(list(self.history), default=lambda number: number.tolist()),
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        parameters = {
+            name: torch.tensor(value) if isinstance(value, np.ndarray) else value
+            for name, value in state["parameters"].items()
+        }
+        if state["classes"] is not None:
+            parameters["classes"] = state["classes"]
+        # Warns if the device is a GPU that this machine lacks.
+        parameters["device"] = str(get_map_location(parameters["device"]))
+        module_class = RandomizedTEMONet if state["randomized"] else TEMONet
+        net = build_net(type(self), 0, module=module_class, train_split=None, **parameters)
+        net.module_.load_state_dict(_as_tensors(state["module"]))
+        net.module_.eval()
+        moments = {i: _as_tensors(of_weight) for i, of_weight in state["moments"].items()}
+        net.optimizer_.load_state_dict({"state": moments, "param_groups": state["groups"]})
+        net.history_ = History(json.loads(state["history"]))
+        for name, callback in net.callbacks_:
+            if name in state["best_scores"]:
+                callback.best_score_ = state["best_scores"][name]
+        self.__dict__.update(vars(net))
 
     def get_iterator(self, dataset: Any, training: bool = False) -> ClipBatches:
         """Batches of a dataset, shuffled for training."""
@@ -106,9 +165,13 @@ class ClipNet(NeuralNet):
 class ClassifierNet(ClipNet, NeuralNetClassifier):
     """Net of a classifier."""
 
+    criterion_class = BalancedCrossEntropy
+
 
 class RegressorNet(ClipNet, NeuralNetRegressor):
     """Net of a regressor."""
+
+    criterion_class = ScaledSquaredError
 
 
 @dataclass
@@ -138,7 +201,12 @@ def build_net(net_class: type[ClipNet], seed: int, **params: Any) -> ClipNet:
     if not params["verbose"]:
         # Otherwise skorch formats a table in each epoch and prints nothing.
         params["callbacks__print_log"] = None
-    net = net_class(optimizer=torch.optim.AdamW, optimizer__fused=True, **params)
+    net = net_class(
+        criterion=net_class.criterion_class,
+        optimizer=torch.optim.AdamW,
+        optimizer__fused=True,
+        **params,
+    )
     # torch's global generator is seeded for the initial weights, which are drawn on the CPU. All
     # threads share it, and the default precision, which the user may have changed.
     with _SEEDING, torch.random.fork_rng(devices=[]):
@@ -149,6 +217,15 @@ def build_net(net_class: type[ClipNet], seed: int, **params: Any) -> ClipNet:
             return net.initialize()
         finally:
             torch.set_default_dtype(precision)
+
+
+def _as_arrays(tensors: dict[str, Tensor]) -> dict[str, NDArray[Any]]:
+    return {name: tensor.numpy(force=True) for name, tensor in tensors.items()}
+
+
+def _as_tensors(arrays: dict[str, NDArray[Any]]) -> dict[str, Tensor]:
+    # Copies: torch warns of arrays that are read-only.
+    return {name: torch.tensor(array) for name, array in arrays.items()}
 
 
 def make_early_stopping(

@@ -10,32 +10,44 @@ from pathlib import Path
 from typing import Any
 
 from .._atomic_files import check_writable, replacing
-from ._messages import describe_exit_codes, printable, run_long, say
+from ._messages import describe_exit_codes, run_long, say
+from ._parser import add_command, add_run_options, check_run_options
 
 
 def add_extract(commands: Any) -> None:
     """Add the command to the parser."""
-    extract = commands.add_parser(
+    extract = add_command(
+        commands,
         "extract",
+        _extract,
         help="write the face landmarks of clips as a table",
         description="Find the face landmarks in clips and write them as a table, one row per clip "
         "and\nframe. An existing file is replaced once the new one is complete. Read the table "
         "with\nsklearn_temo.extraction.load_landmarks.",
-        epilog=describe_exit_codes(
+        example="clips/ --out landmarks.parquet --n-jobs -1 --memory cache/",
+        exit_codes=describe_exit_codes(
             "table", "all clips are in the table", "the table has the others"
         ),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
-    extract.set_defaults(run=_extract, error=extract.error)
     add = extract.add_argument
     text = (
         "video and image files, folders of numbered images (the frames of a clip), and other "
-        "folders, which are searched at any depth"
+        "folders, which are searched at any depth; or a .csv list with the column path and, if "
+        "known, label, group (the person), onset and offset (seconds)"
     )
     add("clips", nargs="+", metavar="CLIPS", help=text)
     text = "the table, .parquet (needs pyarrow), .npz or .csv"
     add("--out", required=True, metavar="FILE", help=text)
+    text = (
+        "CLIPS is a folder emotion/person/clip.mp4 or emotion/clip.mp4: write the emotions and the "
+        "people as the columns label and group; those of a .csv list are always written"
+    )
+    add("--labels", action="store_true", help=text)
+    text = (
+        "names, units and axes of the columns: those of sklearn_temo, or those of OpenFace 2 (not "
+        "for .npz) (default: %(default)s)"
+    )
+    add("--columns", choices=("temo", "openface"), default="temo", help=text)
     text = "frames per clip, evenly spaced in time, or all (default: %(default)s)"
     add("--n-frames", type=_n_frames, default=16, metavar="N", help=text)
     text = (
@@ -46,6 +58,11 @@ def add_extract(commands: Any) -> None:
     add("--sampling", type=_sampling, default="uniform", metavar="HOW", help=text)
     text = "478 includes the irises (default: %(default)s)"
     add("--n-landmarks", type=int, choices=(468, 478), default=468, help=text)
+    text = (
+        "litert runs MediaPipe's networks without MediaPipe and opens no connection; needs "
+        "pip install 'sklearn-temo[litert]' (default: %(default)s)"
+    )
+    add("--engine", choices=("mediapipe", "litert"), default="mediapipe", help=text)
     text = (
         "frames without a face are interpolated, become NaN, or make the clip a failure "
         "(default: %(default)s)"
@@ -64,13 +81,10 @@ def add_extract(commands: Any) -> None:
         "means frames; needs --sampling all or --n-frames all (default: no smoothing)"
     )
     add("--smooth", type=_number, metavar="WINDOW", help=text)
-    add("--n-jobs", type=int, metavar="N", help="processes; -1 takes all cores (default: 1)")
-    text = "folder that caches the landmarks of each clip; created if missing (default: no cache)"
-    add("--memory", metavar="DIR", help=text)
     add("--model", metavar="FILE", help="a Face Landmarker .task file (default: the bundled one)")
     text = "the .csv file of the clips that could not be used, with the columns source and reason"
     add("--failures", type=Path, metavar="FILE", help=text)
-    add("--quiet", action="store_true", help="print no progress, only the summary")
+    add_run_options(extract, "the landmarks of each clip")
 
 
 def _n_frames(text: str) -> int | None:
@@ -111,21 +125,19 @@ def _region(text: str) -> tuple[int, ...]:
 
 
 def _extract(options: argparse.Namespace) -> int:
-    from joblib import effective_n_jobs
-
     from ..extraction import (
         DoubtfulClipsWarning,
         FaceLandmarkTransformer,
         SkippedClipsWarning,
         save_landmarks,
     )
-    from ..extraction._cache import open_cache
     from ..extraction._table import check_table_place
 
     given = {"max_gap": options.max_gap, "region": options.region}
     transformer = FaceLandmarkTransformer(
         n_frames=options.n_frames,
         n_landmarks=options.n_landmarks,
+        engine=options.engine,
         on_missing=options.on_missing,
         sampling=options.sampling,
         on_error="skip-with-nan",
@@ -137,7 +149,7 @@ def _extract(options: argparse.Namespace) -> int:
         **{name: value for name, value in given.items() if value is not None},
     )
     try:
-        table = check_table_place(options.out)
+        table = check_table_place(options.out, options.columns)
         if options.failures is not None:
             options.failures = options.failures.expanduser()
             if options.failures.suffix.casefold() != ".csv":
@@ -146,13 +158,11 @@ def _extract(options: argparse.Namespace) -> int:
             check_writable(options.failures)
             if options.failures.resolve() == table.resolve():
                 raise ValueError(f"--out and --failures are both {options.out!r}; pass two files.")
-        effective_n_jobs(options.n_jobs)
-        clips = _find_clips(options.clips)
+        clips, labels, groups = _list_labelled(options.clips, options.labels)
         transformer.fit(clips)
-        if options.memory is not None:
-            open_cache(Path(options.memory).expanduser())
+        check_run_options(options)
     except (ImportError, OSError, TypeError, ValueError) as error:
-        options.error(printable(error))
+        options.refuse(error)
 
     def run() -> None:
         # The summary lists the skipped and the doubtful clips.
@@ -160,15 +170,49 @@ def _extract(options: argparse.Namespace) -> int:
         warnings.simplefilter("ignore", DoubtfulClipsWarning)
         found = transformer.extract(clips)
         if any(clip.error is None for clip in found):
-            save_landmarks(options.out, found)
+            save_landmarks(
+                options.out, found, columns=options.columns, labels=labels, groups=groups
+            )
 
     code = run_long(run, "table", options.memory)
     return _report(transformer.report_, options) if code is None else code
 
 
-def _find_clips(paths: Sequence[str]) -> list[str]:
-    """Named files, and the clips in named folders; each absolute path once."""
+def _list_labelled(paths: Sequence[str], has_labels: bool) -> tuple[list[Any], Any, Any]:
+    """Clips, and their labels and groups, which are None if they are not known."""
+    from ..datasets import load_clip_folder, load_clip_list
+
+    if _is_list(paths):
+        listed = load_clip_list(paths[0])
+    elif not has_labels:
+        return list_clips(paths), None, None
+    elif len(paths) > 1 or not os.path.isdir(os.path.expanduser(paths[0])):
+        raise ValueError(
+            "--labels needs a single folder emotion/person/clip.mp4 or emotion/clip.mp4; otherwise "
+            "pass a .csv list with the columns path, label and group."
+        )
+    else:
+        listed = load_clip_folder(paths[0])
+    if has_labels and listed.target is None:
+        raise ValueError(f"{paths[0]!r} has no column 'label', which --labels needs.")
+    return listed.data, listed.target, listed.groups
+
+
+def _is_list(paths: Sequence[str]) -> bool:
+    """Whether the clips are named by a list. Raises ValueError for a list among other clips."""
+    lists = [path for path in paths if path.casefold().endswith(".csv")]
+    if lists and len(paths) > 1:
+        raise ValueError(f"{lists[0]!r}: a list of clips must be the only CLIPS.")
+    return bool(lists)
+
+
+def list_clips(paths: Sequence[str]) -> list[Any]:
+    """Clips of a list; or named files, and the clips in named folders, each absolute path once."""
+    from ..datasets import load_clip_list
     from ..datasets._clip_files import find_clips, shorten_list
+
+    if _is_list(paths):
+        return load_clip_list(paths[0]).data
 
     # Links are not resolved: labels may be read from the path, and a link is another path.
     clips: dict[str, str] = {}
@@ -205,7 +249,7 @@ def _find_clips(paths: Sequence[str]) -> list[str]:
 def _report(report: Any, options: argparse.Namespace) -> int:
     """Print the summary, write the failures, and choose the exit code."""
     from ..extraction._jitter import describe_noise
-    from ..extraction._table import protect_text, write_csv
+    from ..extraction._table_files import protect_text, write_csv
     from ..extraction._transformer import bare_reason
 
     n_good = report.n_clips - len(report.skipped)

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ._evaluate import add_evaluate
+from ._explain import add_explain
 from ._extract import add_extract
+from ._messages import say
+from ._parser import CommandParser, add_command, name_command
+from ._predict import add_predict
 from ._report import add_report
+from ._train import add_train
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,22 +39,60 @@ def main(arguments: Sequence[str] | None = None) -> int:
     SystemExit
         After ``--help`` and ``--version`` (code 0), or if an argument cannot be used (code 2).
     """
-    parser = argparse.ArgumentParser(
-        prog="sklearn-temo", description="Find the face landmarks that matter for an emotion."
+    try:
+        try:
+            return _run(list(sys.argv[1:] if arguments is None else arguments))
+        finally:
+            # Otherwise, Python would find out at its end that nobody reads the output.
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 130
+    except BrokenPipeError:
+        # What is left in the buffers goes nowhere, without another error.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())
+        return 141
+
+
+def _run(given: list[str]) -> int:
+    parser = CommandParser(
+        prog="sklearn-temo",
+        description="Find the face landmarks that matter for an emotion.",
+        epilog="The help of each command, such as sklearn-temo train --help, ends with an example.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     _add_demo(commands)
-    add_extract(commands)
-    add_report(commands)
-    options = parser.parse_args(arguments)
-    return options.run(options)
+    for add in (add_extract, add_train, add_evaluate, add_predict, add_explain, add_report):
+        add(commands)
+    if not given:
+        parser.print_help(sys.stderr)
+        return 2
+    if unknown := name_command(given, list(commands.choices)):
+        parser.error(unknown)
+    options, rest = parser.parse_known_args(given)
+    if rest or options.command is None:
+        named = commands.choices.get(options.command, parser)
+        named.error(f"unknown arguments: {' '.join(rest)}")
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: say(f"warning: {message}")
+        code: int = options.run(options)
+    return code
 
 
 def _add_demo(commands: Any) -> None:
     text = "extract embedded clips, find the smiles of 102 people; prints tables, draws a picture"
-    demo = commands.add_parser("demo", help=text, description=text)
-    demo.set_defaults(run=_demo)
+    demo = add_command(
+        commands,
+        "demo",
+        _demo,
+        help=text,
+        description=text,
+        example="--output demo_output",
+        exit_codes="exit codes:\n  0    done\n  2    an argument cannot be used\n",
+    )
     text = "folder for the picture, created if missing (default: %(default)s)"
     demo.add_argument("--output", type=Path, default="demo_output", metavar="DIR", help=text)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import traceback
-import warnings
 from collections.abc import Callable
 from contextlib import redirect_stdout
 
@@ -16,33 +15,41 @@ _PERMANENT = (
 )
 
 
-def describe_exit_codes(product: str, complete: str, partial: str) -> str:
-    """Text on the exit codes of a command that writes a `product`."""
+def describe_exit_codes(product: str, complete: str, partial: str | None) -> str:
+    """Text on the exit codes of a command that writes a `product`.
+
+    `partial` is None if the command needs all clips.
+    """
+    codes = [
+        ("0", complete),
+        ("1", f"some clips could not be used; {partial}"),
+        ("2", "an argument cannot be used; no clip was read"),
+        ("3", f"no clip could be used; no {product} was written"),
+        ("4", f"stopped by an error, such as a full disk; no {product} was written"),
+        ("130", f"interrupted by Ctrl-C; no {product} was written"),
+    ]
+    if partial is None:
+        del codes[1]
+    lines = "\n".join(f"  {code:4} {meaning}" for code, meaning in codes)
     return f"""\
 exit codes:
-  0    {complete}
-  1    some clips could not be used; {partial}
-  2    an argument cannot be used; no clip was read
-  3    no clip could be used; no {product} was written
-  4    stopped by an error, such as a full disk; no {product} was written
-  130  interrupted by Ctrl-C; no {product} was written
+{lines}
 
-A run that writes no {product} leaves an existing one unchanged. Progress, the summary and errors go
-to stderr.
+A run that writes no {product} leaves an existing file unchanged. Progress, the summary and errors
+go to stderr.
 """
 
 
 def run_long(run: Callable[[], None], product: str, memory: str | None) -> int | None:
     """Run the long part of a command; return its exit code if it failed, otherwise None.
 
-    What it prints, and its warnings, go to stderr. `product` is what it would have written.
+    What it prints goes to stderr. `product` is what it would have written.
     """
     remedy = "; the same command continues where it stopped"
     if memory is None:
         remedy = "; with --memory DIR a run continues where it stopped"
     try:
-        with redirect_stdout(sys.stderr), warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_, **__: say(f"warning: {message}")
+        with redirect_stdout(sys.stderr):
             run()
     except KeyboardInterrupt:
         say(f"interrupted: no {product} was written{remedy}")

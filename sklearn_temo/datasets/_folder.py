@@ -1,22 +1,16 @@
-"""Lists of clips in folders and CSV files."""
+"""Clips of folders that are named after classes and subjects."""
 
 from __future__ import annotations
 
-import csv
 import os
 import re
-import unicodedata
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-from sklearn.utils import Bunch
-
-from .._frame_folder import frame_files
 from .._warnings import warn_user
 from ._clip_files import CLIP_EXTENSIONS, find_clips, shorten_list
+from ._clip_list import ListedClip, bunch_clips, read_clip_list
 
 # Folders of these names are not classes.
 _PART_OF_DATA = re.compile(
@@ -31,22 +25,6 @@ _EMOTION = re.compile(
     r"contempt|calm",
     re.IGNORECASE,
 )
-
-
-class ClipBunch(Bunch):
-    """Bunch that also unpacks: ``paths, y, groups = load_clip_folder(folder)``.
-
-    The paths are then an ndarray, so that they can be indexed like `y` and `groups`.
-    """
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter((np.array(self.data), self.target, self.groups))
-
-
-class _Clip(NamedTuple):
-    path: str
-    label: str
-    group: str | None = None
 
 
 def load_clip_folder(
@@ -67,9 +45,7 @@ def load_clip_folder(
     whose path is that of the folder; the images are its frames, in the order of their numbers.
     Images in ``class`` and ``class/subject`` are clips of one frame.
 
-    A CSV file has a header with the columns ``path``, ``label`` and, optionally, ``group``; other
-    columns are ignored. Relative paths start at the folder of the CSV file. A path may be that of a
-    folder of numbered images.
+    A CSV file has the columns of :func:`load_clip_list`, with ``path`` and ``label`` required.
 
     Parameters
     ----------
@@ -87,8 +63,10 @@ def load_clip_folder(
     data : Bunch
         With the attributes
 
-        data, filenames : list of str
+        data : list of str or ClipWindow
             Paths of the clips, sorted by label and path, or in the order of the CSV file.
+        filenames : list of str
+            The paths alone.
         target : ndarray of str of shape (n_clips,)
             The labels.
         target_names : ndarray of str of shape (n_classes,)
@@ -98,8 +76,8 @@ def load_clip_folder(
         DESCR : str
             Source and number of the clips.
 
-        It also unpacks into three values, the paths (as an ndarray of str), the labels and the
-        groups: ``paths, y, groups = load_clip_folder(folder)``.
+        It also unpacks into three values, the paths (as an ndarray), the labels and the groups:
+        ``paths, y, groups = load_clip_folder(folder)``.
 
     (data, target) : tuple
         If `return_X_y` is True.
@@ -112,8 +90,7 @@ def load_clip_folder(
     ValueError
         If there are no clips, clips are outside of the class folders, only some clips have a group,
         a folder holds the numbered images of a clip and other images or a video as well, or the
-        CSV file lacks a column or a value, has a column twice or more cells than the header, or
-        names a clip twice.
+        CSV file cannot be used, see :func:`load_clip_list`.
 
     Warns
     -----
@@ -124,6 +101,7 @@ def load_clip_folder(
 
     See Also
     --------
+    load_clip_list : Reads a CSV file, also without labels.
     load_ckplus, load_ravdess : Known data sets.
 
     Examples
@@ -150,38 +128,18 @@ def load_clip_folder(
     if source.is_dir():
         clips = _clips_of_folder(source, CLIP_EXTENSIONS if extensions is None else extensions)
     else:
-        clips = _clips_of_csv(source)
-    without_group = [clip.path for clip in clips if clip.group is None]
-    if 0 < len(without_group) < len(clips):
-        raise ValueError(
-            f"{len(without_group)} of the {len(clips)} clips of {str(source)!r} have no group "
-            f"({shorten_list(without_group)}); all or none must have one."
-        )
-    data, target = [clip.path for clip in clips], np.array([clip.label for clip in clips])
-    names = np.unique(target)
-    groups = None if without_group else np.array([clip.group for clip in clips])
-    _warn_of_variants("classes", names)
-    if groups is not None:
-        _warn_of_variants("subjects", np.unique(groups))
-    if return_X_y:
-        return data, target
-    return ClipBunch(
-        data=data,
-        filenames=list(data),
-        target=target,
-        target_names=names,
-        groups=groups,
-        DESCR=f"{len(data)} clips of {len(names)} classes, listed from {source}.",
-    )
+        clips = read_clip_list(source, needs_label=True)
+    bunch = bunch_clips(clips, source)
+    return (bunch.data, bunch.target) if return_X_y else bunch
 
 
-def _clips_of_folder(root: Path, extensions: Iterable[str]) -> list[_Clip]:
+def _clips_of_folder(root: Path, extensions: Iterable[str]) -> list[ListedClip]:
     found = find_clips(root, extensions, picture_levels=range(3))
     clips, outside = [], []
     for path in found.clips:
         label, *inner = path.relative_to(root).parts
         if inner:
-            clips.append(_Clip(str(path), label, inner[0] if len(inner) > 1 else None))
+            clips.append(ListedClip(str(path), label, inner[0] if len(inner) > 1 else None))
         else:
             outside.append(path.name)
     if outside:
@@ -209,7 +167,7 @@ def _clips_of_folder(root: Path, extensions: Iterable[str]) -> list[_Clip]:
     return sorted(clips, key=lambda clip: (clip.label, Path(clip.path).parts))
 
 
-def _level_warning(root: Path, clips: list[_Clip]) -> str | None:
+def _level_warning(root: Path, clips: list[ListedClip]) -> str | None:
     """Reason why the folders of `root` are probably not the classes, and what to pass instead."""
     labels = sorted({clip.label for clip in clips})
     groups = sorted({clip.group for clip in clips if clip.group is not None})
@@ -255,21 +213,6 @@ def _level_warning(root: Path, clips: list[_Clip]) -> str | None:
     return None
 
 
-def _warn_of_variants(kind: str, names: Iterable[str]) -> None:
-    """Warn if names of classes or of subjects are probably variants of one name."""
-    variants = defaultdict[str, list[str]](list)
-    for name in names:
-        # macOS and Linux may encode the same accent differently.
-        variants[" ".join(unicodedata.normalize("NFC", name).casefold().split())].append(str(name))
-    repeated = [", ".join(map(repr, alike)) for alike in variants.values() if len(alike) > 1]
-    if repeated:
-        warn_user(
-            f"{kind} whose names differ only in upper and lower case, spaces or the encoding of "
-            f"accents are different {kind}: {shorten_list(repeated)}. Rename them if they are the "
-            "same."
-        )
-
-
 def _are_emotions(names: list[str]) -> bool:
     """Whether at least half of the names, and two, are words for emotions."""
     n_emotions = sum(_EMOTION.fullmatch(name) is not None for name in names)
@@ -282,59 +225,3 @@ def _subfolders(folder: Path) -> list[str]:
         return sorted(name for name in names if os.path.isdir(folder / name))
     except OSError:  # the parent may not be listed
         return []
-
-
-def _clips_of_csv(source: Path) -> list[_Clip]:
-    # Spreadsheets write a byte order mark before the header.
-    with source.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, skipinitialspace=True, strict=True)
-        try:
-            header = list(reader.fieldnames or [])
-            rows = [(reader.line_num, row) for row in reader]
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise ValueError(f"{str(source)!r} is not a CSV file in UTF-8 ({error}).") from error
-    if not {"path", "label"} <= set(header):
-        raise ValueError(
-            f"{str(source)!r} has the columns {header}: its first line must be path,label or "
-            "path,label,group, in lower case and with commas."
-        )
-    if repeated := [name for name in _Clip._fields if header.count(name) > 1]:
-        raise ValueError(f"{str(source)!r} has more than one column {repeated[0]!r}.")
-    if not rows:
-        raise ValueError(f"{str(source)!r} has a header but no clips.")
-    clips, missing = [], []
-    for line, row in rows:
-        # The key of the cells after those of the header is None.
-        if any(row.pop(None, ())):
-            raise ValueError(
-                f"{str(source)!r}, line {line}: there are more cells than the {len(header)} of the "
-                "header; put text that contains a comma in double quotes."
-            )
-        cells = {name: (row[name] or "").strip() for name in _Clip._fields if name in header}
-        if empty := [name for name, cell in cells.items() if not cell]:
-            raise ValueError(f"{str(source)!r}, line {line}: the {empty[0]} is empty.")
-        path = source.parent / cells.pop("path")
-        if path.is_dir():
-            try:
-                frame_files(path)
-            except ValueError as error:
-                raise ValueError(
-                    f"{str(source)!r}, line {line}: {row['path']!r}: {error}"
-                ) from None
-        elif not path.is_file():
-            missing.append(f"line {line}: {row['path']!r}")
-        clips.append(_Clip(str(path), **cells))
-    if missing:
-        raise FileNotFoundError(
-            f"{len(missing)} of the {len(rows)} files named in {str(source)!r} do not exist, "
-            f"relative to {str(source.parent)!r}: {shorten_list(missing)}."
-        )
-    # A clip in two rows could be in the training set and in the test set.
-    counts = Counter(os.path.normpath(clip.path) for clip in clips)
-    repeated = [path for path, count in counts.items() if count > 1]
-    if repeated:
-        raise ValueError(
-            f"{str(source)!r} names {len(repeated)} clips more than once "
-            f"({shorten_list(repeated)}); each clip must have one row."
-        )
-    return clips

@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import _safe_indexing, get_tags
 
+from .. import blendshapes
 from .._pipelines import find_search, stateless_steps
 from ..alignment import LandmarkAligner
 from ..layout import LandmarkLayout, restore_positions
@@ -162,10 +163,17 @@ def outside_selection(run: Run) -> Finding:
             )
     names = [re.search(r"_p(\d{3,})_", str(name)) for name in getattr(run.X, "columns", ())]
     numbers = sorted({int(name[1]) for name in names if name})
+    noun = "landmark" if run.layout is None else run.layout.noun
     if numbers:
         n_landmarks = len(numbers)
+        is_complete = numbers == list(range(n_landmarks)) and n_landmarks in _COMPLETE_SETS
     elif run.layout is not None:
         n_landmarks = run.layout.n_landmarks
+        is_complete = (
+            n_landmarks in _COMPLETE_SETS
+            if noun == "landmark"
+            else set(run.layout.names or ()) == set(blendshapes.NAMES)
+        )
     else:
         return (
             "not run",
@@ -173,19 +181,19 @@ def outside_selection(run: Run) -> Finding:
             "may be too high.",
             {},
         )
-    has_gaps = numbers != list(range(len(numbers)))
-    if has_gaps or n_landmarks not in _COMPLETE_SETS:
+    if not is_complete:
+        whole = "a face mesh or another known set" if noun == "landmark" else "the 52 of a face"
         return (
             "warning",
-            f"X has {n_landmarks} landmarks, which are only a part of a face mesh or another known "
-            "set. If they were selected with these labels, the selection has seen the test clips, "
-            "and the scores may be too high: pass all landmarks, and put the selector into the "
-            "estimator. If the choice did not use the labels, ignore this check.",
+            f"X has {n_landmarks} {noun}s, which are only a part of {whole}. If they were selected "
+            "with these labels, the selection has seen the test clips, and the scores may be too "
+            f"high: pass all {noun}s, and put the selector into the estimator. If the choice did "
+            "not use the labels, ignore this check.",
             {"n_landmarks": n_landmarks},
         )
     return (
         "passed",
-        f"X has all {n_landmarks} landmarks, and nothing is frozen.",
+        f"X has all {n_landmarks} {noun}s, and nothing is frozen.",
         {"n_landmarks": n_landmarks},
     )
 

@@ -277,7 +277,7 @@ def _make_splits(
 ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Training and test clips of each fold."""
     if cv is None or isinstance(cv, Integral):
-        n_folds = _count_folds(cv, y, groups)
+        n_folds = count_folds(cv, y, groups)
         seed = int(random_state.randint(2**31 - 1))
         splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
         cv = splitter(n_folds, shuffle=True, random_state=seed)
@@ -300,14 +300,14 @@ def _make_splits(
     return splits
 
 
-def _count_folds(cv: Any, y: NDArray[Any], groups: NDArray[Any] | None) -> int:
+def count_folds(cv: Any, y: NDArray[Any], groups: NDArray[Any] | None) -> int:
     n_largest = int(np.unique(y, return_counts=True)[1].max())
     n_people = len(y) if groups is None else len(np.unique(groups))
     n_possible = min(n_largest, n_people)
     n_folds = max(2, min(_N_FOLDS, n_possible)) if cv is None else int(cv)
     if n_folds > n_possible:
         people = "" if groups is None else f"people {n_people}, "
-        smaller = ", or a smaller cv" if n_possible > 1 else ""
+        smaller = ", or fewer folds" if n_possible > 1 else ""
         raise ValueError(
             f"{n_folds} folds need as many people, and as many clips of a class; the numbers are: "
             f"{people}clips of the largest class {n_largest}. Pass more clips{smaller}."

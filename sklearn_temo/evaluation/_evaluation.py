@@ -131,7 +131,7 @@ class Evaluation:
                 f"{n_tested} tested clips{of_people}, {len(self.classes)} classes, "
                 f"{len(self.estimators)} folds",
                 "",
-                *_table(rows),
+                *text_table(rows),
                 textwrap.fill(notes, _WIDTH),
             ]
         )
@@ -142,7 +142,7 @@ class Evaluation:
         for name, counts in zip(names, self.confusion, strict=True):
             recall = f"{counts[names.index(name)] / counts.sum():.3f}" if counts.sum() else ""
             rows.append((name, *map(str, counts), recall))
-        return "\n".join(["Clips by true class (rows) and predicted class", *_table(rows)])
+        return "\n".join(["Clips by true class (rows) and predicted class", *text_table(rows)])
 
     def _list_of_checks(self) -> str:
         verdicts = Counter(check.verdict for check in self.checks)
@@ -163,7 +163,7 @@ def _signed(difference: ScoreInterval) -> str:
     return f"{value:+.3f} ({low:+.3f} to {high:+.3f})"
 
 
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+def text_table(rows: Sequence[Sequence[str]]) -> list[str]:
     """Lines of a table with left-aligned columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [

@@ -32,6 +32,7 @@ class ChainExplanation:
     landmarks: NDArray[np.float32]
     support: NDArray[np.bool_]
     has_reference_frame: bool
+    landmark_names: tuple[str, ...] | None
 
 
 def explain_chain(
@@ -89,6 +90,7 @@ def explain_chain(
         landmarks=positions,
         support=np.broadcast_to(support, (len(rows), layout.n_landmarks)),
         has_reference_frame=has_reference_frame,
+        landmark_names=layout.names,
     )
 
 

@@ -44,7 +44,8 @@ class ClipExplanation:
     times : ndarray of float64 of shape (n_clips, n_frames)
         Times of the frames in seconds; NaN if they are not known.
     landmarks : ndarray of float32 of shape (n_clips, n_frames, n_landmarks, n_coords)
-        Landmarks of each frame before alignment, with y down: pixels if they were extracted.
+        Landmarks of each frame before alignment, with y down: pixels if they were extracted; or
+        values of the blendshapes.
     support : ndarray of bool of shape (n_clips, n_landmarks)
         Landmarks that the estimator uses for the target.
     has_reference_frame : bool
@@ -56,6 +57,8 @@ class ClipExplanation:
         The clips, where they were passed as paths or images; see :meth:`images`. None for rows.
     extractor : FaceLandmarkTransformer or None
         Step that extracted the landmarks of `clips`. None for rows.
+    landmark_names : tuple of str of length n_landmarks or None
+        Names of the landmarks, such as those of blendshapes. None for landmarks that have numbers.
 
     See Also
     --------
@@ -95,6 +98,7 @@ class ClipExplanation:
     names: list[str]
     clips: list[Any] | None = None
     extractor: Any = None
+    landmark_names: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.attributions)
@@ -128,14 +132,15 @@ class ClipExplanation:
         movement = self.movement[0].sum(axis=1)
         if self.has_reference_frame:
             lines.append(f"identity {self.identity.sum():+.3g}, movement {movement.sum():+.3g}")
-        n_landmarks = self.attributions.shape[2]
-        if mesh.is_full_mesh(n_landmarks):
-            shares = {name: share.sum() for name, share in self.by_region().items()}
+        by_name = self._by_name_or_region()
+        if by_name is not None:
+            shares = {name: share.sum() for name, share in by_name.items()}
             for title, sign in (("for", 1), ("against", -1)):
                 names = [name for name in shares if sign * shares[name] > 0]
                 names = sorted(names, key=lambda name: -abs(shares[name]))[:_MAX_REGIONS]
                 listed = ", ".join(f"{name} {shares[name]:+.3g}" for name in names)
-                lines.append(f"{title}: {listed or 'no region'}")
+                none = "no region" if self.landmark_names is None else "none"
+                lines.append(f"{title}: {listed or none}")
         time = self.times[0, frame]
         seconds = "" if np.isnan(time) else f" ({time:.2f} s)"
         part = "movement" if self.has_reference_frame else "share"
@@ -186,10 +191,41 @@ class ClipExplanation:
         ------
         ValueError
             If the landmarks are not a full mesh.
+
+        See Also
+        --------
+        by_name : Share of each blendshape.
         """
         n_landmarks = self.attributions.shape[2]
         regions = mesh.regions(n_landmarks)
         return {name: self.attributions[:, :, regions == name].sum(axis=2) for name in mesh.REGIONS}
+
+    def by_name(self) -> dict[str, NDArray[np.float32]]:
+        """Share of each named landmark, such as a blendshape, in each frame.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (n_clips, n_frames)
+            By the name of the landmark, in the order of `landmark_names`.
+
+        Raises
+        ------
+        ValueError
+            If the landmarks have no names.
+        """
+        if self.landmark_names is None:
+            raise ValueError(
+                "the landmarks have numbers, no names: use by_region for a full mesh, or the "
+                "shares of each landmark in attributions."
+            )
+        shares = np.moveaxis(self.attributions, 2, 0)
+        return dict(zip(self.landmark_names, shares, strict=True))
+
+    def _by_name_or_region(self) -> dict[str, NDArray[np.float32]] | None:
+        """Shares by name, or by region of a full mesh; None for other landmarks."""
+        if self.landmark_names is not None:
+            return self.by_name()
+        return self.by_region() if mesh.is_full_mesh(self.attributions.shape[2]) else None
 
     def top(self, n: int = 10) -> NDArray[np.intp]:
         """Landmarks with the largest absolute share over all frames.
@@ -201,7 +237,7 @@ class ClipExplanation:
         Returns
         -------
         ndarray of int of shape (n_clips, n)
-            Numbers of the landmarks, the largest share first.
+            Numbers of the landmarks, or indices of their names, the largest share first.
         """
         shares = np.abs(self.attributions.sum(axis=1))
         return np.argsort(-shares, axis=1, kind="stable")[:, :n]
@@ -233,8 +269,8 @@ class ClipExplanation:
         Returns
         -------
         pandas.DataFrame
-            With the columns clip (index), name, target, frame, time (in seconds, or NaN), landmark,
-            region (None if the landmarks are not a full mesh) and share.
+            With the columns clip (index), name, target, frame, time (in seconds, or NaN), landmark
+            (its number, or its name), region (None if the landmarks are not a full mesh) and share.
 
         Raises
         ------
@@ -259,7 +295,11 @@ class ClipExplanation:
                 "target": self.target[clip],
                 "frame": frame,
                 "time": self.times[clip, frame],
-                "landmark": landmark,
+                "landmark": (
+                    landmark
+                    if self.landmark_names is None
+                    else np.array(self.landmark_names, dtype=object)[landmark]
+                ),
                 "region": mesh.regions(n_landmarks).astype(object)[landmark] if is_face else None,
                 "share": self.attributions[used],
             }

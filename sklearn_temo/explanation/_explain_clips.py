@@ -14,6 +14,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 
+from .._pipelines import extracted_rows
 from .._progress import Progress
 from .._threads import one_thread
 from .._warnings import warn_user
@@ -126,7 +127,8 @@ def explain_clips(
 
     A share says how the network uses a landmark, not what caused the emotion. Neighbouring
     landmarks move together, and a network may divide a share among them in many ways: regions are
-    more reliable than single landmarks.
+    more reliable than single landmarks. The same holds for blendshapes that rise together, such as
+    ``mouthSmileLeft`` and ``mouthSmileRight``.
 
     References
     ----------
@@ -206,6 +208,7 @@ def explain_clips(
         landmarks=joined("landmarks"),
         support=joined("support"),
         has_reference_frame=parts[0].has_reference_frame,
+        landmark_names=parts[0].landmark_names,
         names=given.names,
         clips=given.clips,
         extractor=given.extractor,
@@ -248,27 +251,28 @@ def _read(clips: Any, extractor: Any, name: str, verbose: int) -> _Input:
         return _Input(clips, [f"clip {i}" for i in range(len(clips))])
     if isinstance(clips, Iterator):
         clips = list(clips)
-    shown = copy(extractor)
-    shown.verbose = max(verbose, extractor.verbose)
+    shown = extractor
+    if verbose > extractor.verbose:
+        shown = copy(extractor).set_params(verbose=verbose)
     found = shown.extract(clips)
     if getattr(clips, "ndim", 1) == 2:
         # A table with one column of paths.
         clips = np.asarray(clips)[:, 0]
     for i, clip in enumerate(found):
         if clip.error is not None:
-            raise ValueError(f"{name}[{i}] ({clip.source}) cannot be used: {clip.error}")
+            raise ValueError(f"{name}[{i}] ({clip.name}) cannot be used: {clip.error}")
     lengths = sorted({len(clip.landmarks) for clip in found})
     if len(lengths) > 1:
         raise ValueError(
             f"{name} have {lengths[0]} to {lengths[-1]} frames, but must have equally many: pass "
             "n_frames to the FaceLandmarkTransformer."
         )
-    rows = np.stack([clip.landmarks.ravel() for clip in found])
+    rows = extracted_rows(extractor, found)
     # Arrays and images have numbers in place of times, and no frame rate.
     times = np.stack(
         [clip.times if np.isfinite(clip.fps) else clip.times * np.nan for clip in found]
     )
-    return _Input(rows, [clip.source for clip in found], times, list(clips), extractor)
+    return _Input(rows, [clip.name for clip in found], times, list(clips), extractor)
 
 
 def _find_targets(

@@ -180,6 +180,11 @@ class FittedChain:
         """Prepared clips that shares are relative to, of shape (n_baselines, n_features)."""
         steps = self.steps[self.n_prepared :]
         if steps and hasattr(steps[0], "baselines_"):
+            if steps[0].baselines_ is None:
+                raise ValueError(
+                    "the baselines of the landmark selector were left out when the model was "
+                    "saved: pass clips as baselines, for example a few neutral ones."
+                )
             return steps[0].baselines_
         centres = [centre_of(step) for step in steps]
         centres.append(self.final.mean_clip_ if isinstance(self.final, BaseTEMO) else None)

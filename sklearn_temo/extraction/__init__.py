@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._clip_window import ClipWindow
 from ._blendshape_transformer import BlendshapeTransformer
 from ._landmarker import close_landmarkers
 from ._landmarks import ClipLandmarks
@@ -18,6 +19,7 @@ __all__ = [
     "FaceLandmarkTransformer",
     "BlendshapeTransformer",
     "ClipLandmarks",
+    "ClipWindow",
     "ExtractionReport",
     "ReportedClip",
     "SkippedClipsWarning",

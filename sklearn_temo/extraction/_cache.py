@@ -50,7 +50,16 @@ def entry_path(folder: Path, clip: Clip, settings: ExtractionSettings) -> Path:
 
     The entry may not exist. Raises OSError if the clip cannot be read.
     """
-    digest = hashlib.sha256(repr(settings).encode())
+    digest = hashlib.sha256(settings.cache_key().encode())
+    add_content(digest, clip)
+    name = digest.hexdigest()
+    return folder / name[:2] / f"{name}.npz"
+
+
+def add_content(digest: Any, clip: Clip) -> None:
+    """Add the content of a clip to a digest. Raises OSError if the clip cannot be read."""
+    if clip.span is not None:
+        digest.update(repr(clip.span).encode())
     if isinstance(clip.content, np.ndarray):
         digest.update(repr(clip.content.shape).encode())
         digest.update(np.ascontiguousarray(clip.content).data)
@@ -60,8 +69,6 @@ def entry_path(folder: Path, clip: Clip, settings: ExtractionSettings) -> Path:
         for path in paths:
             with open(path, "rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
-    name = digest.hexdigest()
-    return folder / name[:2] / f"{name}.npz"
 
 
 def read_entry(entry: Path, n_frames: int | None, label: str) -> FoundLandmarks | None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._clip_window import ClipWindow, Span
 from .._frame_folder import frame_files
 
 # OpenCV, which MediaPipe uses, aborts the process for a longer side.
@@ -36,15 +37,23 @@ class Clip:
         The path as the user passed it, or "clip 3" for an array. For a list of image files, the
         first and the last file: "S005/001/01.png ... 11.png".
     label : str
-        Name of the clip in messages: its index, and its path or shape.
+        Name of the clip in messages: its index, and its name or shape.
     error : Exception or None
         Why the clip is invalid, without the label; None if it is valid.
+    span : Span or None
+        The part of the file that is the clip; None for the whole file.
     """
 
     content: Path | tuple[Path, ...] | NDArray[np.uint8]
     source: str
     label: str
     error: Exception | None = None
+    span: Span | None = None
+
+    @property
+    def name(self) -> str:
+        """Source of the clip, and its part of the file."""
+        return self.source if self.span is None else f"{self.source} {self.span}"
 
 
 def check_clips(clips: Any, skip_bad: bool = False) -> list[Clip]:
@@ -52,7 +61,7 @@ def check_clips(clips: Any, skip_bad: bool = False) -> list[Clip]:
 
     Parameters
     ----------
-    clips : sequence of str, path, ndarray, or tuple or list of paths
+    clips : sequence of str, path, ClipWindow, ndarray, or tuple or list of paths
         Also a pandas Series, an object array, or a uint8 array of shape (n_clips, n_frames, height,
         width, 3). Arrays must be RGB. A tuple or a list of image paths is one clip, as is the path
         of a folder with numbered images.
@@ -72,19 +81,22 @@ def check_clips(clips: Any, skip_bad: bool = False) -> list[Clip]:
     checked: list[Clip] = []
     files_of: dict[str, tuple[str, ...]] = {}
     for index, content in enumerate(_unwrap(clips)):
-        source, label = _names(index, content)
+        span = None
+        if isinstance(content, ClipWindow):
+            span, content = content.span, content.path
+        source, label = _names(index, content, span)
         if isinstance(content, tuple | list):
             # Other clips of image files may have the same first and last file.
             files = tuple(map(str, content))
             if files_of.setdefault(source, files) != files:
                 source = f"{source} (clip {index})"
         try:
-            checked.append(Clip(_check_content(content), source, label))
+            checked.append(Clip(_check_content(content), source, label, span=span))
         except (OSError, TypeError, ValueError) as error:
             if not skip_bad:
                 raise add_label(label, error) from None
             # A traceback would keep the clips in memory.
-            checked.append(Clip(content, source, label, error.with_traceback(None)))
+            checked.append(Clip(content, source, label, error.with_traceback(None), span))
     if not checked:
         raise ValueError("clips is empty: at least one clip is needed.")
     return checked
@@ -116,7 +128,7 @@ def _is_path(content: Any) -> bool:
     return isinstance(content, str | os.PathLike)
 
 
-def _names(index: int, content: Any) -> tuple[str, str]:
+def _names(index: int, content: Any, span: Span | None) -> tuple[str, str]:
     """Source and label of a clip, as in :class:`Clip`."""
     name = f"clip {index}"
     if isinstance(content, np.ndarray):
@@ -130,7 +142,7 @@ def _names(index: int, content: Any) -> tuple[str, str]:
             source += f" ... {last.name if last.parent == first.parent else last}"
     else:
         return name, name
-    return source, f"{name} ({source!r})"
+    return source, f"{name} ({source if span is None else f'{source} {span}'!r})"
 
 
 def _check_content(content: Any) -> Path | tuple[Path, ...] | NDArray[np.uint8]:
@@ -146,9 +158,10 @@ def _check_content(content: Any) -> Path | tuple[Path, ...] | NDArray[np.uint8]:
         return _check_array(content)
     if not isinstance(content, tuple | list) or not any(map(_is_path, content)):
         raise TypeError(
-            "expected a path, a tuple of image paths, or a uint8 array of shape (height, width, 3) "
-            f"or (n_frames, height, width, 3), got a {type(content).__name__}; np.stack makes an "
-            "array of a list of frames, and rows whose path is missing must be dropped."
+            "expected a path, a ClipWindow, a tuple of image paths, or a uint8 array of shape "
+            f"(height, width, 3) or (n_frames, height, width, 3), got a {type(content).__name__}; "
+            "np.stack makes an array of a list of frames, and rows whose path is missing must be "
+            "dropped."
         )
     paths = []
     for number, frame in enumerate(content):

@@ -1,206 +1,76 @@
-"""MediaPipe's Face Landmarker."""
+"""Landmarkers of both engines, kept open."""
 
 from __future__ import annotations
 
 import concurrent.futures.thread  # noqa: F401, see the end of this file
-import ctypes
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..mesh import N_LANDMARKS_WITH_IRISES
+from ._litert import LiteRTLandmarker
+from ._mediapipe import MediaPipeLandmarker
 
-# MediaPipe ranks faces by confidence, not by size. With a limit of one, it could find a clearer
+# Both engines rank faces by confidence, not by size. With a limit of one, they could find a clearer
 # face in the background instead of the person in front.
 _MAX_FACES = 5
 
-# MediaPipe runs the network of the blendshapes if the model file has one under this name, although
-# the landmarks do not depend on it.
-_BLENDSHAPES, _UNUSED = b"face_blendshapes.tflite", b"face_blendshapes.unused"
 
-# All threads share the file descriptor of standard error, and the environment.
-_process_lock = threading.Lock()
-
-
-class FaceLandmarker:
-    """Finds the landmarks of the faces in an image.
-
-    Every image is processed independently (MediaPipe's image mode), so results do not depend on
-    the order of images.
-
-    Parameters
-    ----------
-    model_path : Path
-        A ``.task`` file.
-
-    Raises
-    ------
-    ValueError
-        If MediaPipe cannot use the file.
-    ImportError
-        If a system library that MediaPipe needs is missing.
-    """
-
-    def __init__(self, model_path: Path) -> None:
-        # Passed as bytes, since MediaPipe cannot open paths with some characters.
-        model = model_path.read_bytes().replace(_BLENDSHAPES, _UNUSED)
-        try:
-            from mediapipe.tasks.python import BaseOptions, vision
-
-            options = vision.FaceLandmarkerOptions(
-                base_options=BaseOptions(model_asset_buffer=model),
-                running_mode=vision.RunningMode.IMAGE,
-                num_faces=_MAX_FACES,
-            )
-            with _discarded_stderr():
-                self._mediapipe = vision.FaceLandmarker.create_from_options(options)
-                # The threads of MediaPipe print until the first image is processed.
-                self.detect(np.zeros((64, 64, 3), dtype=np.uint8))
-        except (RuntimeError, ValueError) as error:
-            raise ValueError(
-                f"MediaPipe cannot use the model file {str(model_path)!r} ({error}); "
-                "model_path=None takes the bundled one."
-            ) from error
-        except OSError as error:  # of ctypes, which loads MediaPipe's library
-            raise ImportError(
-                f"MediaPipe cannot load its library, or a system library that it needs ({error}); "
-                "install the missing package: libEGL.so.1 and libGLESv2.so.2 are in the packages "
-                "libegl1 and libgles2 of Debian and Ubuntu (apt install libegl1 libgles2)."
-            ) from error
-
-    def close(self) -> None:
-        """Stop MediaPipe, without the report that it would send to Google."""
-        with _process_lock, _no_network():
-            self._mediapipe.close()
+class Landmarker(Protocol):
+    """Finds the landmarks of the faces in an image, for one thread at a time."""
 
     def detect(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Landmarks of all faces.
+        """Landmarks of all faces in an RGB image, in pixels, of shape (n_faces, 478, 3)."""
 
-        Parameters
-        ----------
-        pixels : ndarray of uint8 of shape (height, width, 3)
-            RGB.
-
-        Returns
-        -------
-        ndarray of float32 of shape (n_faces, 478, 3)
-            In isotropic pixels: x to the right, y down, z away from the viewer. At most 5 faces.
-        """
-        import mediapipe
-
-        height, width = pixels.shape[:2]
-        image = mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(pixels))
-        faces: Any
-        try:
-            faces = _faces_from_structs(self._mediapipe, image)
-        except (AttributeError, ImportError, TypeError, ctypes.ArgumentError):
-            # This version of MediaPipe has other private names.
-            faces = [
-                [(point.x, point.y, point.z) for point in face]
-                for face in self._mediapipe.detect(image).face_landmarks
-            ]
-        # In double precision, as the numbers of MediaPipe's objects.
-        normalized = np.array(faces, np.float64).reshape(-1, N_LANDMARKS_WITH_IRISES, 3)
-        # MediaPipe gives z in the scale of x.
-        return (normalized * (width, height, width)).astype(np.float32)
+    def close(self) -> None:
+        """Free what the landmarker holds; it cannot be used any more."""
 
 
-def _faces_from_structs(landmarker: Any, image: Any) -> list[NDArray[np.float32]]:
-    """Normalized coordinates of all faces, each of shape (478, 3), without MediaPipe's objects.
+# The class and the package on PyPI of each engine.
+ENGINES: dict[str, tuple[Callable[[Path, int], Landmarker], str]] = {
+    "mediapipe": (MediaPipeLandmarker, "mediapipe"),
+    "litert": (LiteRTLandmarker, "ai-edge-litert"),
+}
 
-    MediaPipe's public result has one Python object per landmark, and making and reading them takes
-    about a tenth of the time of a frame. This reads the C structs that they are made from, by
-    private names.
+
+def engine_version(engine: str) -> str:
+    """Version of the package of an engine, which is not imported.
+
+    Raises ImportError if it is not installed.
     """
-    from mediapipe.tasks.python.vision.face_landmarker import MpFaceLandmarkerResultC
-
-    result = MpFaceLandmarkerResultC()
-    landmarker._lib.MpFaceLandmarkerDetectImage(
-        landmarker._handle, image._image_ptr, None, ctypes.byref(result)
-    )
+    _, package = ENGINES[engine]
     try:
-        return [
-            _coordinates(face.landmarks, face.landmarks_count)
-            for face in result.face_landmarks[: result.face_landmarks_count]
-        ]
-    finally:
-        landmarker._lib.MpFaceLandmarkerCloseResult(ctypes.byref(result))
+        return version(package)
+    except PackageNotFoundError:
+        raise ImportError(
+            f"engine={engine!r} needs the package {package}, which is not installed; run "
+            "pip install 'sklearn-temo[litert]', or pass engine=\"mediapipe\"."
+        ) from None
 
 
-def _coordinates(points: Any, n_points: int) -> NDArray[np.float32]:
-    """Copy x, y and z of an array of structs, given as a pointer of ctypes."""
-    struct = points._type_
-    types = dict(struct._fields_)
-    dtype = np.dtype(
-        {
-            "names": [*"xyz"],
-            "formats": [np.dtype(types[axis]) for axis in "xyz"],
-            "offsets": [getattr(struct, axis).offset for axis in "xyz"],
-            "itemsize": ctypes.sizeof(struct),
-        }
-    )
-    copied = np.frombuffer(ctypes.string_at(points, n_points * dtype.itemsize), dtype)
-    return np.stack([copied[axis] for axis in "xyz"], axis=-1)
+# Open landmarkers that are not in use, by process, engine and digest of the model: a forked process
+# cannot use the landmarkers of its parent, and the file of a model may be replaced.
+_idle: dict[tuple[int, str, str], list[Landmarker]] = {}
 
 
 @contextmanager
-def _discarded_stderr() -> Iterator[None]:
-    """Discard what C++ code prints to standard error: MediaPipe has no setting for its start-up.
-
-    Its errors are raised as exceptions, with their messages.
-    """
-    with _process_lock, open(os.devnull, "wb") as devnull:
-        original = os.dup(2)
-        os.dup2(devnull.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(original, 2)
-            os.close(original)
-
-
-@contextmanager
-def _no_network() -> Iterator[None]:
-    """Give MediaPipe a proxy of an unknown kind: it has no setting for its report.
-
-    MediaPipe sends statistics when a landmarker is closed, and waits for the answer. libcurl, which
-    it uses, refuses such a proxy before it opens a connection or looks up a name. The environment
-    belongs to the whole process, so it is changed only for this moment.
-    """
-    # Hosts in no_proxy are reached directly; the lower-case https_proxy takes precedence.
-    original = {
-        name: os.environ.pop(name, None) for name in ("https_proxy", "no_proxy", "NO_PROXY")
-    }
-    os.environ["https_proxy"] = "none://"
-    try:
-        yield
-    finally:
-        del os.environ["https_proxy"]
-        os.environ.update({name: value for name, value in original.items() if value is not None})
-
-
-# Open landmarkers that are not in use, by process and digest of the model: a forked process cannot
-# use the landmarkers of its parent, and the file of a model may be replaced.
-_idle: dict[tuple[int, str], list[FaceLandmarker]] = {}
-
-
-@contextmanager
-def open_landmarker(model_path: Path, model_digest: str) -> Iterator[FaceLandmarker]:
+def open_landmarker(engine: str, model_path: Path, model_digest: str) -> Iterator[Landmarker]:
     """Lend a landmarker to one thread, and keep it open: the start takes as long as several frames.
 
-    Reuses an idle landmarker of the same digest, the SHA-256 of the model file.
+    Reuses an idle landmarker of the same engine and digest, the SHA-256 of the model file.
     """
-    idle = _idle.setdefault((os.getpid(), model_digest), [])
+    idle = _idle.setdefault((os.getpid(), engine, model_digest), [])
     try:
         landmarker = idle.pop()
     except IndexError:
-        landmarker = FaceLandmarker(model_path)
+        start, _ = ENGINES[engine]
+        landmarker = start(model_path, _MAX_FACES)
     try:
         yield landmarker
     finally:

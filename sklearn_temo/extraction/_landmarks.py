@@ -6,7 +6,6 @@ import operator
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._clip_window import ClipWindow
 from ..blendshapes import predict_blendshapes
 from ..head_pose import estimate_gaze, estimate_head_pose
 from ..mesh import N_LANDMARKS_WITH_IRISES
 from ._clips import Clip
 from ._jitter import MIN_FRAMES, estimate_noise, is_dense, smooth_landmarks
-from ._landmarker import FaceLandmarker
+from ._landmarker import Landmarker, engine_version
 from ._reading import Frame, read_clip
 from ._tracking import PersonTracker, Region
 
@@ -62,6 +62,9 @@ class ClipLandmarks:
     gaze : ndarray of float32 of shape (n_frames, 2, 3) or None
         Unit vectors of the directions of the subject's right and left eye; x to the right, y down,
         z away from the camera. ``(0, 0, -1)`` is opposite to the direction of the camera.
+    onset, offset : float or None
+        Start and end of the part of the file that is the clip, see :class:`ClipWindow`; None is
+        the start or the end of the file.
     """
 
     landmarks: NDArray[np.float32]
@@ -74,6 +77,13 @@ class ClipLandmarks:
     blendshapes: NDArray[np.float32] | None = None
     head_pose: NDArray[np.float32] | None = None
     gaze: NDArray[np.float32] | None = None
+    onset: float | None = None
+    offset: float | None = None
+
+    @property
+    def name(self) -> str:
+        """Source, and the times of the part: "a.mp4 [1.2 s to 3.4 s]"."""
+        return str(ClipWindow(self.source, self.onset, self.offset))
 
 
 @dataclass(frozen=True)
@@ -90,22 +100,27 @@ class ExtractionSettings:
         SHA-256 of the model file.
     model_path : Path or None
         None for the bundled model. Not part of the key, so that a cache can be moved.
-    mediapipe_version : str
+    engine_version : str
+        Version of the package of the engine; that of the installed one if empty.
     format_version : int
         Increased when the format of the entries or the extraction changes.
     region : tuple of int or None
         As in :class:`sklearn_temo.FaceLandmarkTransformer`.
+    engine : {"mediapipe", "litert"}
     """
 
     n_frames: int | None
     window: tuple[float | None, float | None] | None
     model_digest: str
     model_path: Path | None = field(default=None, repr=False)
-    mediapipe_version: str = field(default_factory=lambda: version("mediapipe"))
+    engine_version: str = ""
     format_version: int = 5
     region: Region | None = None
+    engine: str = field(default="mediapipe", repr=False)
 
     def __post_init__(self) -> None:
+        if not self.engine_version:
+            object.__setattr__(self, "engine_version", engine_version(self.engine))
         if self.region is None:
             return
         try:
@@ -121,10 +136,14 @@ class ExtractionSettings:
         # Python numbers: the representation is part of the cache key.
         object.__setattr__(self, "region", region)
 
+    def cache_key(self) -> str:
+        """Text of the settings, which names the engine as older entries name MediaPipe."""
+        return repr(self).replace("engine_version=", f"{self.engine}_version=")
+
 
 @dataclass(frozen=True, eq=False)
 class FoundLandmarks:
-    """Landmarks that MediaPipe found in a clip, before postprocessing.
+    """Landmarks that were found in a clip, before postprocessing.
 
     Parameters
     ----------
@@ -178,7 +197,7 @@ class FoundLandmarks:
 def find_landmarks(
     clip: Clip,
     settings: ExtractionSettings,
-    landmarker: FaceLandmarker,
+    landmarker: Landmarker,
     on_frame: Callable[[float], None] = lambda share: None,
 ) -> FoundLandmarks:
     """Read a clip, and find the face of one person in its frames.

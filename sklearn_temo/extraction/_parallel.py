@@ -65,7 +65,7 @@ def extract_clips(
 
     `n_jobs` and the backend are as in joblib. Errors of a clip, and of writing its cache entry,
     are part of its result; OSError is raised if the cache cannot be read or created, and ValueError
-    if MediaPipe cannot use the model. `on_frame` is called after each frame that this process has
+    if the engine cannot use the model. `on_frame` is called after each frame that this process has
     searched, with the share of the frames of the clip that are done.
     """
     tasks: dict[int, Task] = {}
@@ -121,7 +121,7 @@ def extract_clip(
     `seconds` limits the time without a new frame, after which this process ends; for workers only.
     """
     path = settings.model_path or bundled_model_path()
-    with open_landmarker(path, settings.model_digest) as landmarker:
+    with open_landmarker(settings.engine, path, settings.model_digest) as landmarker:
         try:
             with time_limit(seconds):
                 found = find_landmarks(clip, settings, landmarker, on_frame)

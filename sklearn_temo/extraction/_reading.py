@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._clip_window import Span
 from ._clips import Clip, UnsupportedClip, add_label
 from ._damage import find_damage
 from ._images import ImageFile, open_image
@@ -96,7 +97,8 @@ def pick_frames(
         How many frames, evenly spaced in time, with the first and the last; None for all.
     window : (float or None, float or None) or None, default=None
         Choose only frames from `start` to `stop`, both inclusive, counted from the first frame,
-        or back from the last frame if negative; None is an open end.
+        or back from the last frame if negative; None is an open end. A Span must lie inside the
+        clip.
 
     Returns
     -------
@@ -106,7 +108,7 @@ def pick_frames(
     Raises
     ------
     ValueError
-        If no frame is inside the window.
+        If no frame is inside the window, or a Span reaches beyond the clip.
 
     Examples
     --------
@@ -127,14 +129,24 @@ def pick_frames(
     if stop is not None:
         end = times[0 if stop >= 0 else -1] + stop
         last = int(np.searchsorted(times, end + slack, side="right")) - 1
-    if first > last:
-        length = "1 frame"
+    length = times[-1] - times[0]
+    is_span = isinstance(window, Span)
+    # The last frame is shown for one step. Annotated times are often rounded.
+    is_beyond = is_span and max(start or 0, stop or 0) > length + 1.5 * step
+    if first > last or is_beyond:
+        extent = "1 frame"
         if len(times) > 1:
-            length = (
-                f"{len(times)} frames from 0 to {times[-1] - times[0]:.6g} (seconds, or frames of "
-                f"an array), {step:.6g} apart"
+            extent = (
+                f"{len(times)} frames from 0 to {length:.6g} (seconds, or frames of an array), "
+                f"{step:.6g} apart"
             )
-        raise ValueError(f"no frame lies inside sampling={window!r}; the clip has {length}.")
+        if is_beyond:
+            raise ValueError(
+                f"its part {window} ends after the file, which has {extent}; correct the onset and "
+                "the offset."
+            )
+        place = f"its part {window}" if is_span else f"sampling={window!r}"
+        raise ValueError(f"no frame lies inside {place}; the clip has {extent}.")
     if n_frames is None:
         return dict.fromkeys(range(first, last + 1), 1)
     # Containers round times. Rounding is undone, so that a video of constant frame rate and the
@@ -157,8 +169,8 @@ def read_clip(
     ----------
     clip : Clip
     n_frames, window
-        As in :func:`pick_frames`. The frames of arrays and of clips of image files are at times
-        0, 1, 2, ...
+        As in :func:`pick_frames`. The span of the clip replaces `window`. The frames of arrays and
+        of clips of image files are at times 0, 1, 2, ...
 
     Returns
     -------
@@ -175,7 +187,7 @@ def read_clip(
         Here or from the frames, if the file cannot be decoded, is damaged, or has no frame inside
         `window`. The message does not name the clip: see :func:`add_label`.
     """
-    content = clip.content
+    content, window = clip.content, clip.span or window
     if isinstance(content, tuple):
         return np.nan, _with_time_limit(_read_image_files(content, n_frames, window))
     if not isinstance(content, Path):

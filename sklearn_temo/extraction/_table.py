@@ -2,76 +2,72 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
 import os
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from importlib import import_module
-from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch
+from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 
 from .._atomic_files import check_writable, replacing
-from ..layout import LandmarkLayout
 from ._landmarks import ClipLandmarks
-
-# Rows per Parquet row group, about 20 MB: the columns of one group are in memory at a time.
-_ROWS_AT_A_TIME = 4096
-
-# Columns that are read besides the coordinates: their numpy kinds and a description.
-_KINDS = {
-    "source": ("U", "text"),
-    "frame": ("iu", "whole numbers"),
-    "time": ("fiu", "numbers"),
-    "detected": ("b", "true or false"),
-}
-
-# Escape sequence, in a table, of a byte of a file name that is not UTF-8.
-_ESCAPED = re.compile(r"\\u(dc[89a-f][0-9a-f])")
-
-# Spreadsheets run a cell that begins with one of these as a formula. An apostrophe before it makes
-# it text; text that begins with an apostrophe gets one as well, so that it can be removed again.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")
+from ._table_columns import OF_CLIPS, Arrays, TableClip, find_optional, unescape
+from ._table_files import COLUMNS, FORMATS
 
 
-def check_table_place(path: str | os.PathLike[str]) -> Path:
+def check_table_place(path: str | os.PathLike[str], columns: str = "temo") -> Path:
     """Check, before the extraction, that a table can be written.
 
-    Raises ValueError for an unknown file name extension, ImportError if the format needs a package
-    that is not installed, and the errors of :func:`~sklearn_temo._atomic_files.check_writable`.
+    Raises ValueError for an unknown file name extension or form of the columns, ImportError if the
+    format needs a package that is not installed, and the errors of
+    :func:`~sklearn_temo._atomic_files.check_writable`.
     """
     path = _check_extension(path)
+    if columns not in COLUMNS:
+        raise ValueError(f"columns={columns!r} must be one of {', '.join(map(repr, COLUMNS))}.")
+    if columns != "temo" and path.suffix.casefold() == ".npz":
+        raise ValueError(
+            f"{str(path)!r}: an .npz file holds arrays, not columns; columns={columns!r} needs the "
+            "extension .csv or .parquet."
+        )
     check_writable(path)
     return path
 
 
-def save_landmarks(path: str | os.PathLike[str], clips: Sequence[ClipLandmarks]) -> None:
+def save_landmarks(
+    path: str | os.PathLike[str],
+    clips: Sequence[ClipLandmarks],
+    *,
+    columns: Literal["temo", "openface"] = "temo",
+    labels: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+) -> None:
     """Write landmarks of clips as a table, one row per clip and frame.
-
-    The columns are ``source``, ``frame`` (counted from 0 in each clip), ``time`` in seconds,
-    ``detected``, ``width`` and ``height`` in pixels, ``fps``, and the coordinates in isotropic
-    pixels: ``p000_x``, ``p000_y``, ``p000_z``, ``p001_x`` and so on, as float32.
 
     Parameters
     ----------
     path : str or path-like
         Ends in ``.parquet``, for pandas, polars, R and others, which needs pyarrow; in ``.npz``,
-        a compressed numpy archive in which the coordinates are one array `landmarks` of shape
-        (n_rows, n_landmarks, 3); or in ``.csv``, text in UTF-8 with a header, which is the largest
-        and slowest. An existing file is replaced when the new one is complete.
+        a compressed numpy archive; or in ``.csv``, text in UTF-8 with a header, which is the
+        largest and slowest. An existing file is replaced when the new one is complete.
     clips : sequence of ClipLandmarks
         As returned by :meth:`sklearn_temo.FaceLandmarkTransformer.extract`. Their lengths may
         differ. Skipped clips, which have an `error`, are left out.
+    columns : {"temo", "openface"}, default="temo"
+        Names, units and axes of the columns: those of this package, or those of OpenFace 2, see
+        Notes. A ``.npz`` file always holds the first.
+    labels, groups : array-like of shape (n_clips,), default=None
+        Label and subject of each clip, the skipped ones included. They are written as text.
 
     Raises
     ------
     ValueError
-        If the path has another extension, or no clip is left.
+        If the path has another extension, no clip is left, or `labels` or `groups` have another
+        length or a missing value.
     OSError
         If the file cannot be written.
     ImportError
@@ -83,9 +79,36 @@ def save_landmarks(path: str | os.PathLike[str], clips: Sequence[ClipLandmarks])
 
     Notes
     -----
+    The columns are ``source``; ``label`` and ``group``, if they are given; ``onset`` and
+    ``offset`` in seconds, if a clip is a :class:`ClipWindow`; ``frame`` (counted from 0 in each
+    clip), ``time`` in seconds, ``detected``, ``width`` and ``height`` in pixels, ``fps``; if the
+    clips have them, the head pose ``pose_00`` to ``pose_33`` (row, column), the gaze
+    ``gaze_right_x`` to ``gaze_left_z`` and the 52 blendshapes by name, as described by
+    :class:`ClipLandmarks`; and the coordinates in isotropic pixels: ``p000_x``, ``p000_y``,
+    ``p000_z``, ``p001_x`` and so on. An ``.npz`` file holds these columns as arrays, with
+    `head_pose`, `gaze`, `blendshapes` and `landmarks` in the shapes of :class:`ClipLandmarks`.
+
+    With ``columns="openface"`` the first columns are those of OpenFace 2 [1]_, with the same units
+    and axes (x to the right, y down, z away from the camera): ``frame`` (counted from 1),
+    ``face_id`` (0), ``timestamp`` in seconds, ``confidence`` and ``success`` (both 1 where a face
+    was found, otherwise 0: MediaPipe gives no confidence), ``gaze_0_x`` to ``gaze_1_z`` (eye 0 is
+    on the left in the picture), ``gaze_angle_x`` and ``gaze_angle_y`` in radians, ``pose_Tx`` to
+    ``pose_Tz`` in millimetres, ``pose_Rx`` to ``pose_Rz`` in radians, with R = Rx Ry Rz, and
+    ``x_0``, ``x_1`` ... ``y_0``, ``y_1`` ... in pixels. The numbers of the landmarks are those of
+    MediaPipe's mesh, not of OpenFace's 68 landmarks. The other columns follow: ``z_0``, ``z_1`` ...
+    in isotropic pixels, ``source`` to ``offset``, ``width``, ``height``, ``fps`` and the
+    blendshapes. OpenFace's columns of action units, eye landmarks and landmarks in millimetres are
+    missing.
+
     In a CSV file, missing values are empty, and numbers have all digits that are needed to read the
-    same float32 again. A `source` that a spreadsheet would run as a formula, because it begins with
+    same float32 again. A text that a spreadsheet would run as a formula, because it begins with
     ``=``, ``+``, ``-`` or ``@``, has an apostrophe before it, which :func:`load_landmarks` removes.
+
+    References
+    ----------
+    .. [1] T. Baltrusaitis, A. Zadeh, Y. C. Lim, L.-P. Morency, "OpenFace 2.0: Facial Behavior
+       Analysis Toolkit", FG 2018. The columns:
+       https://github.com/TadasBaltrusaitis/OpenFace/wiki/Output-Format
 
     Examples
     --------
@@ -94,19 +117,41 @@ def save_landmarks(path: str | os.PathLike[str], clips: Sequence[ClipLandmarks])
     >>> from sklearn_temo import FaceLandmarkTransformer
     >>> from sklearn_temo.datasets import load_cremad_sample
     >>> from sklearn_temo.extraction import load_landmarks, save_landmarks
-    >>> clips = FaceLandmarkTransformer(n_frames=2).extract(load_cremad_sample().data[:2])
+    >>> sample = load_cremad_sample()
+    >>> clips = FaceLandmarkTransformer(n_frames=2).extract(sample.data[:2])
     >>> with TemporaryDirectory() as folder:
-    ...     save_landmarks(Path(folder, "landmarks.npz"), clips)
-    ...     table = load_landmarks(Path(folder, "landmarks.npz"))
+    ...     file = Path(folder, "landmarks.npz")
+    ...     save_landmarks(file, clips, labels=sample.target[:2], groups=sample.groups[:2])
+    ...     table = load_landmarks(file)
     >>> table.data.shape
     (2, 2808)
+    >>> print(*table.labels)
+    anger disgust
     """
-    path = check_table_place(path)
-    good = [clip for clip in clips if clip.error is None]
+    path = check_table_place(path, columns)
+    texts = [_as_text(name, v, len(clips)) for name, v in (("labels", labels), ("groups", groups))]
+    good = [TableClip(*each) for each in zip(clips, *texts, strict=True) if each[0].error is None]
     if not good:
         raise ValueError(f"{str(path)!r}: none of the {len(clips)} clips has landmarks to save.")
+    optional = find_optional(clip for clip, *_ in good)
     with replacing(path) as file:
-        _FORMATS[path.suffix.casefold()].write(file, good)
+        FORMATS[path.suffix.casefold()].write(file, good, optional, COLUMNS[columns])
+
+
+def _as_text(name: str, values: Any, n_clips: int) -> list[Any]:
+    """Texts of labels or groups; None for each clip if there are none."""
+    if values is None:
+        return [None] * n_clips
+    values = np.asarray(values, dtype=object)
+    if values.shape != (n_clips,):
+        raise ValueError(
+            f"{name} must have one value for each of the {n_clips} clips, got an array of shape "
+            f"{values.shape}."
+        )
+    for number, value in enumerate(values):
+        if value is None or is_pandas_na(value) or is_scalar_nan(value) or not str(value):
+            raise ValueError(f"{name}[{number}] is missing; leave the clip out, or complete it.")
+    return [str(value) for value in values]
 
 
 def load_landmarks(path: str | os.PathLike[str]) -> Bunch:
@@ -115,9 +160,9 @@ def load_landmarks(path: str | os.PathLike[str]) -> Bunch:
     Parameters
     ----------
     path : str or path-like
-        Written by :func:`save_landmarks` or ``sklearn-temo extract``. If the table was edited,
-        additional columns and the order of columns do not matter. Clips may be removed, single
-        frames may not.
+        Written by :func:`save_landmarks` or ``sklearn-temo extract``; the names of the columns may
+        be either form. If the table was edited, additional columns and the order of columns do not
+        matter. Clips may be removed, single frames may not.
 
     Returns
     -------
@@ -129,20 +174,33 @@ def load_landmarks(path: str | os.PathLike[str]) -> Bunch:
         sources : ndarray of str of shape (n_clips,)
             The paths of the clips, as they were passed. The table holds a byte of a name that is
             not UTF-8 as ``\udce9``; here it is restored, so that the path opens the clip.
+        onsets, offsets : ndarray of float64 of shape (n_clips,) or None
+            Start and end in seconds of clips that are parts of files: ``ClipWindow(source, onset,
+            offset)`` opens the clip. NaN is the start or the end of the file.
+        labels, groups : ndarray of str of shape (n_clips,) or None
+            The labels and the subjects.
         times : ndarray of float64 of shape (n_clips, n_frames)
             Presentation times of the frames in seconds.
         detected : ndarray of bool of shape (n_clips, n_frames)
             Whether a face was found in each frame.
+        blendshapes : ndarray of float32 of shape (n_clips, n_frames * 52) or None
+            Rows of blendshapes, in the order of `sklearn_temo.blendshapes.NAMES`.
+        head_pose : ndarray of float32 of shape (n_clips, n_frames, 4, 4) or None
+            As in :class:`ClipLandmarks`. From the columns of OpenFace, a rigid transformation.
+        gaze : ndarray of float32 of shape (n_clips, n_frames, 2, 3) or None
+            As in :class:`ClipLandmarks`.
         n_frames, n_landmarks : int
             Number of frames per clip and of landmarks per frame.
+
+        What the table does not have is None.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is not such a table, or if the clips differ in length, so that they cannot be
-        rows of one array.
+        If the file is not such a table, if the clips differ in length, so that they cannot be rows
+        of one array, or if the label or the group of a clip is missing or differs between frames.
     ImportError
         If pyarrow is needed and not installed.
 
@@ -153,35 +211,42 @@ def load_landmarks(path: str | os.PathLike[str]) -> Bunch:
     path = _check_extension(path)
     with open(path, "rb") as file:
         try:
-            columns, landmarks = _FORMATS[path.suffix.casefold()].read(file)
-            if not len(landmarks):
+            arrays = FORMATS[path.suffix.casefold()].read(file)
+            if not len(arrays["landmarks"]):
                 raise ValueError("it has no rows")
-            for name, (kinds, words) in _KINDS.items():
-                _check_kind(name, columns[name], kinds, words)
         except Exception as error:  # numpy and pyarrow raise many types for a damaged file
             raise ValueError(
                 f"{str(path)!r} cannot be read as a table of landmarks ({type(error).__name__}: "
                 f"{error}); write it again."
             ) from error
-    n_frames = _count_frames(path, columns["source"], columns["frame"])
-    sources = [
-        _ESCAPED.sub(lambda found: chr(int(found[1], 16)), name)
-        for name in columns["source"][::n_frames].tolist()
-    ]
+    n_frames = _count_frames(path, arrays["source"], arrays["frame"])
+    of_clips = _values_of_clips(path, arrays, n_frames)
+
+    def per_clip(name: str, *shape: int) -> NDArray[Any] | None:
+        array = arrays.get(name)
+        if array is None:
+            return None
+        array = np.ascontiguousarray(array, dtype=np.float32)
+        return array.reshape(len(array) // n_frames, *shape)
+
     return Bunch(
-        data=np.ascontiguousarray(landmarks, dtype=np.float32).reshape(len(sources), -1),
-        sources=np.array(sources, dtype=str),
-        times=columns["time"].astype(np.float64).reshape(-1, n_frames),
-        detected=columns["detected"].reshape(-1, n_frames),
+        data=per_clip("landmarks", -1),
+        sources=np.array([unescape(name) for name in arrays["source"][::n_frames].tolist()]),
+        **of_clips,
+        times=arrays["time"].astype(np.float64).reshape(-1, n_frames),
+        detected=arrays["detected"].reshape(-1, n_frames),
+        blendshapes=per_clip("blendshapes", -1),
+        head_pose=per_clip("head_pose", n_frames, 4, 4),
+        gaze=per_clip("gaze", n_frames, 2, 3),
         n_frames=n_frames,
-        n_landmarks=landmarks.shape[1],
+        n_landmarks=arrays["landmarks"].shape[1],
     )
 
 
 def _check_extension(path: str | os.PathLike[str]) -> Path:
     path = Path(path).expanduser()
     extension = path.suffix.casefold()
-    if extension not in _FORMATS:
+    if extension not in FORMATS:
         raise ValueError(f"{str(path)!r} must end in .parquet, .npz or .csv.")
     if extension == ".parquet":
         try:
@@ -194,188 +259,32 @@ def _check_extension(path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _make_columns(clips: Sequence[ClipLandmarks]) -> dict[str, NDArray[Any]]:
-    """Columns of a table, in their order; `landmarks`, of shape (n_rows, n_landmarks, 3), last."""
-    lengths = [len(clip.times) for clip in clips]
-    # File names that are not UTF-8 contain surrogates, which cannot be written.
-    sources = [clip.source.encode("utf-8", "backslashreplace").decode() for clip in clips]
-    width, height = np.array([clip.size for clip in clips], dtype=np.int32).T
-    return {
-        "source": np.repeat(np.array(sources), lengths),
-        "frame": np.concatenate([np.arange(n, dtype=np.int32) for n in lengths]),
-        "time": np.concatenate([clip.times for clip in clips]),
-        "detected": np.concatenate([clip.detected for clip in clips]),
-        "width": np.repeat(width, lengths),
-        "height": np.repeat(height, lengths),
-        "fps": np.repeat([float(clip.fps) for clip in clips], lengths),
-        "landmarks": np.concatenate([clip.landmarks for clip in clips]),
-    }
-
-
-def _coordinate_names(n_landmarks: int) -> list[str]:
-    """Columns of the coordinates of a frame, ``p{landmark:03d}_{x|y|z}``."""
-    names = LandmarkLayout(1, n_landmarks, 3).feature_names()
-    return [name.removeprefix("f000_") for name in names]
-
-
-def _count_landmarks(names: Iterable[str]) -> int:
-    """Number of landmarks in a table with columns of these names."""
-    coordinates = (re.fullmatch(r"p(\d{3,})_[xyz]", name) for name in names)
-    return 1 + max((int(found[1]) for found in coordinates if found), default=0)
-
-
-def write_csv(file: BinaryIO, rows: Iterable[Iterable[Any]]) -> None:
-    """Write rows as a CSV file in UTF-8."""
-    text = codecs.getwriter("utf-8")(file, "backslashreplace")
-    # Text with any of the characters of the line terminator is quoted.
-    csv.writer(text, lineterminator="\r\n").writerows(rows)
-
-
-def protect_text(text: str) -> str:
-    """Put an apostrophe before text that a spreadsheet would run as a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _write_npz(file: BinaryIO, clips: Sequence[ClipLandmarks]) -> None:
-    np.savez_compressed(file, allow_pickle=False, **_make_columns(clips))
-
-
-def _write_csv(file: BinaryIO, clips: Sequence[ClipLandmarks]) -> None:
-    write_csv(file, _csv_rows(clips))
-
-
-def _csv_rows(clips: Sequence[ClipLandmarks]) -> Iterator[list[Any]]:
-    """Header and rows, clip by clip: the text of all clips would fill the memory."""
-    for number, clip in enumerate(clips):
-        columns = _make_columns([clip])
-        landmarks = columns.pop("landmarks")
-        if number == 0:
-            yield [*columns, *_coordinate_names(landmarks.shape[1])]
-        # The shortest text that gives the same float32.
-        texts = landmarks.reshape(len(landmarks), -1).astype(str)
-        texts[texts == "nan"] = ""
-        source = protect_text(str(columns.pop("source")[0])) if len(texts) else ""
-        fps = "" if np.isnan(clip.fps) else clip.fps
-        columns["fps"] = np.full(len(texts), fps, dtype=object)
-        others = [column.tolist() for column in columns.values()]
-        for *cells, coordinates in zip(*others, texts.tolist(), strict=True):
-            yield [source, *cells, *coordinates]
-
-
-def _write_parquet(file: BinaryIO, clips: Sequence[ClipLandmarks]) -> None:
-    """Write row group by row group: the columns of all clips at once would double the memory."""
-    from pyarrow.parquet import ParquetWriter
-
-    groups = np.cumsum([len(clip.times) for clip in clips]) // _ROWS_AT_A_TIME
-    schema = _arrow_table(clips[:1]).schema
-    # Coordinates seldom repeat, so a dictionary encoding would not help.
-    with ParquetWriter(file, schema, use_dictionary=["source"]) as writer:
-        for group in np.unique(groups):
-            table = _arrow_table([clips[i] for i in np.flatnonzero(groups == group).tolist()])
-            writer.write_table(table, row_group_size=_ROWS_AT_A_TIME)
-
-
-def _arrow_table(clips: Sequence[ClipLandmarks]) -> Any:
-    from pyarrow import Table
-
-    columns = _make_columns(clips)
-    landmarks = columns.pop("landmarks")
-    names = _coordinate_names(landmarks.shape[1])
-    coordinates = landmarks.reshape(len(landmarks), -1).T.copy()
-    return Table.from_pydict({**columns, **dict(zip(names, coordinates, strict=True))})
-
-
-def _read_npz(file: BinaryIO) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
-    with np.load(file, allow_pickle=False) as archive:
-        columns, landmarks = {name: archive[name] for name in _KINDS}, archive["landmarks"]
-    _check_kind("landmarks", landmarks, "fiu", "numbers")
-    expected = (len(columns["source"]), *landmarks.shape[1:2], 3)
-    if landmarks.ndim != 3 or landmarks.shape != expected:
-        raise ValueError(
-            f"landmarks must have the shape (n_rows, n_landmarks, 3) with {expected[0]} rows, but "
-            f"has the shape {landmarks.shape}"
-        )
-    for name, column in columns.items():
-        if column.shape != expected[:1]:
+def _values_of_clips(path: Path, arrays: Arrays, n_frames: int) -> dict[str, Any]:
+    """Labels, groups, onsets and offsets, one for each clip; None if the table has none."""
+    values: dict[str, Any] = {}
+    for name in OF_CLIPS:
+        column = arrays.get(name)
+        if column is None:
+            values[f"{name}s"] = None
+            continue
+        is_text = column.dtype.kind == "U"
+        rows = column.reshape(-1, n_frames)
+        first = rows[:, :1]
+        is_wrong = (rows != first) & ((rows == rows) | (first == first))
+        if is_text:
+            is_wrong |= rows == ""
+        if is_wrong.any():
+            row = int(is_wrong.argmax())
             raise ValueError(
-                f"the column {name!r} must have the shape {expected[:1]}, but has {column.shape}"
+                f"{str(path)!r}: row {row} has the {name} {str(column[row])!r}, but every clip "
+                f"must have one {name}, the same in all of its frames; complete the column, or "
+                "rename it if it is another one."
             )
-    return columns, landmarks
-
-
-def _read_parquet(file: BinaryIO) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
-    from pyarrow.parquet import ParquetFile
-
-    table = ParquetFile(file).read()
-    n_landmarks = _count_landmarks(table.column_names)
-    names = _coordinate_names(n_landmarks)
-    landmarks = np.empty((len(table), len(names)), dtype=np.float32)
-    for number, name in enumerate(names):
-        column = table.column(name).to_numpy()  # missing values become NaN
-        _check_kind(name, column, "fiu", "numbers")
-        landmarks[:, number] = column
-    columns = {name: np.array(table.column(name).to_pylist()) for name in _KINDS}
-    columns["time"] = table.column("time").to_numpy()
-    return columns, landmarks.reshape(len(table), n_landmarks, 3)
-
-
-def _read_csv(file: BinaryIO) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
-    if not file.seek(0, os.SEEK_END):
-        raise ValueError("the file is empty")
-    file.seek(-1, os.SEEK_END)
-    if file.read() not in (b"\n", b"\r"):
-        raise ValueError(
-            "its last line has no end: the file is truncated, or not a CSV file in UTF-8"
-        )
-    file.seek(0)
-    # Spreadsheets write a byte order mark before the header.
-    reader = csv.reader(TextIOWrapper(file, "utf-8-sig", newline=""), strict=True)
-    header = next(reader)
-    n_landmarks = _count_landmarks(header)
-    names = [*_KINDS, *_coordinate_names(n_landmarks)]
-    if missing := [name for name in names if name not in header]:
-        raise ValueError(f"it has no column {missing[0]!r}; cells must be separated by commas")
-    places = [header.index(name) for name in names]
-    columns: dict[str, list[Any]] = {name: [] for name in _KINDS}
-    landmarks = []
-    for row in reader:
-        if len(row) != len(header):
-            raise ValueError(
-                f"line {reader.line_num} has {len(row)} cells, but the header has {len(header)}"
-            )
-        source, frame, time, detected, *coordinates = (row[place] for place in places)
-        try:
-            columns["source"].append(source[source.startswith("'") :])
-            columns["frame"].append(int(frame))
-            columns["time"].append(float(time or "nan"))
-            columns["detected"].append({"true": True, "false": False}[detected.casefold()])
-            landmarks.append(np.array([cell or "nan" for cell in coordinates], dtype=np.float32))
-        except (KeyError, ValueError) as error:
-            raise ValueError(
-                f"line {reader.line_num}: frame, time and coordinates must be numbers, and "
-                f"detected True or False ({error})"
-            ) from error
-    arrays = {name: np.array(column) for name, column in columns.items()}
-    return arrays, np.array(landmarks).reshape(-1, n_landmarks, 3)
-
-
-class _Format(NamedTuple):
-    write: Callable[[BinaryIO, Sequence[ClipLandmarks]], None]
-    read: Callable[[BinaryIO], tuple[dict[str, NDArray[Any]], NDArray[Any]]]
-
-
-_FORMATS = {
-    ".parquet": _Format(_write_parquet, _read_parquet),
-    ".npz": _Format(_write_npz, _read_npz),
-    ".csv": _Format(_write_csv, _read_csv),
-}
-
-
-def _check_kind(name: str, column: NDArray[Any], kinds: str, words: str) -> None:
-    if column.dtype.kind not in kinds:
-        raise ValueError(
-            f"the column {name!r} must hold {words} and no missing values, but holds {column.dtype}"
-        )
+        clips = first[:, 0]
+        if is_text:
+            clips = np.array([unescape(text) for text in clips.tolist()])
+        values[f"{name}s"] = clips
+    return values
 
 
 def _count_frames(path: Path, source: NDArray[np.str_], frame: NDArray[np.integer]) -> int:

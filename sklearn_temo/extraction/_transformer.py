@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +26,7 @@ from ..layout import LandmarkLayout
 from ..mesh import MODEL_SHA256, N_LANDMARKS, N_LANDMARKS_WITH_IRISES
 from ._clips import Clip, add_label, check_clips
 from ._jitter import describe_noise
+from ._landmarker import ENGINES
 from ._landmarks import ClipLandmarks, ExtractionSettings, Postprocessing
 from ._parallel import extract_clips
 from ._reading import check_window, read_clip
@@ -40,7 +41,7 @@ class ReportedClip:
     index : int
         Its index in the list of clips.
     source : str
-        Its name, as in :class:`ClipLandmarks`.
+        Its name, as in :class:`ClipLandmarks`, with the times of a :class:`ClipWindow`.
     reason : str
         The message, which begins with the index and the name of the clip.
     """
@@ -161,10 +162,10 @@ class DoubtfulClipsWarning(_ReportWarning):
 class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEstimator):
     """Turn clips of faces into rows of landmarks or blendshapes.
 
-    Each clip is sampled at frames that are evenly spaced in time, and MediaPipe finds the faces
-    in each frame. One person is followed: the one with the largest face in the first frame that
-    has a face. The transformer is stateless: `transform` works without `fit`, and nothing is
-    learned from the clips.
+    Each clip is sampled at frames that are evenly spaced in time, and the networks of MediaPipe
+    find the faces in each frame. One person is followed: the one with the largest face in the first
+    frame that has a face. The transformer is stateless: `transform` works without `fit`, and
+    nothing is learned from the clips.
 
     Parameters
     ----------
@@ -179,6 +180,11 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         Columns of the rows of :meth:`transform`. "blendshapes" gives the 52 facial actions of
         MediaPipe in each frame, such as ``mouthSmileLeft``, from 0 to 1. Both use the same entries
         of the cache.
+    engine : {"mediapipe", "litert"}, default="mediapipe"
+        What runs the networks. "litert" runs them directly, without MediaPipe: it opens no network
+        connection, needs fewer system libraries and takes less time; its landmarks differ from
+        MediaPipe's by a small part of a pixel. It needs ``pip install 'sklearn-temo[litert]'``. The
+        :ref:`user guide <engines>` compares the two.
     on_missing : {"interpolate", "nan", "raise"}, default="interpolate"
         How frames without the face are handled. "interpolate" fills them linearly in time, and
         with the nearest face at the ends; a clip without any face is an error. "nan" leaves NaN.
@@ -196,7 +202,8 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         A window (start, stop) in seconds does so between its ends; None leaves an end open, and
         negative numbers count from the end of the clip: ``(-1.0, None)`` is its last second. "all"
         uses every frame, and interpolates the landmarks linearly at evenly spaced times: it takes
-        longer, but fills frames without a face from their nearest neighbors.
+        longer, but fills frames without a face from their nearest neighbors. The times of a
+        :class:`~sklearn_temo.extraction.ClipWindow` take the place of (start, stop).
     region : tuple of int (left, top, right, bottom), default=None
         The part of the frames that is searched, in pixels from the upper left corner of the
         upright frame, `right` and `bottom` exclusive; for example the tile of one person in a
@@ -267,9 +274,11 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
 
     Images and landmarks stay on the machine, and nothing is written to disk except to `memory`.
     MediaPipe would send Google a report about its performance and use whenever a landmarker is
-    closed, and has no setting to turn this off. It is kept from doing so: nothing is sent,
-    and no name is looked up. For the moment of closing, at the end of the process, the environment
-    variable ``https_proxy`` is replaced by a proxy that cannot be used.
+    closed or has been in use for 60 seconds, and has no setting to turn this off. It is kept from
+    doing so: no host is contacted, and no name is looked up. A landmarker is closed at the end of
+    the process, and replaced by a new one if it is used 40 seconds after its start. For the
+    moment of closing, the environment variable ``https_proxy`` is replaced by a proxy that cannot
+    be used. ``engine="litert"`` opens no socket, and changes nothing in the environment.
 
     References
     ----------
@@ -295,6 +304,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         "n_frames": [Interval(Integral, 1, None, closed="left"), None],
         "n_landmarks": [Options(Integral, {N_LANDMARKS, N_LANDMARKS_WITH_IRISES})],
         "output": [StrOptions({"landmarks", "blendshapes"})],
+        "engine": [StrOptions(set(ENGINES))],
         "on_missing": [StrOptions({"interpolate", "nan", "raise"})],
         "max_gap": [
             Interval(Integral, 0, None, closed="left"),
@@ -322,6 +332,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         n_frames: int | None = 16,
         n_landmarks: int = N_LANDMARKS,
         output: Literal["landmarks", "blendshapes"] = "landmarks",
+        engine: Literal["mediapipe", "litert"] = "mediapipe",
         on_missing: Literal["interpolate", "nan", "raise"] = "interpolate",
         max_gap: float | None = 1.0,
         min_detected: float = 0.5,
@@ -337,6 +348,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         self.n_frames = n_frames
         self.n_landmarks = n_landmarks
         self.output = output
+        self.engine = engine
         self.on_missing = on_missing
         self.max_gap = max_gap
         self.min_detected = min_detected
@@ -402,10 +414,11 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         Parameters
         ----------
         X : list of clips
-            Each clip is a path of a video or an image file, a tuple or list of paths of images
-            (its frames, in order), or a uint8 RGB array of shape (height, width, 3) or
-            (n_frames, height, width, 3). Also an array of paths, an object array, or a uint8 array
-            of shape (n_clips, n_frames, height, width, 3).
+            Each clip is a path of a video or an image file, a
+            :class:`~sklearn_temo.extraction.ClipWindow` (a part of a file), a tuple or list of
+            paths of images (its frames, in order), or a uint8 RGB array of shape
+            (height, width, 3) or (n_frames, height, width, 3). Also an array of paths, an object
+            array, or a uint8 array of shape (n_clips, n_frames, height, width, 3).
             OpenCV reads BGR: reverse the channels first, since BGR cannot be detected.
 
         Returns
@@ -551,6 +564,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
             digest,
             path,
             region=self.region,
+            engine=self.engine,
         )
 
     def _run(
@@ -609,7 +623,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
                 try:
                     landmarks = postprocessing.apply(result.found, clip.source)
                     if (doubt := postprocessing.doubts(result.found)) is not None:
-                        doubtful[index] = ReportedClip(index, clip.source, f"{clip.label}: {doubt}")
+                        doubtful[index] = ReportedClip(index, clip.name, f"{clip.label}: {doubt}")
                 except ValueError as no_face:
                     error = no_face
             if error is not None:
@@ -617,7 +631,9 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
                 if self.on_error == "raise":
                     raise error
                 landmarks = postprocessing.skipped(clip.source, error)
-                skipped[index] = ReportedClip(index, clip.source, str(error))
+                skipped[index] = ReportedClip(index, clip.name, str(error))
+            if clip.span is not None:
+                landmarks = replace(landmarks, onset=clip.span.onset, offset=clip.span.offset)
             if context is not None:
                 task = context.subcontext(task_name="extract-clip")
                 task.call_on_fit_task_begin(estimator=self)
@@ -625,7 +641,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
             n_cached += result.cached and error is None
             if self.verbose > 1:
                 faces = f"faces in {landmarks.detected.sum()} of {len(landmarks.times)} frames"
-                print(f"{clip.source!r}: {landmarks.error or faces}", flush=True)
+                print(f"{clip.name!r}: {landmarks.error or faces}", flush=True)
             progress.advance(cached=result.cached or result.found is None)
             yield index, landmarks
         self.report_ = ExtractionReport(
@@ -660,7 +676,7 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
                 if values.size != rows.shape[1]:
                     raise ValueError(
                         "with n_frames=None all clips must have the same number of frames, but "
-                        f"{result.source!r} has {len(values)} and another clip has {n_frames}: "
+                        f"{result.name!r} has {len(values)} and another clip has {n_frames}: "
                         "pass n_frames, or use extract."
                     )
                 rows[index] = values.ravel()

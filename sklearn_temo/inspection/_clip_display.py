@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_array
 from .. import mesh
 from ._face_drawing import ink, relative_width
 from ._landmark_drawing import LITERAL, draw_labels, signed_cmap
+from ._name_drawing import check_landmark_names, draw_bars, largest
 from ._share_drawing import (
     as_text,
     draw_frame,
@@ -23,24 +24,28 @@ from ._share_drawing import (
 
 # Area of the landmark with the largest share, in points squared.
 _LARGEST_DOT = 90
+# Bars of named landmarks.
+_MAX_BARS = 12
 # Colours of the smallest and the largest shares, of 1: the sign of small shares must stay visible,
 # and the darkest colours have too little hue for dots on an image.
 _COLOURS = (0.35, 0.7)
 
 
 class ClipExplanationDisplay:
-    """Signed shares of the landmarks in a logit, on the face of the clip.
+    """Signed shares of the landmarks in a logit, on the face of the clip or by name.
 
     Orange landmarks raised the logit of the target, compared with the baselines, and blue ones
     lowered it. The area and the strength of the colour are proportional to the absolute share.
+    Landmarks with names, such as blendshapes, are drawn as bars, beside the frame if there is one.
     Create a display with :meth:`from_explanation`; all parameters are stored as attributes.
 
     Parameters
     ----------
     shares : array-like of shape (n_landmarks,)
         Signed share of each landmark.
-    landmarks : array-like of shape (n_landmarks, 2) or (n_landmarks, 3)
-        Positions of the landmarks with y down, in pixels of `image` if there is one.
+    landmarks : array-like of shape (n_landmarks, 2) or (n_landmarks, 3), default=None
+        Positions of the landmarks with y down, in pixels of `image` if there is one. Required
+        unless there are `names`.
     image : ndarray of uint8 of shape (height, width, 3), default=None
         Image on which the landmarks lie. None draws a face.
     support : array-like of bool of shape (n_landmarks,), default=None
@@ -52,16 +57,18 @@ class ClipExplanationDisplay:
         Name of the target in the legend.
     title : str, default=None
         Title of the figure.
+    names : array-like of str of shape (n_landmarks,), default=None
+        Names of the landmarks. The 12 with the largest absolute shares are drawn as bars.
 
     Attributes
     ----------
     figure_ : matplotlib Figure
-    ax_ : matplotlib Axes
-        The face.
+    ax_ : matplotlib Axes or None
+        The face, or the frame beside the bars of named landmarks.
     bars_ax_ : matplotlib Axes or None
-        The bars of the regions.
-    scatter_ : matplotlib PathCollection
-        Landmarks of the support, in increasing order of absolute share.
+        The bars of the regions, or of the named landmarks.
+    scatter_ : matplotlib PathCollection or None
+        Landmarks of the support, in increasing order of absolute share. None of named landmarks.
 
     See Also
     --------
@@ -88,13 +95,14 @@ class ClipExplanationDisplay:
     def __init__(
         self,
         shares,
-        landmarks,
+        landmarks=None,
         *,
         image=None,
         support=None,
         regions=None,
         target="the target",
         title=None,
+        names=None,
     ):
         self.shares = shares
         self.landmarks = landmarks
@@ -103,6 +111,7 @@ class ClipExplanationDisplay:
         self.regions = regions
         self.target = target
         self.title = title
+        self.names = names
 
     @classmethod
     def from_explanation(
@@ -181,11 +190,14 @@ class ClipExplanationDisplay:
             raise ValueError(f"frame={frame} does not exist: the clip has {n_frames} frames.")
         frame %= n_frames
         frames = find_images(explanation, int(clip), images)
+        names = explanation.landmark_names
         target = str(explanation.target[clip])
         time = explanation.times[clip, frame]
+        shown = f", frame {frame}{'' if np.isnan(time) else f' ({time:.2f} s)'}"
+        if names is not None and frames is None:
+            shown = ""
         title = (
-            f"{Path(explanation.names[clip]).name}, frame {frame}"
-            f"{'' if np.isnan(time) else f' ({time:.2f} s)'}\n"
+            f"{Path(explanation.names[clip]).name}{shown}\n"
             f"{target}: logit {as_text(explanation.logit[clip], '.2f')}, "
             f"baselines {as_text(explanation.base_logit[clip], '.2f')}"
         )
@@ -193,12 +205,13 @@ class ClipExplanationDisplay:
             title += f"\nshares of {parts[part]}"
         display = cls(
             shares,
-            explanation.landmarks[clip, frame],
+            explanation.landmarks[clip, frame] if names is None else None,
             image=None if frames is None else frames[frame],
             support=explanation.support[clip],
             regions=regions,
             target=target,
             title=title,
+            names=names,
         )
         return display.plot(**kwargs)
 
@@ -208,7 +221,8 @@ class ClipExplanationDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or array of two, default=None
-            Axes of the face, or of the face and the bars. None creates a figure.
+            Axes of the face, or of the face and the bars; of named landmarks, of the bars, or of
+            the frame and the bars. None creates a figure.
         bars : bool, default=None
             Whether bars beside the face show the sum of the positive and of the negative shares of
             each region. None draws them if there are regions and Axes for them.
@@ -225,6 +239,10 @@ class ClipExplanationDisplay:
             If shapes do not match, or shares are not finite.
         """
         shares = check_array(self.shares, ensure_2d=False, dtype=np.float64, input_name="shares")
+        given = [] if ax is None else list(np.atleast_1d(np.asarray(ax, dtype=object)).ravel())
+        if self.names is not None:
+            self._plot_names(shares, given)
+            return self
         points = check_array(self.landmarks, dtype=np.float64, input_name="landmarks")[:, :2]
         if shares.shape != points.shape[:1]:
             raise ValueError(
@@ -232,7 +250,6 @@ class ClipExplanationDisplay:
                 f"{shares.shape}."
             )
         support = shares != 0 if self.support is None else np.asarray(self.support, dtype=bool)
-        given = [] if ax is None else list(np.atleast_1d(np.asarray(ax, dtype=object)).ravel())
         if bars is None:
             can_sum = self.regions is not None or mesh.is_full_mesh(len(points))
             bars = can_sum and len(given) != 1
@@ -251,17 +268,40 @@ class ClipExplanationDisplay:
             draw_labels(self.ax_, corners, points[top] * [1, -1], [str(i) for i in top])
         if bars:
             self._draw_bars(shares)
-        if self.title is not None:
-            write = self.ax_.set_title if given else self.figure_.suptitle
-            write(self.title, fontsize="medium", **LITERAL)
-        if not given:
-            # The first layout of a new figure may cut off the last tick label of the bars.
-            self.figure_.draw_without_rendering()
+        self._write_title(self.ax_, is_new=not given)
         return self
 
-    def _draw_landmarks(self, shares: NDArray[np.float64], points: NDArray[np.float64]) -> None:
-        from matplotlib.lines import Line2D
+    def _write_title(self, axes: Any, is_new: bool) -> None:
+        if self.title is not None:
+            write = self.figure_.suptitle if is_new else axes.set_title
+            write(self.title, fontsize="medium", **LITERAL)
+        if is_new:
+            # The first layout of a new figure may cut off the last tick label of the bars.
+            self.figure_.draw_without_rendering()
 
+    def _plot_names(self, shares: NDArray[np.float64], given: list[Any]) -> None:
+        """Draw bars of the named landmarks, beside the frame if there is one."""
+        names = check_landmark_names(self.names, len(shares))
+        has_image = self.image is not None and len(given) != 1
+        if given and len(given) != 1 + has_image:
+            raise ValueError(
+                f"ax must hold {1 + has_image} Axes, for {'the frame and ' * has_image}the bars; "
+                f"got {len(given)}."
+            )
+        self.ax_, self.bars_ax_ = [None] * (not has_image) + (given or _new_axes(has_image))
+        self.figure_, self.scatter_ = self.bars_ax_.figure, None
+        if self.ax_ is not None:
+            self.ax_.imshow(self.image)
+            self.ax_.set_axis_off()
+        chosen = largest(shares, _MAX_BARS)
+        against, supporting = share_colours(self.bars_ax_)
+        colours = [supporting if share > 0 else against for share in shares[chosen]]
+        draw_bars(self.bars_ax_, shares[chosen], [names[i] for i in chosen], colours)
+        self.bars_ax_.set_xlabel("share of the logit")
+        self._draw_legend(self.bars_ax_, shares, -0.22)
+        self._write_title(self.bars_ax_, is_new=not given)
+
+    def _draw_landmarks(self, shares: NDArray[np.float64], points: NDArray[np.float64]) -> None:
         order = np.argsort(np.abs(shares), kind="stable")
         shares, points = shares[order], points[order]
         limit = np.abs(shares).max(initial=0) or 1.0
@@ -279,19 +319,25 @@ class ClipExplanationDisplay:
             linewidths=0.4,
             zorder=2,
         )
-        against, supporting = share_colours(self.ax_)
+        self._draw_legend(self.ax_, shares, 0.0)
+
+    def _draw_legend(self, axes: Any, shares: NDArray[np.float64], height: float) -> None:
+        """Sums of the shares for and against the target, below an Axes."""
+        from matplotlib.lines import Line2D
+
+        against, supporting = share_colours(axes)
         dots = [
             Line2D([], [], linestyle="none", marker="o", markeredgewidth=0, color=colour)
             for colour in (supporting, against)
         ]
-        self.ax_.legend(
+        axes.legend(
             dots,
             [
                 f"for {self.target} ({as_text(shares[shares > 0].sum(), '+.2g')})",
                 f"against ({as_text(shares[shares < 0].sum(), '+.2g')})",
             ],
             loc="upper center",
-            bbox_to_anchor=(0.5, 0.0),
+            bbox_to_anchor=(0.5, height),
             ncols=2,
             frameon=False,
             handletextpad=0.1,

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted
 
+from .._column_names import noun_of
 from .._search_results import fewest_landmarks, read_search, standard_errors
 from .._warnings import warn_user
 from ._candidate_names import best_of_each, name_candidates
+from ._fitted_selectors import landmark_names
 
 # Okabe and Ito's colours that are visible on white and on black.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -44,6 +46,8 @@ class LandmarkCountDisplay:
         Line that each candidate belongs to. None for a single line.
     score_name : str, default="score"
         Name of the score.
+    unit : str, default="landmarks"
+        What is counted, such as "blendshapes".
 
     Attributes
     ----------
@@ -87,11 +91,12 @@ class LandmarkCountDisplay:
     64
     """
 
-    def __init__(self, k, scores, *, names=None, score_name="score"):
+    def __init__(self, k, scores, *, names=None, score_name="score", unit="landmarks"):
         self.k = k
         self.scores = scores
         self.names = names
         self.score_name = score_name
+        self.unit = unit
 
     @classmethod
     def from_cv_results(
@@ -155,8 +160,10 @@ class LandmarkCountDisplay:
         >>> display.names
         ["SVC(kernel='rbf')", "SVC(kernel='linear')"]
         """
+        unit = "landmarks"
         if hasattr(cv_results, "fit"):
             check_is_fitted(cv_results, "cv_results_")
+            unit = f"{noun_of(landmark_names([cv_results]))}s"
             if score_name is None and isinstance(cv_results.scoring, str):
                 score_name = _words(cv_results.scoring)
             cv_results = cv_results.cv_results_
@@ -173,6 +180,7 @@ class LandmarkCountDisplay:
             results.scores[points],
             names=[names[i] for i in points],
             score_name=score_name or _words(results.metric),
+            unit=unit,
         ).plot(**kwargs)
 
     def plot(self, ax=None, *, chance_level=None, mark_smallest=True, errorbar_kw=None):
@@ -258,7 +266,7 @@ class LandmarkCountDisplay:
             for text in legend.get_texts():
                 text.set_parse_math(False)
         _label_ticks(ax, ticks)
-        ax.set_xlabel("landmarks kept (k)")
+        ax.set_xlabel(f"{self.unit} kept (k)")
         n_folds = scores.shape[1]
         statistic = f"mean ± standard error over {n_folds} folds" if n_folds > 1 else "one fold"
         ax.set_ylabel(f"{self.score_name}\n{statistic}")

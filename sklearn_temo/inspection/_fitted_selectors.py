@@ -97,6 +97,15 @@ def _of_one_vs_rest(each: list[list[Relevance]], classes: NDArray[Any]) -> Relev
     return Relevance(scores, scores, support, classes, each[0][0].layout)
 
 
+def landmark_names(estimators: Any) -> tuple[str, ...] | None:
+    """Names of the landmarks that the first of several estimators was fitted on; or None."""
+    for estimator in estimators:
+        found = find_relevance(estimator)
+        layout = found[0].layout if found else None
+        return None if layout is None else layout.names
+    return None
+
+
 def mean_relevance(
     found: list[Relevance], classes: Any, per_class: bool
 ) -> tuple[NDArray[Any], NDArray[np.bool_], NDArray[Any] | None]:

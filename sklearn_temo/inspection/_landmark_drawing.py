@@ -192,14 +192,16 @@ def draw_labels(
             )
 
 
-def add_support_legend(figure: Any, axes: Any, support: NDArray[np.bool_]) -> None:
+def add_support_legend(
+    figure: Any, axes: Any, support: NDArray[np.bool_], marker: str = "o"
+) -> None:
     """Add a legend of kept and dropped landmarks below the panels."""
     from matplotlib.lines import Line2D
 
     numbers = support.sum(axis=1)
     fewest, most = numbers.min(), numbers.max()
     kept = f"{fewest}" if fewest == most else f"{fewest} to {most}"
-    common: dict[str, Any] = {"linestyle": "none", "marker": "o"}
+    common: dict[str, Any] = {"linestyle": "none", "marker": marker}
     filled: dict[str, Any] = {"color": ink(axes, 0.6), "markersize": 5, "markeredgewidth": 0}
     hollow: dict[str, Any] = {"color": "none", "markersize": 3, "markeredgecolor": ink(axes, 0.4)}
     figure.legend(

@@ -6,9 +6,10 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .. import mesh
+from .._column_names import noun_of
 from ._class_faces import class_faces
 from ._face_drawing import draw_face
-from ._fitted_selectors import find_relevance, mean_relevance
+from ._fitted_selectors import find_relevance, landmark_names, mean_relevance
 from ._landmark_drawing import (
     LITERAL,
     add_support_legend,
@@ -19,17 +20,21 @@ from ._landmark_drawing import (
     relevance_cmap,
     signed_cmap,
 )
+from ._name_drawing import bar_axes, check_landmark_names, draw_bars
+from ._name_drawing import largest as largest_values
 from ._relevance_panels import relevance_panels
 from ._stability import fold_estimators, selection_stability
 
 
 class LandmarkRelevanceDisplay:
-    """Relevance of landmarks, drawn on the face.
+    """Relevance of landmarks, drawn on the face, or as bars with their names.
 
     Each class, or each output of a regression, has a panel with a face from the front; the
     subject's left is on the right, as when one looks at a person. The colour and the area of a
-    landmark show its relevance. Create a display with :meth:`from_estimator`, :meth:`from_scores`
-    or :meth:`from_cv_results`; all parameters are stored as attributes.
+    landmark show its relevance. Landmarks with names, such as blendshapes, have no place on the
+    face: each panel shows the most relevant ones as bars with their names. Create a display with
+    :meth:`from_estimator`, :meth:`from_scores` or :meth:`from_cv_results`; all parameters are
+    stored as attributes.
 
     Parameters
     ----------
@@ -43,15 +48,18 @@ class LandmarkRelevanceDisplay:
     positions : array-like of shape (n_landmarks, 2) or (n_classes, n_landmarks, 2), default=None
         Position of each landmark in the plot, with y **up** (extracted landmarks have y down), for
         all panels or for each of them. None uses MediaPipe's canonical face, for the 468 landmarks
-        of the full mesh or 478 with the irises. Required for other landmarks, such as those of a
-        hand.
+        of the full mesh or 478 with the irises. Required for other landmarks without names, such as
+        those of a hand.
     movement : array-like, shaped as `positions`, default=None
         Displacement that leads to the position of each landmark, in the same unit. It is drawn by
         ``plot(arrows=True)``.
     normalize : bool, default=True
         Whether to divide the scores of each panel by their mean, so that 1 is an average landmark.
     score_name : str, default="relevance"
-        What the scores are: the label of the colour bar.
+        What the scores are: the label of the colour bar, or of the axis of the bars.
+    names : array-like of str of shape (n_landmarks,), default=None
+        Names of the landmarks, such as those of blendshapes, which are drawn as bars unless there
+        are `positions`. None for landmarks that have numbers.
 
     Attributes
     ----------
@@ -59,7 +67,9 @@ class LandmarkRelevanceDisplay:
     axes_ : ndarray of matplotlib Axes of shape (n_panels,)
     scatters_ : list of matplotlib PathCollection
         Landmarks of each panel in increasing order of relevance, so that the most relevant are on
-        top; dropped landmarks come first, and their values are masked.
+        top; dropped landmarks come first, and their values are masked. Empty where there are bars.
+    bars_ : list of matplotlib BarContainer
+        Bars of each panel, the most relevant first. Empty where landmarks are drawn.
     colorbar_ : matplotlib Colorbar or None
 
     See Also
@@ -86,6 +96,16 @@ class LandmarkRelevanceDisplay:
     >>> display = LandmarkRelevanceDisplay.from_scores(scores)
     >>> len(display.axes_)
     1
+
+    Blendshapes:
+
+    >>> display = LandmarkRelevanceDisplay.from_scores(
+    ...     [[0.5, 0.1], [0.2, 0.6]],
+    ...     class_names=["happiness", "surprise"],
+    ...     names=["mouthSmileLeft", "jawOpen"],
+    ... )
+    >>> [label.get_text() for label in display.axes_[1].get_yticklabels()]
+    ['jawOpen', 'mouthSmileLeft']
     """
 
     def __init__(
@@ -98,6 +118,7 @@ class LandmarkRelevanceDisplay:
         movement=None,
         normalize=True,
         score_name="relevance",
+        names=None,
     ):
         self.scores = scores
         self.class_names = class_names
@@ -106,6 +127,7 @@ class LandmarkRelevanceDisplay:
         self.movement = movement
         self.normalize = normalize
         self.score_name = score_name
+        self.names = names
 
     @classmethod
     def from_scores(
@@ -118,6 +140,7 @@ class LandmarkRelevanceDisplay:
         movement=None,
         normalize=True,
         score_name="relevance",
+        names=None,
         **kwargs,
     ):
         """Draw the relevance of landmarks from an array.
@@ -138,6 +161,8 @@ class LandmarkRelevanceDisplay:
             Whether to divide the scores of each panel by their mean.
         score_name : str, default="relevance"
             What the scores are.
+        names : array-like of str of shape (n_landmarks,), default=None
+            Names of the landmarks, which are then drawn as bars.
         **kwargs : dict
             Parameters of :meth:`plot`, such as `ax` and `per_class`.
 
@@ -166,6 +191,7 @@ class LandmarkRelevanceDisplay:
             movement=movement,
             normalize=normalize,
             score_name=score_name,
+            names=names,
         )
         return display.plot(**kwargs)
 
@@ -194,7 +220,7 @@ class LandmarkRelevanceDisplay:
             Clips whose mean face is drawn, as `estimator` takes them, or aligned. The landmarks are
             at their mean positions in the last frame, after the
             :class:`~sklearn_temo.LandmarkAligner` of `estimator`. None draws MediaPipe's canonical
-            face.
+            face. Has no effect for blendshapes, which are drawn as bars.
         y : array-like of shape (n_clips,), default=None
             Labels of the clips: the panel of a class shows the mean of its clips. None, or a
             single panel, shows the mean of all clips.
@@ -250,8 +276,10 @@ class LandmarkRelevanceDisplay:
         )
         if X is None and y is not None:
             raise ValueError("y labels the clips of X, but X is None; pass both, or neither.")
-        if X is not None:
-            apex, displacement = class_faces(estimator, X, y, classes, found[0].layout)
+        layout = found[0].layout
+        names = None if layout is None else layout.names
+        if X is not None and names is None:
+            apex, displacement = class_faces(estimator, X, y, classes, layout)
             if apex.shape[-2] != scores.shape[-1]:
                 raise ValueError(
                     f"X has {apex.shape[-2]} landmarks, but the selector was fitted on "
@@ -259,7 +287,8 @@ class LandmarkRelevanceDisplay:
                 )
             positions = apex if positions is None else positions
             movement = displacement if movement is None else movement
-        kwargs |= {"positions": positions, "movement": movement, "per_class": per_class}
+        kwargs |= {"positions": positions, "movement": movement, "names": names}
+        kwargs["per_class"] = per_class
         return cls.from_scores(scores, class_names=classes, support=support, **kwargs)
 
     @classmethod
@@ -311,9 +340,11 @@ class LandmarkRelevanceDisplay:
         """
         from matplotlib.colors import Normalize
 
+        estimators = fold_estimators(cv_results)
         return cls.from_scores(
-            selection_stability(fold_estimators(cv_results)).frequencies,
+            selection_stability(estimators).frequencies,
             positions=positions,
+            names=landmark_names(estimators),
             normalize=False,
             score_name="frequency in the folds",
             scatter_kw={"norm": Normalize(0, 1)} | (scatter_kw or {}),
@@ -352,7 +383,7 @@ class LandmarkRelevanceDisplay:
             Labels with a line to what they name: the numbers of the most relevant landmarks, or the
             regions of the face, see :func:`sklearn_temo.mesh.regions`.
         n_annotated : int, default=10
-            How many landmarks have a number.
+            How many landmarks have a number. Of landmarks with names, how many have a bar.
         ax : matplotlib Axes or array of them, default=None
             One Axes per panel. None creates a figure.
         cmap : str or matplotlib Colormap, default=None
@@ -360,12 +391,13 @@ class LandmarkRelevanceDisplay:
             dark on a light background and dark to light on a dark one; with `contrast`, blue below
             and orange above 0.
         ncols : int, default=None
-            Panels per row of a new figure. None uses at most 4, in rows of similar length.
+            Panels per row of a new figure. None uses at most 4, or 3 of bars, in rows of similar
+            length.
         colorbar : bool, default=True
-            Whether to draw the colour bar.
+            Whether to draw the colour bar. Bars have none.
         scatter_kw : dict, default=None
             Passed to :meth:`matplotlib.axes.Axes.scatter`. A ``"norm"`` replaces the colour
-            scale.
+            scale. Of bars, only the ``"norm"`` is used.
 
         Returns
         -------
@@ -376,21 +408,36 @@ class LandmarkRelevanceDisplay:
         ValueError
             If shapes do not match, scores are negative or not finite, or what an option needs is
             missing: several classes for `contrast`, `movement` for `arrows`, and a full mesh for
-            ``annotate="regions"``.
+            ``annotate="regions"``. Bars have neither arrows nor `annotate`.
         """
         from matplotlib.cm import ScalarMappable
         from matplotlib.colors import CenteredNorm, PowerNorm
 
         panels = relevance_panels(self, per_class, contrast, arrows)
-        labels = panels.labels(annotate, n_annotated)
-        self.axes_ = panel_axes(ax, panels.points, ncols, labels)
+        has_bars = self.names is not None and self.positions is None
+        if has_bars:
+            if annotate is not None or arrows:
+                raise ValueError(
+                    "landmarks with names are drawn as bars, which have no arrows and no "
+                    "annotations: leave out arrows and annotate."
+                )
+            n_bars = min(n_annotated, panels.values.shape[1])
+            self.axes_ = bar_axes(ax, len(panels.values), n_bars, ncols)
+        else:
+            labels = panels.labels(annotate, n_annotated)
+            self.axes_ = panel_axes(ax, panels.points, ncols, labels)
         self.figure_ = self.axes_[0].figure
         largest = float(np.abs(panels.values).max()) or 1.0
         if cmap is None:
             cmap = (signed_cmap if contrast else relevance_cmap)(self.axes_[0])
         norm = CenteredNorm(0, largest) if contrast else PowerNorm(0.5, 0, largest)
         style = {"cmap": cmap, "norm": norm} | (scatter_kw or {})
-        self.scatters_ = []
+        self.scatters_, self.bars_, self.colorbar_ = [], [], None
+        if has_bars:
+            self._draw_bars(panels, style, n_annotated, contrast)
+            if panels.support is not None and ax is None:
+                add_support_legend(self.figure_, self.axes_[0], panels.support, "s")
+            return self
         for i, axes in enumerate(self.axes_):
             points = panels.points[i]
             if mesh.is_full_mesh(len(points)):
@@ -404,17 +451,11 @@ class LandmarkRelevanceDisplay:
             if labels:
                 draw_labels(axes, points, *labels[i])
             axes.set_title(panels.titles[i], **LITERAL)
-        self.colorbar_ = None
         if colorbar:
-            label = self.score_name
-            if contrast:
-                label += " minus the mean over the classes"
-            elif self.normalize:
-                label += " (1 = average landmark)"
             self.colorbar_ = self.figure_.colorbar(
                 ScalarMappable(style["norm"], style["cmap"]),
                 ax=list(self.axes_),
-                label=label,
+                label=self._value_label(contrast),
                 shrink=0.7,
                 aspect=25,
                 pad=0.02,
@@ -423,3 +464,36 @@ class LandmarkRelevanceDisplay:
         if panels.support is not None and ax is None:
             add_support_legend(self.figure_, self.axes_[0], panels.support)
         return self
+
+    def _value_label(self, contrast):
+        if contrast:
+            return f"{self.score_name} minus the mean over the classes"
+        if self.normalize:
+            return f"{self.score_name} (1 = average {noun_of(self.names)})"
+        return self.score_name
+
+    def _draw_bars(self, panels, style, n_bars, contrast):
+        """Draw the most relevant landmarks of each panel as bars with their names."""
+        from matplotlib.cm import ScalarMappable
+
+        names = check_landmark_names(self.names, panels.values.shape[1])
+        colours = ScalarMappable(style["norm"], style["cmap"])
+        for i, (axes, values) in enumerate(zip(self.axes_, panels.values, strict=True)):
+            chosen = largest_values(values, n_bars)
+            kept = None if panels.support is None else panels.support[i, chosen]
+            self.bars_.append(
+                draw_bars(
+                    axes,
+                    values[chosen],
+                    [names[j] for j in chosen],
+                    colours.to_rgba(values[chosen]),
+                    kept,
+                )
+            )
+            axes.set_title(panels.titles[i], fontsize="medium", **LITERAL)
+            # One scale, so that panels can be compared.
+            size = float(np.abs(panels.values).max()) or 1.0
+            axes.set_xlim(-1.05 * size if contrast else 0, 1.05 * size)
+            # Two lines, since panels are narrow.
+            label = self._value_label(contrast).replace(" (", "\n(").replace("minus ", "minus\n")
+            axes.set_xlabel(label, fontsize="small")

@@ -78,8 +78,13 @@ def relevance_panels(display: Any, per_class: bool, contrast: bool, arrows: Any)
         raise ValueError(
             f"class_names has {len(titles)} names, but scores has {len(scores)} classes."
         )
-    points, movement = _points(display.positions, scores.shape), None
-    if arrows:
+    if display.names is not None and display.positions is None:
+        # Bars have no positions.
+        points = np.zeros((*scores.shape, 2))
+    else:
+        points = _points(display.positions, scores.shape)
+    movement = None
+    if arrows and display.names is None:
         if display.movement is None:
             raise ValueError(
                 "arrows need a movement: pass movement, or X with two or more frames to "
@@ -123,7 +128,7 @@ def _points(positions: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
         raise ValueError(
             f"scores has {n_landmarks} landmarks, but the face mesh has 468 (478 with the "
             "irises); pass positions of shape (n_landmarks, 2), with y up, to draw other "
-            "landmarks."
+            "landmarks, or their names to draw bars."
         )
     return np.broadcast_to(face_positions(n_landmarks), (*shape, 2))
 

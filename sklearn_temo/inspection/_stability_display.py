@@ -10,16 +10,23 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_array
 
 from .. import mesh
+from .._column_names import noun_of
 from ._face_drawing import draw_face, face_positions
+from ._fitted_selectors import landmark_names
 from ._landmark_drawing import draw_landmarks, relevance_cmap
+from ._name_drawing import check_landmark_names, draw_bars, largest
 from ._stability import fold_estimators, selection_stability
+
+# Bars of named landmarks.
+_MAX_BARS = 15
 
 
 class SelectionStabilityDisplay:
     """Stability of the selected landmarks over folds or bootstrap samples.
 
     The left panel shows the face, with the frequency of each landmark: the part of the selections
-    that keep it. The right panel shows the frequencies in decreasing order, and those that are
+    that keep it. For named landmarks, such as blendshapes, it shows the most frequent ones as bars
+    with their names. The right panel shows the frequencies in decreasing order, and those that are
     expected if each selection draws as many landmarks at random; the colours are the same. The
     title is the stability with its confidence interval, see
     :func:`~sklearn_temo.selection_stability`. Create a display with :meth:`from_estimators`,
@@ -34,7 +41,9 @@ class SelectionStabilityDisplay:
     positions : array-like of shape (n_landmarks, 2), default=None
         Position of each landmark in the left panel, with y **up** (extracted landmarks have y
         down). None uses the canonical face for the 468 landmarks of the full mesh or 478 with the
-        irises, and omits the left panel for other landmarks.
+        irises, and omits the left panel for other landmarks without names.
+    names : array-like of str of shape (n_landmarks,), default=None
+        Names of the landmarks, such as those of blendshapes. None for landmarks with numbers.
 
     Attributes
     ----------
@@ -42,7 +51,7 @@ class SelectionStabilityDisplay:
     axes_ : ndarray of matplotlib Axes of shape (n_panels,)
     scatter_ : matplotlib PathCollection or None
         Landmarks of the left panel in increasing order of their frequency. Those that no selection
-        keeps are hollow, and their values are masked.
+        keeps are hollow, and their values are masked. None of named landmarks.
     result_ : Bunch
         Result of :func:`~sklearn_temo.selection_stability`.
 
@@ -75,13 +84,16 @@ class SelectionStabilityDisplay:
     0.95
     """
 
-    def __init__(self, supports, *, confidence_level=0.95, positions=None):
+    def __init__(self, supports, *, confidence_level=0.95, positions=None, names=None):
         self.supports = supports
         self.confidence_level = confidence_level
         self.positions = positions
+        self.names = names
 
     @classmethod
-    def from_supports(cls, supports, *, confidence_level=0.95, positions=None, **kwargs):
+    def from_supports(
+        cls, supports, *, confidence_level=0.95, positions=None, names=None, **kwargs
+    ):
         """Draw the stability of selections from arrays.
 
         Parameters
@@ -93,6 +105,8 @@ class SelectionStabilityDisplay:
             Level of the confidence interval.
         positions : array-like of shape (n_landmarks, 2), default=None
             Position of each landmark with y up.
+        names : array-like of str of shape (n_landmarks,), default=None
+            Names of the landmarks.
         **kwargs : dict
             Parameters of :meth:`plot`, such as `ax`.
 
@@ -100,7 +114,8 @@ class SelectionStabilityDisplay:
         -------
         SelectionStabilityDisplay
         """
-        return cls(supports, confidence_level=confidence_level, positions=positions).plot(**kwargs)
+        display = cls(supports, confidence_level=confidence_level, positions=positions, names=names)
+        return display.plot(**kwargs)
 
     @classmethod
     def from_estimators(cls, estimators, *, confidence_level=0.95, positions=None, **kwargs):
@@ -132,7 +147,7 @@ class SelectionStabilityDisplay:
         """
         supports = selection_stability(estimators).supports
         kwargs |= {"confidence_level": confidence_level, "positions": positions}
-        return cls.from_supports(supports, **kwargs)
+        return cls.from_supports(supports, names=landmark_names(estimators), **kwargs)
 
     @classmethod
     def from_cv_results(cls, cv_results, *, confidence_level=0.95, positions=None, **kwargs):
@@ -170,7 +185,8 @@ class SelectionStabilityDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or array of them, default=None
-            Two Axes, for the face and for the frequencies; a single one if the face is omitted.
+            Two Axes, for the face or the names and for the frequencies; a single one if the face is
+            omitted.
             None creates a figure.
         cmap : str or matplotlib Colormap, default=None
             Colours of the frequencies in both panels. None uses those of
@@ -190,7 +206,8 @@ class SelectionStabilityDisplay:
 
         self.result_ = selection_stability(self.supports, confidence_level=self.confidence_level)
         points = self._points(len(self.result_.frequencies))
-        self.axes_ = _axes(ax, points)
+        has_names = points is None and self.names is not None
+        self.axes_ = _axes(ax, points, has_names)
         self.figure_ = self.axes_[-1].figure
         colours = ScalarMappable(Normalize(0, 1), cmap or relevance_cmap(self.axes_[-1]))
         self.scatter_ = None
@@ -202,6 +219,8 @@ class SelectionStabilityDisplay:
             self.scatter_ = draw_landmarks(face, points, frequencies, frequencies > 0, 1.0, **style)
             face.set_aspect("equal")
             face.set_axis_off()
+        if has_names:
+            self._draw_names(self.axes_[0], colours)
         self._draw_frequencies(self.axes_[-1], colours)
         if ax is None:
             self.figure_.suptitle(self._title(), fontsize="large")
@@ -219,6 +238,15 @@ class SelectionStabilityDisplay:
                 )
             return points
         return face_positions(n_landmarks) if mesh.is_full_mesh(n_landmarks) else None
+
+    def _draw_names(self, axes: Any, colours: Any) -> None:
+        frequencies = self.result_.frequencies
+        names = check_landmark_names(self.names, len(frequencies))
+        chosen = largest(frequencies, _MAX_BARS)
+        values = frequencies[chosen]
+        draw_bars(axes, values, [names[i] for i in chosen], colours.to_rgba(values))
+        axes.set_xlim(0, 1)
+        axes.set_xlabel("frequency")
 
     def _draw_frequencies(self, axes: Any, colours: Any) -> None:
         from matplotlib.patheffects import withStroke
@@ -253,7 +281,7 @@ class SelectionStabilityDisplay:
         axes.set_ylim(0, 1.15)  # with space for the legend
         axes.set_yticks(np.linspace(0, 1, 6))
         axes.spines["left"].set(bounds=(0, 1), position=("outward", 4))
-        axes.set_xlabel(f"landmarks (of {n_landmarks}) in decreasing order")
+        axes.set_xlabel(f"{noun_of(self.names)}s (of {n_landmarks}) in decreasing order")
         axes.set_ylabel(f"frequency in {n_selections} selections")
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(loc="upper right", frameon=False)
@@ -266,19 +294,26 @@ class SelectionStabilityDisplay:
         return f"stability {self.result_.stability:.2f} ({level}: {low:.2f} to {high:.2f})"
 
 
-def _axes(ax: Any, points: NDArray[np.float64] | None) -> NDArray[np.object_]:
+def _axes(ax: Any, points: NDArray[np.float64] | None, has_names: bool) -> NDArray[np.object_]:
     """Return the given Axes, or those of a new figure."""
     import matplotlib.pyplot as plt
 
-    n_panels = 1 if points is None else 2
+    n_panels = 1 if points is None and not has_names else 2
     if ax is not None:
         given = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
         if len(given) != n_panels:
             wanted = (
-                "one Axes" if points is None else "two Axes, for the face and for the frequencies"
+                "one Axes"
+                if n_panels == 1
+                else f"two Axes, for the {'names' if has_names else 'face'} and for the frequencies"
             )
             raise ValueError(f"ax must hold {wanted}; got {len(given)}.")
         return given
+    if has_names:
+        _, panels = plt.subplots(
+            1, 2, figsize=(7.0, 3.6), width_ratios=[2.2, 3.8], layout="constrained"
+        )
+        return panels
     if points is None:
         _, axes = plt.subplots(figsize=(4.5, 3.6), layout="constrained")
         return np.array([axes], dtype=object)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .. import mesh
 from ._landmark_drawing import LITERAL, signed_cmap
+from ._name_drawing import sum_names
 from ._share_drawing import (
     as_text,
     draw_frame,
@@ -23,6 +24,8 @@ _FIGURE_INCHES = (7.2, 4.4)
 # Relative sizes of the Axes.
 _ROWS = {"faces": 1.0, "shares": 2.6, "logit": 1.1}
 _COLUMNS = {"reference ": 1.3, "": 7.0}
+# Rows of named landmarks.
+_MAX_NAMES = 12
 # Height of the lines between the faces and their frames, as a share of their Axes.
 _LEADER = 0.14
 
@@ -30,7 +33,8 @@ _LEADER = 0.14
 class RelevanceTimelineDisplay:
     """Signed shares of the regions of the face in a logit, frame by frame.
 
-    The rows of the heat map are the regions from the forehead down, its columns are the frames. The
+    The rows of the heat map are the regions from the forehead down, or the blendshapes with the
+    largest shares, its columns are the frames. The
     faces above it are those of the frames with the largest absolute shares, each in its part of the
     clip. The steps below it lead from the logit at the baselines to the logit of the clip.
 
@@ -120,10 +124,12 @@ class RelevanceTimelineDisplay:
         images : {"auto", "frames", "drawn"} or None, default="auto"
             "frames" shows the face in the frames of the clip, which are read again, and "drawn"
             draws it from the landmarks. "auto" shows frames if the explanation has the clips, and
-            draws otherwise. The mean face of several clips is drawn. None shows no faces.
+            draws otherwise. The mean face of several clips is drawn. None shows no faces, and
+            blendshapes have none.
         regions : array-like of str of shape (n_landmarks,), default=None
             Region of each landmark. None uses those of :func:`sklearn_temo.mesh.regions`, for a
-            full mesh.
+            full mesh. Of blendshapes, None draws the 12 with the largest shares by name, and the
+            sum of the others.
         **kwargs : dict
             Parameters of :meth:`plot`, such as `ax`.
 
@@ -140,10 +146,18 @@ class RelevanceTimelineDisplay:
         chosen = np.atleast_1d(np.arange(len(explanation))[slice(None) if clip is None else clip])
         if not len(chosen):
             raise ValueError(f"clip={clip!r} selects none of the {len(explanation)} clips.")
-        sums, names = sum_regions(explanation.attributions[chosen].mean(axis=0), regions)
+        shares = explanation.attributions[chosen].mean(axis=0)
+        landmark_names = explanation.landmark_names
+        if landmark_names is not None and regions is None:
+            sums, names = sum_names(shares, landmark_names, _MAX_NAMES)
+        else:
+            sums, names = sum_regions(shares, regions)
         if images not in ("auto", "frames", "drawn", None):
             raise ValueError(f'images={images!r} must be "auto", "frames" or "drawn", or None.')
-        if len(chosen) == 1:
+        if landmark_names is not None:
+            # Named landmarks have no positions to draw, or to cut the face out by.
+            faces = None
+        elif len(chosen) == 1:
             faces = _faces(explanation, int(chosen[0]), images)
         elif images == "frames":
             raise ValueError('images="frames" needs a single clip; pass images="drawn" or "auto".')

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +12,8 @@ from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 
 from .. import mesh
-from .._pipelines import find_layout, fitted_steps
+from .._data_hash import rows_sha256
+from .._pipelines import extracted_rows, find_layout, fitted_steps
 from .._warnings import warn_user
 from ..alignment import LandmarkAligner
 from ..layout import LandmarkLayout, restore_positions
@@ -65,10 +64,7 @@ class ReportClips:
 
     def sha256(self) -> str:
         """Checksum of rows, labels and groups, as :func:`write_report` documents it."""
-        digest = hashlib.sha256(np.asarray(self.rows, dtype="<f4").tobytes())
-        groups = None if self.groups is None else [str(group) for group in self.groups]
-        digest.update(json.dumps([[str(label) for label in self.y], groups]).encode())
-        return digest.hexdigest()
+        return rows_sha256(self.rows, self.y, self.groups)
 
 
 def read_clips(extractor: Any, X: Any, y: Any, groups: Any, verbose: int = 0) -> ReportClips:
@@ -106,7 +102,7 @@ def _extract(
         if index not in skipped and np.isnan(clip.landmarks).any():
             n_missing = int((~clip.detected).sum())
             reason = f"no face in {n_missing} of {len(clip.detected)} frames, which are NaN."
-            skipped[index] = (clip.source, reason)
+            skipped[index] = (clip.name, reason)
     kept = [index for index in range(len(found)) if index not in skipped]
     if not kept:
         source, reason = skipped[0]
@@ -125,15 +121,13 @@ def _extract(
             f"the clips have from {min(lengths)} to {max(lengths)} frames: pass n_frames to the "
             "FaceLandmarkTransformer, so that all have the same number."
         )
-    landmarks = np.stack([found[index].landmarks for index in kept])
-    layout = LandmarkLayout(*landmarks.shape[1:])
     times = np.stack([found[index].times for index in kept])
     has_seconds = all(np.isfinite(found[index].fps) for index in kept)
     return ReportClips(
-        layout.attach(layout.flatten(landmarks)),
+        extracted_rows(extractor, [found[index] for index in kept]),
         y[kept],
         None if groups is None else groups[kept],
-        [found[index].source for index in kept],
+        [found[index].name for index in kept],
         np.array(kept),
         times - times[:, :1] if has_seconds else None,
         {

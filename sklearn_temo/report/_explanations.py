@@ -13,6 +13,8 @@ from ..explanation import ClipExplanation, explain_clips
 from ._clips import ReportClips, aligned_landmarks
 
 _N_CLIPS = 10
+# Rows of the timeline, of which named landmarks may have more than regions.
+_MAX_ROWS = 16
 
 
 def explain_by_fold(
@@ -43,24 +45,37 @@ def can_explain(evaluation: Any, clips: ReportClips) -> bool:
 def describe_timeline(evaluation: Any, clips: ReportClips) -> dict[str, Any] | None:
     """Mean signed share of each region and frame in the logit of the class, per class.
 
-    None if the landmarks are not a full mesh.
+    Named landmarks take the place of regions. None if the landmarks have no names and are not a
+    full mesh.
     """
-    layout = clips.layout(evaluation.estimators[0])
-    if layout is None or not mesh.is_full_mesh(layout.n_landmarks):
-        return None
     tested = np.flatnonzero(evaluation.folds >= 0)
-    shares = np.full((len(clips), len(mesh.REGIONS), layout.n_frames), np.nan)
+    shares: Any = None
     for indices, explanation in explain_by_fold(evaluation, clips, tested, clips.y[tested]):
-        by_region = explanation.by_region()
-        shares[indices] = np.stack(list(by_region.values()), axis=1)
+        if explanation.landmark_names is not None:
+            parts = explanation.by_name()
+        elif mesh.is_full_mesh(explanation.attributions.shape[2]):
+            parts = explanation.by_region()
+        else:
+            return None
+        if shares is None:
+            n_frames = explanation.attributions.shape[1]
+            names, shares = list(parts), np.full((len(clips), len(parts), n_frames), np.nan)
+        shares[indices] = np.stack(list(parts.values()), axis=1)
+    if shares is None:
+        return None
     is_explained = np.isfinite(shares).all(axis=(1, 2))
+    means = {
+        str(label): shares[is_explained & (clips.y == label)].mean(axis=0)
+        for label in np.unique(clips.y[is_explained])
+    }
+    size = np.sum([np.abs(each).sum(axis=1) for each in means.values()], axis=0)
+    rows = np.sort(np.argsort(-size, kind="stable")[:_MAX_ROWS])
+    # Dropped blendshapes have no shares; regions are few, and always shown.
+    rows = rows if explanation.landmark_names is None else rows[size[rows] > 0]
     return {
         "times": None if clips.times is None else clips.times.mean(axis=0),
-        "regions": mesh.REGIONS,
-        "shares": {
-            str(label): shares[is_explained & (clips.y == label)].mean(axis=0)
-            for label in np.unique(clips.y[is_explained])
-        },
+        "regions": [names[row] for row in rows],
+        "shares": {label: each[rows] for label, each in means.items()},
     }
 
 
@@ -78,7 +93,10 @@ def describe_clips(evaluation: Any, clips: ReportClips) -> dict[str, list[dict[s
     entries = {}
     chosen = np.concatenate([right, wrong])
     for indices, explanation in explain_by_fold(evaluation, clips, chosen, predictions[chosen]):
-        positions = aligned_landmarks(explanation.landmarks, evaluation.estimators[0])
+        is_named = explanation.landmark_names is not None
+        positions = (
+            None if is_named else aligned_landmarks(explanation.landmarks, evaluation.estimators[0])
+        )
         for i, index in enumerate(indices.tolist()):
             entries[index] = {
                 "name": clips.names[index],
@@ -87,7 +105,9 @@ def describe_clips(evaluation: Any, clips: ReportClips) -> dict[str, list[dict[s
                 "predicted": str(predictions[index]),
                 "probability": None if probabilities is None else certainty[index],
                 "times": None if clips.times is None else clips.times[index],
-                **_describe_explanation(explanation, i, positions[i]),
+                **_describe_explanation(
+                    explanation, i, None if positions is None else positions[i]
+                ),
             }
     return {
         "right": [entries[index] for index in right.tolist()],
@@ -105,21 +125,26 @@ def _logits(evaluation: Any, clips: ReportClips, tested: NDArray[Any]) -> NDArra
 
 
 def _describe_explanation(
-    explanation: ClipExplanation, i: int, positions: NDArray[np.float32]
+    explanation: ClipExplanation, i: int, positions: NDArray[np.float32] | None
 ) -> dict[str, Any]:
-    """Explanation of clip `i`, which has `positions` of shape (n_frames, n_landmarks, 3)."""
+    """Explanation of clip `i`.
+
+    `positions` have the shape (n_frames, n_landmarks, 3); None for named landmarks.
+    """
     shares = explanation.attributions[i]
     movement = explanation.movement[i]
     # The last frame, if nothing moves.
     frame = len(movement) - 1 - int(np.abs(movement).sum(axis=1)[::-1].argmax())
-    face = positions[frame]
-    is_face = mesh.is_full_mesh(shares.shape[1])
+    is_face = positions is not None and mesh.is_full_mesh(shares.shape[1])
     return {
         "target": str(explanation.target[i]),
         "logit": explanation.logit[i],
         "base_logit": explanation.base_logit[i],
         "completeness_gap": explanation.completeness_gap[i],
-        "positions": face - face.mean(axis=0),
+        "names": explanation.landmark_names,
+        "positions": (
+            None if positions is None else positions[frame] - positions[frame].mean(axis=0)
+        ),
         "frame": frame,
         "shares": shares.sum(axis=0),
         "by_region": (

@@ -15,6 +15,7 @@ _SCRIPTS = (
     "charts.js",
     "face.js",
     "landmarks.js",
+    "names.js",
     "explanations.js",
     "scores.js",
     "report.js",

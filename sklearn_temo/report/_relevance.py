@@ -15,13 +15,17 @@ from ._clips import ReportClips, aligned_landmarks
 
 
 def describe_relevance(estimator: Any, clips: ReportClips) -> dict[str, Any] | None:
-    """Relevance of each landmark for each class, on the mean face of the class.
+    """Relevance of each landmark for each class, on the mean face of the class or by name.
 
     None if the fitted estimator has no landmark selector.
     """
     found = find_relevance(estimator)
-    layout = clips.layout(estimator)
-    if not found or layout is None or found[0].support.shape[-1] != layout.n_landmarks:
+    if not found:
+        return None
+    # A step in front of the selector may compute blendshapes from the landmarks.
+    names = None if found[0].layout is None else found[0].layout.names
+    layout = found[0].layout if names else clips.layout(estimator)
+    if layout is None or found[0].support.shape[-1] != layout.n_landmarks:
         return None
     classes = getattr(estimator, "classes_", None)
     scores, supports, titles = mean_relevance(found, classes, per_class=True)
@@ -30,7 +34,8 @@ def describe_relevance(estimator: Any, clips: ReportClips) -> dict[str, Any] | N
     kept = np.any(np.atleast_2d(supports), axis=0)
     is_face = mesh.is_full_mesh(layout.n_landmarks)
     return {
-        "positions": _mean_positions(clips, layout, estimator),
+        "names": names,
+        "positions": None if names else _mean_positions(clips, layout, estimator),
         "triangles": mesh.triangles() if is_face else [],
         "contours": mesh.contours() if is_face else {},
         "regions": mesh.regions(layout.n_landmarks) if is_face else None,

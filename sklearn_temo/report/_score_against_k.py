@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -121,7 +120,7 @@ def _score_fold(
             predicted = predictions[is_test].astype(y.dtype)
         else:
             columns = selector.layout_.feature_mask(kept)
-            layout = replace(selector.layout_, n_landmarks=k)
+            layout = selector.layout_.keep(kept)
             X = layout.attach(np.ascontiguousarray(rows[:, columns]))
             predicted = clone(after).fit(X[~is_test], y[~is_test]).predict(X[is_test])
         # The balanced accuracy, without its warning of predicted classes that no test clip has.

@@ -19,10 +19,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from .._atomic_files import check_writable, replacing
+from .._column_names import noun_of
 from .._pipelines import groups_for_fit, without_extraction
 from .._progress import Progress
 from ..inspection import selection_stability
-from ..inspection._fitted_selectors import find_relevance
+from ..inspection._fitted_selectors import find_relevance, landmark_names
 from ._clips import ReportClips, read_clips
 from ._explanations import can_explain, describe_clips, describe_timeline
 from ._relevance import describe_relevance
@@ -204,15 +205,8 @@ def write_report(
             "estimator": repr(estimator),
             "versions": {"python": python_version(), **{name: version(name) for name in _PACKAGES}},
             "data_sha256": clips.sha256(),
-            "data": _describe_data(clips, fitted),
-            "scores": _describe_scores(evaluation),
-            "checks": _describe_checks(evaluation, clips, is_given),
+            **_describe_evaluation(evaluation, clips, fitted, is_given),
             "score_against_k": score_against_k,
-            "confusion": {
-                "classes": [str(label) for label in evaluation.classes],
-                "counts": evaluation.confusion,
-            },
-            "people": _describe_people(evaluation),
             "relevance": describe_relevance(fitted, clips),
             "timeline": describe_timeline(evaluation, clips) if is_explained else None,
             "clips": describe_clips(evaluation, clips) if is_explained else None,
@@ -222,6 +216,26 @@ def write_report(
         _write(page, report)
         progress.advance()
     return report
+
+
+def describe_evaluation(evaluation: Any, clips: ReportClips) -> dict[str, Any]:
+    """The sections of a report that are only about an evaluation of these clips."""
+    return _plain(_describe_evaluation(evaluation, clips, evaluation.estimators[0], False))
+
+
+def _describe_evaluation(
+    evaluation: Any, clips: ReportClips, fitted: Any, is_given: bool
+) -> dict[str, Any]:
+    return {
+        "data": _describe_data(clips, fitted),
+        "scores": _describe_scores(evaluation),
+        "checks": _describe_checks(evaluation, clips, is_given),
+        "confusion": {
+            "classes": [str(label) for label in evaluation.classes],
+            "counts": evaluation.confusion,
+        },
+        "people": _describe_people(evaluation),
+    }
 
 
 class _Numbers(dict[str, Any]):
@@ -277,6 +291,7 @@ def _describe_data(clips: ReportClips, estimator: Any) -> dict[str, Any]:
         "n_people": None if groups is None else len(np.unique(groups)),
         "n_frames": None if layout is None else layout.n_frames,
         "n_landmarks": None if layout is None else layout.n_landmarks,
+        "noun": noun_of(landmark_names([estimator]) or (layout and layout.names)),
         "classes": [
             {
                 "name": str(label),

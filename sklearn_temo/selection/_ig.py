@@ -20,7 +20,6 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from .. import mesh
 from .._cache_folder import CachingEstimator
 from .._progress import Progress
 from .._threads import one_thread
@@ -31,13 +30,14 @@ from ..attribution._integrated_gradients import IntegrationSettings, warn_of_gap
 from ..attribution._relevance import LandmarkRelevance
 from ..classification._classifier import TEMOClassifier
 from ..layout import LandmarkLayout
+from ..mirror import known_mirror_pairs
 from ._landmark_support import LandmarkSelectorMixin
 from ._ranking import count_kept, rank_landmarks, round_sizes
 from ._round import ProgressTarget, RoundSettings, cached_rounds
 
-# Keeping mirror pairs together costs no accuracy with 40 landmarks or more. With fewer, it wastes
-# places, since the two sides of the face are redundant.
-_MIN_SYMMETRIC = 40
+# Keeping mirror pairs together costs no accuracy with 40 landmarks or more, or with half of the
+# blendshapes. With fewer, it wastes places, since the two sides of the face are redundant.
+_MIN_SYMMETRIC = {"landmark": 40, "blendshape": 26}
 
 
 class IGLandmarkSelector(
@@ -61,7 +61,8 @@ class IGLandmarkSelector(
         ``(n,)``, such as a ``NeuralNetRegressor``, which gets `y` in two dimensions. The parameters
         `n_frames` and `n_coords`, if the estimator has them, are set to those of `X`.
     k : int, float or "all", default=128
-        Landmarks to keep: a number, a share of them, or all.
+        Landmarks to keep: a number, a share of them, or all. There are only 52 blendshapes: pass a
+        smaller number for them.
     n_baselines : int, default=5
         Number of baselines of the kinds "typical" and "random".
     baselines : {"typical", "per_class", "mean", "zero", "random"} or array-like, default="typical"
@@ -81,8 +82,9 @@ class IGLandmarkSelector(
     symmetric : "auto" or bool, default="auto"
         Whether to average scores over mirror pairs and to keep both landmarks of a pair or none. A
         single pair is split if the number of landmarks to keep requires it. True needs a full face
-        mesh (468 or 478 landmarks). "auto" is decided in each round: it is True if `X` has a full
-        mesh and the round keeps at least 40 landmarks.
+        mesh (468 or 478 landmarks), or blendshapes, which are paired by their names. "auto" is
+        decided in each round: it is True if `X` has a full mesh and the round keeps at least 40
+        landmarks, or if `X` has all blendshapes and the round keeps at least 26.
     step : int, float, sequence of int or None, default=None
         Landmarks to drop in each of several rounds. Each round fits a new network to the
         remaining landmarks. As in :class:`~sklearn.feature_selection.RFE`, an int is a number of
@@ -131,7 +133,7 @@ class IGLandmarkSelector(
     classes_ : ndarray of shape (n_classes,)
         Labels. Not available for a regressor.
     baselines_ : ndarray of shape (n_baselines, n_features)
-        Baselines of the first round.
+        Baselines of the first round. None in a model that was saved without baselines.
     landmark_scores_ : ndarray of shape (n_landmarks,)
         Score of each landmark: the scores of each class, or output of a regression, divided by
         their sum, averaged over the classes or outputs. With `step`, a landmark's score is that of
@@ -308,7 +310,7 @@ class IGLandmarkSelector(
             used = sample_weight > 0
             X, y, sample_weight = X[used], y[used], sample_weight[used]
         n_landmarks = layout.n_landmarks
-        n_kept = count_kept(self.k, n_landmarks)
+        n_kept = count_kept(self.k, n_landmarks, layout.noun)
         n_remaining_in_rounds = round_sizes(self.step, n_landmarks, n_kept)
         baselines = self.baselines
         if not isinstance(baselines, str):
@@ -333,7 +335,7 @@ class IGLandmarkSelector(
         ranking = np.empty(n_landmarks, dtype=np.intp)
         relevances: list[LandmarkRelevance] = []
         for n_remaining in n_remaining_in_rounds:
-            pairs = self._mirror_pairs(n_landmarks, n_remaining)
+            pairs = self._mirror_pairs(layout, n_remaining)
             mask = layout.feature_mask(np.isin(np.arange(n_landmarks), remaining))
             columns = slice(None) if mask.all() else mask
             settings = RoundSettings(
@@ -396,11 +398,17 @@ class IGLandmarkSelector(
         progress.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
-    def _mirror_pairs(self, n_landmarks, n_kept):
-        symmetric = self.symmetric
-        if symmetric == "auto":
-            symmetric = mesh.is_full_mesh(n_landmarks) and n_kept >= _MIN_SYMMETRIC
-        return mesh.mirror_pairs(n_landmarks) if symmetric else None
+    def _mirror_pairs(self, layout, n_kept):
+        pairs = known_mirror_pairs(layout)
+        if self.symmetric == "auto":
+            return pairs if n_kept >= _MIN_SYMMETRIC[layout.noun] else None
+        if self.symmetric and pairs is None:
+            raise ValueError(
+                f"symmetric=True needs the mirror partner of each landmark, which is known for a "
+                f"full mesh of 468 or 478 landmarks, and for blendshapes by their names, but X has "
+                f"{layout}: pass symmetric=False."
+            )
+        return pairs if self.symmetric else None
 
     def _is_regression(self):
         return self.estimator is not None and is_regressor(self.estimator)

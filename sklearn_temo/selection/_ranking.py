@@ -33,7 +33,7 @@ _PENALTY_POWER = 16
 _MIN_FACTOR = 0.2
 
 
-def count_kept(k: int | float | str, n_landmarks: int) -> int:
+def count_kept(k: int | float | str, n_landmarks: int, noun: str = "landmark") -> int:
     """Number of landmarks that the parameter `k` (a number, a share or "all") stands for."""
     if k == "all":
         return n_landmarks
@@ -41,7 +41,8 @@ def count_kept(k: int | float | str, n_landmarks: int) -> int:
         return max(1, round(float(k) * n_landmarks))
     if k > n_landmarks:
         raise ValueError(
-            f"k must be at most {n_landmarks}, the number of landmarks in X; got k={k}."
+            f"k must be at most {n_landmarks}, the number of {noun}s in X; got k={k}. Pass a "
+            'smaller number, a share such as k=0.25, or k="all".'
         )
     return int(k)
 

@@ -153,7 +153,7 @@ function heatMap(title, rowNames, columnNames, values, most, nVisible) {
   );
   return html(
     "table",
-    { class: "heat" },
+    { class: noun === "landmark" ? "heat" : "heat by-name" },
     html("caption", {}, title),
     html("tbody", {}, ...rows),
     html("tfoot", {}, html("tr", {}, html("td", {}), ...heads)),
@@ -234,7 +234,7 @@ function lineChart(lines, width, { yLabel, mark }) {
     svg(
       "text",
       { class: "axis", x: (left + width) / 2, y: height - 4, "text-anchor": "middle" },
-      "number of landmarks k",
+      `number of ${noun}s k`,
     ),
     svg(
       "text",

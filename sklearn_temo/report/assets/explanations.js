@@ -44,7 +44,18 @@ function clipCard(clip) {
       ),
     ),
   ];
-  if (!clip.shares || !clip.positions) return html("article", { class: "clip" }, ...heading);
+  if (!clip.shares || !(clip.positions || clip.names)) return html("article", { class: "clip" }, ...heading);
+  const total = clip.logit - clip.base_logit;
+  const sums = paragraph(
+    `Logit of ${clip.target}: ${signed(total)} compared with the baselines` +
+      (clip.identity
+        ? `; the movement gives ${signed(clip.movement)}, the positions in the ` +
+          `reference frame ${signed(clip.identity)}. `
+        : ". ") +
+      `Completeness gap: ${percent(clip.completeness_gap, 1)}.`,
+    "muted small",
+  );
+  if (clip.names) return html("article", { class: "clip" }, ...heading, namedShares(clip), sums);
   const most = largest(clip.shares) || 1;
   const { triangles = [], contours = {} } = report.relevance ?? {};
   const { picture, draw } = flatFace(
@@ -65,7 +76,6 @@ function clipCard(clip) {
     .map(([label, frames]) => ({ label, value: sum(frames) }))
     .sort((a, b) => Math.abs(b.value) - Math.abs(a.value))
     .slice(0, 6);
-  const total = clip.logit - clip.base_logit;
   return html(
     "article",
     { class: "clip" },
@@ -82,15 +92,7 @@ function clipCard(clip) {
           : null,
       ),
     ),
-    paragraph(
-      `Logit of ${clip.target}: ${signed(total)} compared with the baselines` +
-        (clip.identity
-          ? `; the movement gives ${signed(clip.movement)}, the positions in the ` +
-            `reference frame ${signed(clip.identity)}. `
-          : ". ") +
-        `Completeness gap: ${percent(clip.completeness_gap, 1)}.`,
-      "muted small",
-    ),
+    sums,
   );
 }
 
@@ -113,9 +115,11 @@ function stability() {
     isNumber(low) && isNumber(high) ? ` (${level} interval ${fixed(low)} to ${fixed(high)})` : "";
   const text = paragraph(
     `The stability of ${count(n, "selection")} is ${fixed(value)}${range}. ` +
-      "1 means that all selections hold the same landmarks, and 0 that they agree no more than " +
+      `1 means that all selections hold the same ${noun}s, and 0 that they agree no more than ` +
       "selections at random.",
   );
+  const names = report.relevance?.names;
+  if (names) return [text, namedFrequencies(names, frequencies)];
   const face = report.relevance && Object.values(report.relevance.positions)[0];
   if (!face) return [text];
   const { picture, draw } = flatFace(

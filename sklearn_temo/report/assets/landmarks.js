@@ -2,6 +2,7 @@
 "use strict";
 
 function landmarkSection(relevance, classes) {
+  if (relevance.names) return namedRelevance(relevance, classes);
   const { scores, ranking, regions, positions } = relevance;
   const n = ranking.length;
   const shown = ["all", ...classes].filter((name) => scores[name]);

@@ -4,6 +4,7 @@
 const report = JSON.parse(document.getElementById("report-data").textContent);
 const classNames = report.confusion.classes.map(String);
 const level = `${Number((100 * report.scores.level).toFixed(2))}\u202f%`;
+const noun = report.data.noun ?? "landmark";
 const paragraph = (text, name = "") => html("p", name ? { class: name } : {}, text);
 const missing = (text) => [paragraph(text, "missing")];
 
@@ -17,7 +18,7 @@ function data() {
     extraction,
   } = report.data;
   const frames = isNumber(nFrames)
-    ? `, ${count(nFrames, "frame")} each, with ${count(nLandmarks, "landmark")}`
+    ? `, ${count(nFrames, "frame")} each, with ${count(nLandmarks, noun)}`
     : "";
   const people = nPeople === null ? "" : ` of ${count(nPeople, "person", "people")}`;
   const text = paragraph(`${count(n, "clip")}${people}${frames}.`);
@@ -32,7 +33,7 @@ function data() {
       text,
       numbers,
       paragraph(
-        "The data were rows of landmarks, so the extraction from " +
+        `The data were rows of ${noun}s, so the extraction from ` +
           "videos or images is not described.",
         "missing",
       ),
@@ -98,9 +99,11 @@ const sections = [
   ],
   [
     "landmarks",
-    "Landmarks",
-    "The relevance of a landmark is its effect on the logit of a class, on " +
-      "average over all clips. The k landmarks of the best rank are large and coloured.",
+    noun === "landmark" ? "Landmarks" : "Blendshapes",
+    `The relevance of a ${noun} is its effect on the logit of a class, on average over all clips. ` +
+      (report.relevance?.names
+        ? `The ${noun}s that the selector keeps are listed, the most relevant first.`
+        : "The k landmarks of the best rank are large and coloured."),
     report.relevance,
     () => landmarkSection(report.relevance, classNames),
     noNetwork,
@@ -108,8 +111,8 @@ const sections = [
   [
     "timeline",
     "Timeline",
-    "Each cell shows how much a region raised (orange) or lowered (blue) the logit of a class in a " +
-      "frame, on average over the clips of the class.",
+    `Each cell shows how much a ${noun === "landmark" ? "region" : noun} raised (orange) or lowered (blue) the ` +
+      "logit of a class in a frame, on average over the clips of the class.",
     report.timeline,
     timeline,
     report.relevance && !report.relevance.triangles.length
@@ -119,7 +122,7 @@ const sections = [
   [
     "curve",
     "Score against k",
-    "The mean score with the k best landmarks. The band is one standard error.",
+    `The mean score with the k best ${noun}s. The band is one standard error.`,
     report.score_against_k,
     curve,
     "No scores for different numbers of landmarks were computed.",
@@ -135,7 +138,8 @@ const sections = [
   [
     "clips",
     "Single clips",
-    "Orange landmarks and regions raised the logit of the predicted class, blue ones " +
+    (noun === "landmark" ? "Orange landmarks and regions" : `Orange ${noun}s`) +
+      " raised the logit of the predicted class, blue ones " +
       "lowered it. All shares of a clip add up to the difference between its logit and that of the baselines.",
     report.clips,
     clips,
@@ -152,7 +156,7 @@ const sections = [
   [
     "stability",
     "Stability",
-    "How similar the landmarks are that were selected in different folds.",
+    `How similar the ${noun}s are that were selected in different folds.`,
     report.stability,
     stability,
     "There are no selections of several folds to compare.",

@@ -42,7 +42,7 @@ function summary() {
   }
   if (report.relevance) {
     const { k, ranking } = report.relevance;
-    tiles.push(tile(`${k}`, "landmarks kept", `of ${ranking.length}`));
+    tiles.push(tile(`${k}`, `${noun}s kept`, `of ${ranking.length}`));
   }
   const run = checks.filter((check) => ["passed", "warning"].includes(check.verdict));
   const passed = run.filter((check) => check.verdict === "passed").length;
@@ -119,12 +119,12 @@ function curve() {
     ),
     responsive(
       draw,
-      `Line chart of the ${name} against the number of landmarks; the numbers are in the table below.`,
+      `Line chart of the ${name} against the number of ${noun}s; the numbers are in the table below.`,
     ),
     ...(isNumber(mark)
       ? [
           paragraph(
-            `The dashed line is at k = ${mark}, the fewest landmarks ` +
+            `The dashed line is at k = ${mark}, the fewest ${noun}s ` +
               "within one standard error of the best score.",
           ),
         ]

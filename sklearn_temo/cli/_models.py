@@ -1,0 +1,65 @@
+"""Saved models that are named on the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ._clips import GivenClips, check_extraction
+
+
+@dataclass(frozen=True)
+class GivenModel:
+    """A saved model.
+
+    Parameters
+    ----------
+    place : str
+        Its file, for messages.
+    estimator : estimator
+        As it was saved.
+    extractor : FaceLandmarkTransformer or None
+        Its first step, if it takes clips.
+    for_rows : estimator
+        The steps after the extraction.
+    """
+
+    place: str
+    estimator: Any
+    extractor: Any
+    for_rows: Any
+
+    def check_clips(self, clips: GivenClips) -> None:
+        """Raise ValueError if the model cannot take these clips or rows."""
+        if clips.table is None:
+            if self.extractor is None:
+                raise ValueError(
+                    f"{self.place!r} was trained on a table and takes landmarks, not clips: write "
+                    f"them with sklearn-temo extract {clips.place} --out landmarks.npz, with the "
+                    "--n-frames of the training table, and pass this table."
+                )
+            check_extraction(self.extractor, clips)
+            return
+        n_columns = getattr(self.for_rows, "n_features_in_", clips.data.shape[1])
+        if clips.data.shape[1] != n_columns:
+            raise ValueError(
+                f"{clips.place!r} has {clips.data.shape[1]} columns for each clip "
+                f"({clips.data.layout}), but {self.place!r} takes {n_columns}: write the table "
+                "again with the --n-frames and --n-landmarks of the training clips."
+            )
+
+
+def read_model(place: str) -> GivenModel:
+    """Load a model; raises OSError or ValueError if the file is no model."""
+    from sklearn.pipeline import Pipeline
+
+    from ..persistence import load_model
+
+    estimator = load_model(Path(place).expanduser())
+    if not hasattr(estimator, "predict"):
+        raise ValueError(f"{place!r} holds {type(estimator).__name__}, which cannot predict.")
+    pipeline = getattr(estimator, "best_estimator_", estimator)
+    if isinstance(pipeline, Pipeline) and hasattr(pipeline[0], "extract"):
+        return GivenModel(place, estimator, pipeline[0], pipeline[1:])
+    return GivenModel(place, estimator, None, pipeline)
