@@ -69,7 +69,7 @@ def test_report_of_a_folder_with_a_damaged_clip(folder, here, capfd):
     assert report["data"]["n_people"] == 12
     assert {each["name"] for each in report["data"]["classes"]} == {"calm", "lively"}
     assert report["relevance"]["k"] == 32
-    assert "SVC(C=0.01, kernel=" in report["estimator"]
+    assert "SVC(C=0.01," in report["estimator"]
     assert sorted(path.name for path in here.iterdir()) == ["cache", "clips", "r.html", "r.json"]
 
 

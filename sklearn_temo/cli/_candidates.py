@@ -173,6 +173,7 @@ def make_estimator(
 
 def _make_classifier(name: str, seed: int) -> Any:
     """Last step of the pipeline."""
+    from sklearn.multiclass import OneVsRestClassifier
     from sklearn.pipeline import make_pipeline as chain
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
@@ -181,5 +182,7 @@ def _make_classifier(name: str, seed: int) -> Any:
 
     if name == "temo":
         return TEMOClassifier(random_state=seed)
-    svm = SVC(kernel="linear", C=0.01) if name == "linear-svm" else SVC(C=10)
-    return chain(StandardScaler(), svm)
+    if name == "rbf-svm":
+        return chain(StandardScaler(), SVC(C=10))
+    # SVC alone decides between pairs of classes, which explain_clips cannot explain.
+    return chain(StandardScaler(), OneVsRestClassifier(SVC(kernel="linear", C=0.01)))
