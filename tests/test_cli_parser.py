@@ -9,7 +9,7 @@ import pytest
 
 from sklearn_temo.cli import main
 
-COMMANDS = ("demo", "extract", "train", "evaluate", "predict", "explain", "report")
+COMMANDS = ("demo", "extract", "train", "evaluate", "predict", "explain", "report", "live")
 
 
 def test_without_a_command_the_short_help_is_printed(capsys):
@@ -49,7 +49,7 @@ def test_help_ends_with_an_example_and_the_exit_codes(capsys, command):
     assert max(map(len, text.splitlines())) <= 100
 
 
-@pytest.mark.parametrize("command", set(COMMANDS) - {"demo"})
+@pytest.mark.parametrize("command", COMMANDS[1:])
 def test_the_example_of_the_help_has_valid_arguments(capsys, command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit):
