@@ -17,7 +17,7 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from benchmarks.side_by_side import row, seconds
+from benchmarks.side_by_side import row
 from sklearn_temo import FaceLandmarkTransformer, LandmarkAligner
 from sklearn_temo.datasets import load_cremad_sample
 from sklearn_temo.extraction._landmarker import Landmarker, open_landmarker
@@ -105,7 +105,7 @@ def compare_classification(paths: list[str]) -> None:
     row("same class, model of LiteRT's landmarks", f"{same:.1%} of {len(y)} rows")
 
 
-def compare_speed(landmarkers: list[Landmarker], frames: list[Picture], paths: list[str]) -> None:
+def compare_speed(landmarkers: list[Landmarker], frames: list[Picture]) -> None:
     """Print the speed in one process, measured in turns, frame by frame."""
     wall: dict[str, list[float]] = {engine: [] for engine in ENGINES}
     processor: dict[str, list[float]] = {engine: [] for engine in ENGINES}
@@ -119,13 +119,6 @@ def compare_speed(landmarkers: list[Landmarker], frames: list[Picture], paths: l
         mediapipe, litert = (1e3 * median(times[engine]) for engine in ENGINES)
         row(f"{name} of a frame, MediaPipe and LiteRT", f"{mediapipe:.1f} ms, {litert:.1f} ms")
         row(f"{name}, MediaPipe / LiteRT", f"{mediapipe / litert:.2f}", "> 1")
-    whole = seconds(
-        {
-            engine: lambda engine=engine: FaceLandmarkTransformer(engine=engine).extract(paths)
-            for engine in ENGINES
-        }
-    )
-    row("time of 6 clips, MediaPipe / LiteRT", f"{whole['mediapipe'] / whole['litert']:.2f}", "> 1")
 
 
 START = """
@@ -215,7 +208,7 @@ def main() -> None:
         compare_landmarks(landmarkers, frames, "distance: median, 99 %, largest")
         for name, pictures in altered([clip[i] for clip in clips for i in (0, 30)]).items():
             compare_landmarks(landmarkers, pictures, name)
-        compare_speed(landmarkers, frames[::10], paths)
+        compare_speed(landmarkers, frames[::10])
     compare_classification(paths)
     compare_starts()
     for engine in ("mediapipe, unguarded", *ENGINES):

@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "explanation",
         "extraction",
         "head_pose",
+        "live",
         "mesh",
     ],
     submod_attrs={
@@ -36,6 +37,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "selection_stability",
         ],
         "layout": ["LandmarkLayout"],
+        "live": ["LivePredictor", "run_live"],
         "persistence": ["export_onnx", "load_model", "save_model"],
         "report": ["write_report"],
     },

@@ -22,8 +22,8 @@ from sklearn_temo import (
     export_onnx,
     make_temo_pipeline,
 )
-from sklearn_temo.alignment._aligner import _procrustes
 from sklearn_temo.datasets import load_london_smiles, make_expression_clips
+from sklearn_temo.head_pose import procrustes_rotation
 
 FAST = {"max_epochs": 2, "random_state": 0}
 
@@ -133,7 +133,7 @@ def test_rotation_of_flat_and_mirrored_faces_is_that_of_the_aligner():
     points[10:30] = target * [1, 1, -1] + 0.3 * points[10:30]
     covariance = np.einsum("nlc,l,ld->ncd", points, weights, target)
     found = rotation_3d(from_numpy(covariance)).numpy()
-    np.testing.assert_allclose(found, _procrustes(points, target, weights), atol=1e-9)
+    np.testing.assert_allclose(found, procrustes_rotation(points, target, weights), atol=1e-9)
 
 
 def test_what_cannot_be_exported_is_named(clips, tmp_path):

@@ -18,7 +18,7 @@ class CountedLandmarker:
     started: list["CountedLandmarker"]
     closed: list["CountedLandmarker"]
 
-    def __init__(self, model_path):
+    def __init__(self, model_path, max_faces):
         self.started.append(self)
 
     def detect(self, pixels):
@@ -32,7 +32,7 @@ class CountedLandmarker:
 
 @pytest.fixture
 def landmarkers(monkeypatch):
-    monkeypatch.setattr(_landmarker, "FaceLandmarker", CountedLandmarker)
+    monkeypatch.setitem(_landmarker.ENGINES, "mediapipe", (CountedLandmarker, "mediapipe"))
     monkeypatch.setattr(_landmarker, "_idle", {})
     CountedLandmarker.started, CountedLandmarker.closed = [], []
     return CountedLandmarker
@@ -95,7 +95,7 @@ def test_all_landmarkers_are_closed_if_closing_one_raises_an_error(landmarkers, 
 
 
 def test_a_landmarker_in_use_is_not_closed(landmarkers):
-    with _landmarker.open_landmarker(None, "digest") as in_use:
+    with _landmarker.open_landmarker("mediapipe", None, "digest") as in_use:
         close_landmarkers()
         assert not landmarkers.closed
     close_landmarkers()

@@ -75,7 +75,7 @@ def add_extract(commands: Any) -> None:
     )
     add("--max-gap", type=_number, metavar="GAP", help=text)
     text = "search for the face only in this part of the upright frame, in pixels"
-    add("--region", type=_region, metavar="LEFT,TOP,RIGHT,BOTTOM", help=text)
+    add("--region", type=region, metavar="LEFT,TOP,RIGHT,BOTTOM", help=text)
     text = (
         "reduce the jitter of the landmarks over a window: 0.2 (with a point) means seconds, 5 "
         "means frames; needs --sampling all or --n-frames all (default: no smoothing)"
@@ -114,7 +114,7 @@ def _number(text: str) -> float:
         raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from None
 
 
-def _region(text: str) -> tuple[int, ...]:
+def region(text: str) -> tuple[int, ...]:
     try:
         left, top, right, bottom = (int(edge) for edge in text.split(","))
     except ValueError:

@@ -14,6 +14,7 @@ from .. import __version__
 from ._evaluate import add_evaluate
 from ._explain import add_explain
 from ._extract import add_extract
+from ._live import add_live
 from ._messages import say
 from ._parser import CommandParser, add_command, name_command
 from ._predict import add_predict
@@ -65,7 +66,15 @@ def _run(given: list[str]) -> int:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     _add_demo(commands)
-    for add in (add_extract, add_train, add_evaluate, add_predict, add_explain, add_report):
+    for add in (
+        add_extract,
+        add_train,
+        add_evaluate,
+        add_predict,
+        add_explain,
+        add_report,
+        add_live,
+    ):
         add(commands)
     if not given:
         parser.print_help(sys.stderr)

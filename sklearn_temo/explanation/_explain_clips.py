@@ -251,8 +251,9 @@ def _read(clips: Any, extractor: Any, name: str, verbose: int) -> _Input:
         return _Input(clips, [f"clip {i}" for i in range(len(clips))])
     if isinstance(clips, Iterator):
         clips = list(clips)
-    shown = copy(extractor)
-    shown.verbose = max(verbose, extractor.verbose)
+    shown = extractor
+    if verbose > extractor.verbose:
+        shown = copy(extractor).set_params(verbose=verbose)
     found = shown.extract(clips)
     if getattr(clips, "ndim", 1) == 2:
         # A table with one column of paths.

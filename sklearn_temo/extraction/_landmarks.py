@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,14 @@ from ..mesh import N_LANDMARKS_WITH_IRISES
 from ._clips import Clip
 from ._jitter import MIN_FRAMES, estimate_noise, is_dense, smooth_landmarks
 from ._landmarker import Landmarker, engine_version
-from ._reading import Frame, read_clip
+from ._reading import read_clip
 from ._tracking import PersonTracker, Region
 
 # Decimals of positions between frames: a time that differs from that of a frame only by rounding
 # must not mix in the next frame, which may be NaN.
 _DECIMALS = 6
+
+_Frame = TypeVar("_Frame")
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,24 +208,38 @@ def find_landmarks(
     """
     fps, frames = read_clip(clip, settings.n_frames, settings.window)
     tracker, found = PersonTracker(), []
-    for frame in _read_ahead(frames):
+    for frame in read_ahead(frames):
         height, width = frame.pixels.shape[:2]
-        left, top, right, bottom = settings.region or (0, 0, width, height)
-        if right > width or bottom > height:
-            raise ValueError(
-                f"region={settings.region!r} reaches beyond the frame of {width} x {height} pixels."
-            )
-        face, doubtful = tracker.find(frame.pixels[top:bottom, left:right], landmarker.detect)
-        if face is None:
-            face = np.full((N_LANDMARKS_WITH_IRISES, 3), np.nan, np.float32)
-        face = face + np.array([left, top, 0], np.float32)
+        face, doubtful = find_face(frame.pixels, settings.region, tracker, landmarker)
         found.append((face, frame.time, frame.repeats, (width, height), doubtful))
         on_frame(len(found) / frame.n_total)
     landmarks, times, repeats, sizes, doubts = map(np.array, zip(*found, strict=True))
     return FoundLandmarks(landmarks, times, repeats, fps, sizes[0], doubts)
 
 
-def _read_ahead(frames: Iterator[Frame]) -> Iterator[Frame]:
+def find_face(
+    pixels: NDArray[np.uint8],
+    region: Region | None,
+    tracker: PersonTracker,
+    landmarker: Landmarker,
+) -> tuple[NDArray[np.float32], bool]:
+    """Landmarks of the person in the next frame, NaN without a face, and whether there is doubt.
+
+    Raises ValueError if the region reaches beyond the frame.
+    """
+    height, width = pixels.shape[:2]
+    left, top, right, bottom = region or (0, 0, width, height)
+    if right > width or bottom > height:
+        raise ValueError(
+            f"region={region!r} reaches beyond the frame of {width} x {height} pixels."
+        )
+    face, doubtful = tracker.find(pixels[top:bottom, left:right], landmarker.detect)
+    if face is None:
+        face = np.full((N_LANDMARKS_WITH_IRISES, 3), np.nan, np.float32)
+    return face + np.array([left, top, 0], np.float32), doubtful
+
+
+def read_ahead(frames: Iterator[_Frame]) -> Iterator[_Frame]:
     """Decode the next frame in a thread while the current one is in use."""
     with ThreadPoolExecutor(1) as reader:
         following = reader.submit(next, frames, None)
@@ -364,6 +380,12 @@ class Postprocessing:
         return (
             f"its frames are {step:.3g} s apart, and a window needs {MIN_FRAMES}; pass a window of "
             f"at least {(MIN_FRAMES - 1) * step:.3g} s"
+        )
+
+    def is_missing(self, found: FoundLandmarks) -> bool:
+        """Whether the face is missing for longer, or in more frames, than may be interpolated."""
+        return self.on_missing == "interpolate" and (
+            found.detected.mean() < self.min_detected or self._first_long_gap(found) is not None
         )
 
     def _first_long_gap(self, found: FoundLandmarks) -> tuple[int, int] | None:

@@ -567,29 +567,11 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
             engine=self.engine,
         )
 
-    def _run(
-        self,
-        clips: list[Clip],
-        computed: tuple[str, ...] = (),
-        context: CallbackContext | None = None,
-    ) -> Generator[tuple[int, ClipLandmarks]]:
-        """Yield the index and the landmarks of each clip, in any order, and set `report_`.
-
-        `computed` names fields of :class:`ClipLandmarks` that are computed from the landmarks.
-        """
-        with Progress("FaceLandmarkTransformer", len(clips), "clips", self.verbose) as progress:
-            yield from self._results(clips, computed, context, progress)
-
-    def _results(
-        self,
-        clips: list[Clip],
-        computed: tuple[str, ...],
-        context: CallbackContext | None,
-        progress: Progress,
-    ) -> Iterator[tuple[int, ClipLandmarks]]:
-        folder = self._cache_folder()
-        cache = None if folder is None else folder / "face_landmarks"
-        postprocessing = Postprocessing(
+    def _postprocessing(self, computed: tuple[str, ...] | None = None) -> Postprocessing:
+        """Postprocessing that computes fields of :class:`ClipLandmarks`; None for those of rows."""
+        if computed is None:
+            computed = () if self.output == "landmarks" else (self.output,)
+        return Postprocessing(
             self.n_frames,
             self.n_landmarks,
             self.on_missing,
@@ -599,6 +581,30 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
             self.smooth,
             computed,
         )
+
+    def _run(
+        self,
+        clips: list[Clip],
+        computed: tuple[str, ...] | None = None,
+        context: CallbackContext | None = None,
+    ) -> Generator[tuple[int, ClipLandmarks]]:
+        """Yield the index and the landmarks of each clip, in any order, and set `report_`.
+
+        `computed` names fields of :class:`ClipLandmarks` that are computed from the landmarks; None
+        for those of rows.
+        """
+        with Progress("FaceLandmarkTransformer", len(clips), "clips", self.verbose) as progress:
+            yield from self._results(clips, self._postprocessing(computed), context, progress)
+
+    def _results(
+        self,
+        clips: list[Clip],
+        postprocessing: Postprocessing,
+        context: CallbackContext | None,
+        progress: Progress,
+    ) -> Iterator[tuple[int, ClipLandmarks]]:
+        folder = self._cache_folder()
+        cache = None if folder is None else folder / "face_landmarks"
         skipped: dict[int, ReportedClip] = {}
         doubtful: dict[int, ReportedClip] = {}
         n_cached, n_seen, n_with_face = 0, [0] * len(clips), [0] * len(clips)
@@ -662,10 +668,9 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         self, clips: list[Clip], context: CallbackContext | None = None
     ) -> NDArray[np.float32]:
         """Extract clips, and write each to its row of the result as soon as it is done."""
-        computed = () if self.output == "landmarks" else (self.output,)
         rows = None
         # An error must end the progress at once.
-        with closing(self._run(clips, computed, context)) as results:
+        with closing(self._run(clips, context=context)) as results:
             for index, result in results:
                 values = getattr(result, self.output)
                 if not values.size:  # skipped, with n_frames=None
@@ -682,6 +687,10 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
                 rows[index] = values.ravel()
         if rows is None:
             raise ValueError("with n_frames=None at least one clip must be usable; see report_.")
+        return self._attach_layout(rows, n_frames)
+
+    def _attach_layout(self, rows: NDArray[np.float32], n_frames: int) -> NDArray[np.float32]:
+        """Rows that tell the next step their layout."""
         # The number of columns tells the layout of landmarks.
         return rows if self.output == "landmarks" else self._layout(n_frames).attach(rows)
 
