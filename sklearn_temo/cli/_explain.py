@@ -126,6 +126,9 @@ def _find_target(label: str | None, model: GivenModel) -> Any:
 
 def _explain_clip(model: GivenModel, clips: GivenClips, target: Any) -> Any:
     """Explanation of the clip; None, with a message, if it cannot be used."""
+    import numpy as np
+
+    from .._pipelines import extracted_rows
     from ..explanation import explain_clips
     from ..extraction import DoubtfulClipsWarning, SkippedClipsWarning
     from ..extraction._transformer import bare_reason
@@ -133,21 +136,26 @@ def _explain_clip(model: GivenModel, clips: GivenClips, target: Any) -> Any:
     if clips.table is not None:
         explanation = explain_clips(model.for_rows, clips.data, target=target)
         return replace(explanation, names=clips.table.sources.tolist(), times=clips.table.times)
+    extractor = model.extractor.set_params(on_error="skip-with-nan")
     with warnings.catch_warnings():
         for category in (DoubtfulClipsWarning, SkippedClipsWarning):
             warnings.simplefilter("ignore", category)
-        model.extractor.set_params(on_error="skip-with-nan")
-        try:
-            explanation = explain_clips(model.estimator, clips.data, target=target)
-        except ValueError:
-            report = getattr(model.extractor, "report_", None)
-            if report is None or not report.skipped:
-                raise
-            say(f"{report.skipped[0].source}: {bare_reason(report.skipped[0])}")
-            return None
-    for clip in model.extractor.report_.doubtful:
+        found = extractor.extract(clips.data)
+    if extractor.report_.skipped:
+        (clip,) = extractor.report_.skipped
+        say(f"{clip.source}: {bare_reason(clip)}")
+        return None
+    for clip in extractor.report_.doubtful:
         say(f"doubtful: {clip.source}: {bare_reason(clip)}")
-    return explanation
+    explanation = explain_clips(model.for_rows, extracted_rows(extractor, found), target=target)
+    return replace(
+        explanation,
+        names=[found[0].name],
+        # Images have numbers in place of times, and no frame rate.
+        times=found[0].times[None] * (1.0 if np.isfinite(found[0].fps) else np.nan),
+        clips=list(clips.data),
+        extractor=extractor,
+    )
 
 
 def _draw(explanation: Any, place: Path, images: str) -> None:
