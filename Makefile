@@ -72,8 +72,9 @@ bench-facial-actions: $(VENV)/installed-test ## compare landmarks, blendshapes, 
 	$(BIN)/python -m benchmarks.facial_actions $(ARGS)
 
 bench-onnx: export OMP_NUM_THREADS = 1
-bench-onnx: $(VENV)/installed-test ## compare ONNX graphs with torch: difference, latency, size
-	$(BIN)/python -m benchmarks.onnx_graphs $(ARGS)
+bench-onnx: $(VENV)/installed-test ## compare ONNX graphs with torch, and saved models with pickles
+	$(BIN)/python -m benchmarks.onnx_graphs
+	$(BIN)/python -m benchmarks.saving
 
 bench-live: export OMP_NUM_THREADS = 1
 bench-live: $(VENV)/installed-test ## print the frame rate of live prediction
