@@ -132,6 +132,11 @@ def test_impossible_windows(arguments, error, message):
         ClipWindow(*arguments)
 
 
+def test_a_path_with_times_is_no_window(path):
+    with pytest.raises(TypeError, match=r"clip 0: frame 1: .*pass ClipWindow\(path, onset, offset"):
+        FaceLandmarkTransformer().transform([(path, 0.5, 1.0)])
+
+
 def test_windows_are_values():
     window = ClipWindow("a.mp4", np.float32(0.5), np.nan)
     assert window == ClipWindow("a.mp4", 0.5) == pickle.loads(pickle.dumps(window))
