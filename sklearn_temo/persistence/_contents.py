@@ -16,6 +16,9 @@ _ROWS_OF_PEOPLE = {
     "support_vectors_": "support vectors",
     "_fit_X": "training clips of a nearest-neighbour model",
     "X_train_": "training clips of a Gaussian process",
+    "X_fit_": "training clips of a kernel model",
+    "X_": "training clips of a label propagation",
+    "component_indices_": "training clips of a Nystroem map",
 }
 
 
@@ -30,7 +33,7 @@ def _walk(value: Any, seen: set[int]) -> Iterator[Any]:
     seen.add(id(value))
     if isinstance(value, dict):
         members = list(value.values())
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, list | tuple | set):
         members = list(value)
     elif isinstance(value, np.ndarray):
         members = value.ravel().tolist() if value.dtype == object else []
