@@ -236,6 +236,26 @@ def test_baselines_that_were_a_parameter_are_left_out_too(clips, tmp_path):
     assert loaded[0].baselines_ is None
 
 
+def test_baselines_of_selectors_that_are_not_fitted_are_left_out_too(clips, tmp_path):
+    selector = IGLandmarkSelector(CLOSED_FORM, k=40, baselines=clips.data[:2], random_state=0)
+    search = GridSearchCV(
+        make_pipeline(selector, LogisticRegression(tol=1)), {"logisticregression__C": [1]}, cv=2
+    )
+    search.fit(clips.data, clips.target)
+    path = tmp_path / "model.skops"
+    for baselines, text in (False, "holds no clip of a person"), (True, "6 baselines of landmark"):
+        save_model(search, path, baselines=baselines)
+        assert text in path.with_suffix(".md").read_text(encoding="utf-8")
+        found = load_model(path).estimator[0].baselines
+        assert isinstance(found, str) == (not baselines)
+
+
+def test_weights_of_boolean_classes_are_kept(clips, tmp_path):
+    weights = {False: 1, True: 2}
+    model = LogisticRegression(tol=1, class_weight=weights).fit(clips.data, clips.target == "anger")
+    assert load_model(save_model(model, tmp_path / "m.skops")).class_weight == weights
+
+
 def test_rows_with_a_layout_can_be_parameters(clips, tmp_path):
     X = LandmarkAligner().fit_transform(clips.data)
     selector = IGLandmarkSelector(CLOSED_FORM, k=40, baselines=X[:2], random_state=0).fit(
