@@ -63,7 +63,7 @@ def remove_local(estimator: Any) -> None:
                 setattr(each, name, np.asarray(value))
             elif isinstance(value, os.PathLike):
                 setattr(each, name, os.fspath(value))
-            elif isinstance(value, dict) and value.keys() <= {False, True}:
+            elif isinstance(value, dict) and value and value.keys() <= {False, True}:
                 # skops reads the keys False and True, such as classes in class_weight, as True.
                 setattr(each, name, {int(key): number for key, number in value.items()})
 
