@@ -319,7 +319,8 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
             With ``on_error="skip-with-nan"``, if clips could not be used.
         DoubtfulClipsWarning
             If the landmarks of clips may be those of several persons, are interpolated over more
-            than `max_gap` or in too many frames, or could not be smoothed.
+            than `max_gap` or in too many frames, could not be smoothed, or are shorter than the
+            window of `smooth`.
         """
         return self._rows(self._check(X))
 
