@@ -8,7 +8,8 @@ from scipy.signal import savgol_filter
 
 from sklearn_temo import FaceLandmarkTransformer, mesh
 from sklearn_temo.extraction import DoubtfulClipsWarning, ExtractionReport
-from sklearn_temo.extraction._landmarks import FoundLandmarks, Postprocessing
+from sklearn_temo.extraction._landmarks import FoundLandmarks
+from sklearn_temo.extraction._postprocessing import Postprocessing
 
 NEEDS = "and a window needs 5; pass a window"
 

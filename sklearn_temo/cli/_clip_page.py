@@ -8,6 +8,7 @@ from string import Template
 from typing import Any
 
 from .. import mesh
+from .._column_names import noun_of
 
 # Landmarks in the table of the page.
 _N_TOP = 20
@@ -59,11 +60,13 @@ def render_clip_page(explanation: Any, images: str) -> str:
     ]
     shares = explanation.attributions[0].sum(axis=0)
     n_landmarks = len(shares)
-    regions = mesh.regions(n_landmarks) if mesh.is_full_mesh(n_landmarks) else [""] * n_landmarks
+    is_face = mesh.is_full_mesh(n_landmarks)
+    regions = mesh.regions(n_landmarks) if is_face else [""] * n_landmarks
+    names = explanation.landmark_names or range(n_landmarks)
     top = [i for i in explanation.top(_N_TOP)[0].tolist() if shares[i]]
     tables = _table(
-        ("landmark", "region", "share of the logit"),
-        [(str(i), str(regions[i]), f"{shares[i]:+.3f}") for i in top],
+        (noun_of(explanation.landmark_names), "region", "share of the logit"),
+        [(str(names[i]), str(regions[i]), f"{shares[i]:+.3f}") for i in top],
     )
     return _PAGE.substitute(
         title=escape(f"{explanation.target[0]!s}: {explanation.names[0]}"),
