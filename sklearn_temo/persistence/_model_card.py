@@ -97,11 +97,11 @@ def _front_matter(texts: dict[str, str], evaluation: Any, file: str) -> str:
 
 def _describe_input(estimator: Any, facts: Mapping[str, Any]) -> str:
     if any(hasattr(type(each), "extract") for each in objects_in(estimator)):
-        return "clips: paths of videos or images."
+        return "clips: paths of videos or images"
     layout = facts["layout"]
     if layout is None:
-        return "rows of numbers."
-    return f"rows of {layout['n_features']} numbers: {layout['text']}."
+        return "rows of numbers"
+    return f"rows of {layout['n_features']} numbers: {layout['text']}"
 
 
 def _describe_output(facts: Mapping[str, Any]) -> str:
@@ -185,8 +185,8 @@ def _describe_personal_data(estimator: Any) -> str:
         return f"The file holds no clip of a person. {rest}"
     held = ", ".join(f"{n} {text}" for text, n in counts.items())
     return (
-        f"The file holds rows of single clips: {held}. They are landmarks of people, and biometric "
-        f"data: share the file only with those who may have the clips. {rest}"
+        f"The file holds rows of single clips: {held}. They show faces of people, and are "
+        f"biometric data: share the file only with those who may have the clips. {rest}"
     )
 
 
