@@ -353,11 +353,11 @@ def _split(estimator: Any) -> tuple[Any, Any]:
 def _make_extractor(estimator: Any) -> FaceLandmarkTransformer:
     """Transformer to the rows that an estimator was fitted on."""
     layout = next((found.layout for found in find_relevance(estimator)), None)
-    if layout is None:
-        numbers = (getattr(step, "n_features_in_", None) for step in fitted_steps(estimator))
-        n_features = next(filter(None, numbers), None)
-        if n_features is not None:
-            layout = find_layout(np.empty((0, n_features)), estimator)
+    numbers = (getattr(step, "n_features_in_", None) for step in fitted_steps(estimator))
+    n_features = next(filter(None, numbers), None)
+    # The steps before a selector may change the layout, as from landmarks to blendshapes.
+    if n_features is not None and (layout is None or layout.n_features != n_features):
+        layout = find_layout(np.empty((0, n_features)), estimator)
     if layout is not None and layout.names == NAMES:
         return FaceLandmarkTransformer(n_frames=layout.n_frames, output="blendshapes")
     if layout is None or layout.n_landmarks not in FULL_MESHES or layout.n_coords != 3:
