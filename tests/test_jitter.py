@@ -129,6 +129,12 @@ def test_clips_that_could_not_be_smoothed_are_doubtful(noise, window, n_frames, 
         np.testing.assert_array_equal(landmarks, found.landmarks[:, :468])
 
 
+@pytest.mark.parametrize(("window", "n_frames"), [(200.0, 30), (7, 6)])
+def test_clips_shorter_than_the_window_are_doubtful(noise, window, n_frames):
+    doubt = replace(NO_SMOOTHING, smooth=window).doubts(make_found(noise[:n_frames], 25.0))
+    assert doubt.startswith(f"smooth={window!r} is longer than the clip, which becomes a single")
+
+
 @pytest.mark.parametrize("sampling", ["uniform", (0.5, 1.0)])
 def test_sampled_frames_cannot_be_smoothed(cremad_paths, sampling):
     transformer = FaceLandmarkTransformer(smooth=0.2, sampling=sampling)

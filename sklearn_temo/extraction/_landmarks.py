@@ -354,8 +354,8 @@ class Postprocessing:
                     f"{found.time(first)} to {found.time(last)}, a gap longer than "
                     f"max_gap={self.max_gap!r}, which {advice}"
                 )
-        if self.smooth is not None and (cause := self._why_unsmoothed(found)) is not None:
-            reasons.append(f"smooth={self.smooth!r} had no effect, because {cause}")
+        if self.smooth is not None and (doubt := self._doubt_of_smoothing(found)) is not None:
+            reasons.append(f"smooth={self.smooth!r} {doubt}")
         return "; ".join(reasons) + "." if reasons else None
 
     def _window(self, found: FoundLandmarks) -> tuple[NDArray[np.float64], float]:
@@ -365,22 +365,28 @@ class Postprocessing:
         # An empty window has no effect.
         return found.times, (self.smooth or 0.0) if found.has_seconds else 0.0
 
-    def _why_unsmoothed(self, found: FoundLandmarks) -> str | None:
-        """Why the smoother left all landmarks as they were; None if it did not."""
+    def _doubt_of_smoothing(self, found: FoundLandmarks) -> str | None:
+        """How the smoother left all landmarks as they were, or flattened the clip; None if not."""
         positions, window = self._window(found)
         n_frames = len(positions)
-        # A single image has nothing to smooth.
-        if n_frames == 1 or is_dense(positions, window):
+        if n_frames == 1:  # a single image has nothing to smooth
             return None
+        if is_dense(positions, window):
+            # The times of containers are rounded.
+            if window <= 1.01 * (positions[-1] - positions[0]):
+                return None
+            return "is longer than the clip, which becomes a single parabola; pass a shorter window"
         if n_frames < MIN_FRAMES:
-            return f"the clip has {n_frames} frames, and a window needs {MIN_FRAMES}"
-        if not found.has_seconds:
-            return "the clip has no times; pass a number of frames, such as smooth=5"
-        step = float(np.median(np.diff(positions)))
-        return (
-            f"its frames are {step:.3g} s apart, and a window needs {MIN_FRAMES}; pass a window of "
-            f"at least {(MIN_FRAMES - 1) * step:.3g} s"
-        )
+            cause = f"the clip has {n_frames} frames, and a window needs {MIN_FRAMES}"
+        elif not found.has_seconds:
+            cause = "the clip has no times; pass a number of frames, such as smooth=5"
+        else:
+            step = float(np.median(np.diff(positions)))
+            cause = (
+                f"its frames are {step:.3g} s apart, and a window needs {MIN_FRAMES}; pass a "
+                f"window of at least {(MIN_FRAMES - 1) * step:.3g} s"
+            )
+        return f"had no effect, because {cause}"
 
     def is_missing(self, found: FoundLandmarks) -> bool:
         """Whether the face is missing for longer, or in more frames, than may be interpolated."""

@@ -76,8 +76,8 @@ class ExtractionReport:
         interpolated or NaN.
     doubtful : tuple of ReportedClip
         Clips whose landmarks are in the result, but may be those of several persons, are
-        interpolated over more than `max_gap` or in too many frames, or could not be smoothed; in
-        the order of the clips.
+        interpolated over more than `max_gap` or in too many frames, could not be smoothed, or are
+        shorter than the window of `smooth`; in the order of the clips.
     noise : ndarray of float32 of shape (n_landmarks,)
         Jitter of each landmark from frame to frame in pixels, before smoothing: the standard
         deviation in x or y, and the median of it over the clips. Only clips with seconds of which
@@ -440,7 +440,8 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
             With ``on_error="skip-with-nan"``, if clips could not be used.
         DoubtfulClipsWarning
             If the landmarks of clips may be those of several persons, are interpolated over more
-            than `max_gap` or in too many frames, or could not be smoothed.
+            than `max_gap` or in too many frames, could not be smoothed, or are shorter than the
+            window of `smooth`.
         """
         return self._rows(self._check(X))
 
