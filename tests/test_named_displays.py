@@ -7,19 +7,23 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 
 from sklearn_temo import (
+    BlendshapeTransformer,
     ClipExplanationDisplay,
     FaceLandmarkTransformer,
     IGLandmarkSelector,
     LandmarkCountDisplay,
     LandmarkRelevanceDisplay,
+    LivePredictor,
     RelevanceTimelineDisplay,
     SelectionStabilityDisplay,
     TEMOClassifier,
     explain_clips,
     make_temo_pipeline,
+    save_model,
     write_report,
 )
 from sklearn_temo.blendshapes import NAMES
+from sklearn_temo.datasets import load_london_smiles
 
 from .conftest import MOVING_BLENDSHAPES
 
@@ -234,6 +238,32 @@ def test_a_report_lists_blendshapes(pipe, blendshape_clips, tmp_path):
     assert sum(clip["shares"]) == pytest.approx(clip["logit"] - clip["base_logit"], abs=1e-4)
     verdicts = {check["name"]: check["verdict"] for check in report["checks"]}
     assert verdicts["outside_selection"] == "passed"
+
+
+def test_blendshapes_of_rows_of_landmarks_are_reported_saved_and_predicted_live(tmp_path):
+    smiles = load_london_smiles()
+    pipe = make_temo_pipeline(
+        landmarks=BlendshapeTransformer(),
+        k=10,
+        classifier=TEMOClassifier(randomized=True),
+        random_state=0,
+    )
+    report = write_report(
+        pipe,
+        smiles.data,
+        smiles.target,
+        groups=smiles.groups,
+        path=tmp_path / "report.html",
+        random_state=0,
+    )
+    assert {row["model"] for row in report["scores"]["rows"]} >= {"random landmarks", "estimator"}
+    assert report["score_against_k"]["lines"][0]["k"][-1] == 52
+    pipe.fit(smiles.data, smiles.target)
+    card = save_model(pipe, tmp_path / "model.skops").with_suffix(".md").read_text(encoding="utf-8")
+    assert "takes rows of 1404 numbers: 1 frame of 468 landmarks with 3 coordinates." in card
+    with LivePredictor(pipe) as live:
+        assert live.extractor_.output == "landmarks"
+        assert live.extractor_.n_frames == 1
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,8 @@ _PAGE = Template("""\
 <title>$title</title>
 <style>
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 56rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { overflow-wrap: anywhere; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 svg { max-width: 100%; height: auto; }
 table { border-collapse: collapse; margin: 1rem 0; }
 th, td { padding: 0.1rem 0.8rem; text-align: right; border-bottom: 1px solid #ccc; }
@@ -36,11 +38,18 @@ th:first-child, td:first-child { text-align: left; }
 <pre>$text</pre>
 $pictures
 $tables
-<p>A share says how the model uses a landmark, compared with typical clips, not what caused the
-emotion. Neighbouring landmarks move together: regions are more reliable than single landmarks.</p>
+<p>A share says how the model uses a $noun, compared with typical clips, not what caused the
+emotion. $together</p>
 </body>
 </html>
 """)
+
+_TOGETHER = {
+    "landmark": "Neighbouring landmarks move together: regions are more reliable than single "
+    "landmarks.",
+    "blendshape": "Blendshapes that change together, as in a smile, may have their shares divided "
+    "in other ways.",
+}
 
 
 def draw_clip(explanation: Any, images: str, kind: str) -> bytes:
@@ -60,20 +69,21 @@ def render_clip_page(explanation: Any, images: str) -> str:
     ]
     shares = explanation.attributions[0].sum(axis=0)
     n_landmarks = len(shares)
-    is_face = mesh.is_full_mesh(n_landmarks)
-    regions = mesh.regions(n_landmarks) if is_face else [""] * n_landmarks
-    names = explanation.landmark_names or range(n_landmarks)
+    noun = noun_of(explanation.landmark_names)
+    columns = {noun: explanation.landmark_names or range(n_landmarks)}
+    if explanation.landmark_names is None and mesh.is_full_mesh(n_landmarks):
+        columns["region"] = mesh.regions(n_landmarks)
+    columns["share of the logit"] = [f"{share:+.3g}" for share in shares]
     top = [i for i in explanation.top(_N_TOP)[0].tolist() if shares[i]]
-    tables = _table(
-        (noun_of(explanation.landmark_names), "region", "share of the logit"),
-        [(str(names[i]), str(regions[i]), f"{shares[i]:+.3f}") for i in top],
-    )
+    rows = [tuple(str(column[i]) for column in columns.values()) for i in top]
     return _PAGE.substitute(
         title=escape(f"{explanation.target[0]!s}: {explanation.names[0]}"),
         text=escape(str(explanation)),
         # The declaration of an SVG file does not belong into a page.
         pictures="\n".join(picture[picture.index("<svg") :] for picture in pictures),
-        tables=tables,
+        tables=_table(tuple(columns), rows),
+        noun=noun,
+        together=_TOGETHER[noun],
     )
 
 

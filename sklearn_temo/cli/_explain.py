@@ -94,9 +94,10 @@ def _choose_clip(clips: GivenClips, source: str | None) -> GivenClips:
         if source is not None:
             raise ValueError(f"--source is for tables; {clips.place!r} is none: pass the clip.")
         if len(clips.data) != 1:
+            first = clips.data[0]
+            one = repr(first) if isinstance(first, str) else "a list with one of its rows"
             raise ValueError(
-                f"{clips.place!r} has {len(clips.data)} clips: pass one of them, such as "
-                f"{clips.data[0]!r}."
+                f"{clips.place!r} has {len(clips.data)} clips: pass one of them, such as {one}."
             )
         return clips
     names = clips.table.sources.tolist()

@@ -29,7 +29,7 @@ def add_predict(commands: Any) -> None:
         "write the\nlabel and, if the model gives them, the probability of each class.",
         example="model.skops clips/ --out predictions.csv",
         exit_codes=describe_exit_codes(
-            "predictions", "all clips are predicted", "the others are predicted"
+            "table of predictions", "all clips are predicted", "the others are predicted"
         ),
     )
     add = command.add_argument
@@ -77,7 +77,7 @@ def _predict(options: argparse.Namespace) -> int:
             with replacing(Path(options.out).expanduser()) as file:
                 write_csv(file, rows)
 
-    code = run_long(run, "predictions", options.memory)
+    code = run_long(run, "table of predictions", options.memory)
     if code is not None:
         return code
     if not rows:

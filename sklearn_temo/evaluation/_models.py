@@ -120,7 +120,8 @@ def _with_random_landmarks(fitted: Any, layout: LandmarkLayout | None, seed: int
         for name, selector in selectors.items():
             if any(name.startswith(f"{other}__") for other in selectors):
                 continue
-            shape = selector if layout is None else layout
+            # Steps before the selector may change the layout, as from landmarks to blendshapes.
+            shape = relevance[0].layout or layout or selector
             random_landmarks = RandomLandmarks(
                 k,
                 n_frames=getattr(shape, "n_frames", None),

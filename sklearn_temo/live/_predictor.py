@@ -19,7 +19,7 @@ from sklearn.utils._param_validation import (
 
 from .._pipelines import count_columns, find_layout, fitted_steps, split_extraction
 from ..blendshapes import NAMES
-from ..extraction import BlendshapeTransformer, FaceLandmarkTransformer
+from ..extraction import FaceLandmarkTransformer
 from ..extraction._landmarker import Landmarker, open_landmarker
 from ..extraction._landmarks import FoundLandmarks, find_face
 from ..extraction._reading import pick_frames
@@ -343,10 +343,9 @@ def _single_frame(face: NDArray[np.float32], like: FoundLandmarks) -> FoundLandm
 def _make_extractor(estimator: Any) -> FaceLandmarkTransformer:
     """Transformer to the rows that an estimator was fitted on."""
     layout = next((found.layout for found in find_relevance(estimator)), None)
-    # A selector after a BlendshapeTransformer has another layout than the rows.
-    is_inner = any(isinstance(step, BlendshapeTransformer) for step in fitted_steps(estimator))
     n_columns = count_columns(estimator)
-    if n_columns is not None and (layout is None or is_inner):
+    # The steps before a selector may change the layout, as from landmarks to blendshapes.
+    if n_columns is not None and (layout is None or layout.n_features != n_columns):
         layout = find_layout(np.empty((0, n_columns)), estimator)
     if layout is not None and layout.names == NAMES:
         return FaceLandmarkTransformer(n_frames=layout.n_frames, output="blendshapes")

@@ -190,8 +190,8 @@ def _describe_personal_data(estimator: Any) -> str:
         return f"The file holds no clip of a person. {rest}"
     held = ", ".join(f"{n} {text}" for text, n in counts.items())
     return (
-        f"The file holds rows of single clips: {held}. They are landmarks of people, and biometric "
-        f"data: share the file only with those who may have the clips. {rest}"
+        f"The file holds rows of single clips: {held}. They show faces of people, and are "
+        f"biometric data: share the file only with those who may have the clips. {rest}"
     )
 
 

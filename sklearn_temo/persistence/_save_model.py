@@ -24,6 +24,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from .._atomic_files import check_writable, replacing
 from .._data_hash import add_labels, rows_sha256
+from .._pipelines import find_layout
 from ..evaluation import Evaluation
 from ._contents import objects_in, remove_baselines, remove_local
 from ._load_model import FACTS, PACKAGES, SUFFIX, construct, unknown_types
@@ -215,6 +216,10 @@ def _describe(estimator: Any, data: dict[str, Any]) -> dict[str, Any]:
     """What the file records of the estimator."""
     layouts = (vars(each).get("layout_") for each in objects_in(estimator))
     layout = next((layout for layout in layouts if layout is not None), None)
+    n_features = getattr(estimator, "n_features_in_", None)
+    # The first steps may change the layout, as from landmarks to blendshapes.
+    if layout is not None and n_features not in (None, layout.n_features):
+        layout = find_layout(np.empty((0, n_features)), estimator)
     classes = getattr(estimator, "classes_", None)
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

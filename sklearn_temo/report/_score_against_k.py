@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline
 from .._progress import Progress
 from .._search_results import SearchResults, fewest_landmarks, read_search, standard_errors
 from ..inspection._candidate_names import name_candidates
+from ..inspection._fitted_selectors import find_relevance
 from ..selection._ranking import count_kept
 from ._clips import ReportClips
 
@@ -29,9 +30,10 @@ def describe_score_against_k(
 
     None if the estimators have no selector that ranks landmarks.
     """
-    layout = clips.layout(evaluation.estimators[0])
-    if layout is None:
+    relevance = find_relevance(evaluation.estimators[0])
+    if not relevance:
         return None
+    n_landmarks = relevance[0].scores.shape[-1]
     if hasattr(estimator, "cv_results_"):
         scoring = estimator.refit if isinstance(estimator.refit, str) else None
         # Otherwise, the search does not vary k, or does not tell which metric is the main one.
@@ -41,8 +43,8 @@ def describe_score_against_k(
             metric = results.metric
             if metric == "score" and not callable(estimator.scoring):
                 metric = estimator.scoring or "accuracy"
-            return _describe_search(results, metric, layout.n_landmarks)
-    return _describe_rankings(evaluation, clips, layout.n_landmarks, n_jobs, verbose)
+            return _describe_search(results, metric, n_landmarks)
+    return _describe_rankings(evaluation, clips, n_landmarks, n_jobs, verbose)
 
 
 def _describe_search(results: SearchResults, metric: str, n_landmarks: int) -> dict[str, Any]:
