@@ -87,3 +87,13 @@ def test_a_closed_pipe_is_no_traceback():
     run.stdout.close()
     assert run.communicate()[1] == ""
     assert run.returncode == 141
+
+
+@pytest.mark.parametrize("quiet", [[], ["--quiet"]])
+def test_a_line_is_printed_before_the_imports(quiet, tmp_path):
+    command = [sys.executable, "-m", "sklearn_temo", "predict", "gone.skops", "clips", *quiet]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert run.returncode == 2
+    *first, error = run.stderr.splitlines()
+    assert first == ([] if quiet else ["predict: loading libraries"])
+    assert error.startswith("sklearn-temo predict: error: ")

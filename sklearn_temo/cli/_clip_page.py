@@ -58,12 +58,13 @@ def render_clip_page(explanation: Any, images: str) -> str:
         for display in (ClipExplanationDisplay, RelevanceTimelineDisplay)
     ]
     shares = explanation.attributions[0].sum(axis=0)
-    n_landmarks = len(shares)
-    regions = mesh.regions(n_landmarks) if mesh.is_full_mesh(n_landmarks) else [""] * n_landmarks
+    columns = {"landmark": explanation.landmark_names or range(len(shares))}
+    if mesh.is_full_mesh(len(shares)):
+        columns["region"] = mesh.regions(len(shares))
+    columns["share of the logit"] = [f"{share:+.3f}" for share in shares]
     top = [i for i in explanation.top(_N_TOP)[0].tolist() if shares[i]]
     tables = _table(
-        ("landmark", "region", "share of the logit"),
-        [(str(i), str(regions[i]), f"{shares[i]:+.3f}") for i in top],
+        tuple(columns), [tuple(str(values[i]) for values in columns.values()) for i in top]
     )
     return _PAGE.substitute(
         title=escape(f"{explanation.target[0]!s}: {explanation.names[0]}"),

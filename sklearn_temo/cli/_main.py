@@ -87,6 +87,9 @@ def _run(given: list[str]) -> int:
         named.error(f"unknown arguments: {' '.join(rest)}")
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: say(f"warning: {message}")
+        if "sklearn" not in sys.modules and not getattr(options, "quiet", False):
+            # The imports take seconds.
+            say(f"{options.command}: loading libraries")
         code: int = options.run(options)
     return code
 
@@ -107,7 +110,11 @@ def _add_demo(commands: Any) -> None:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from ..demo import run_demo
+    from ..demo import check_folder, run_demo
 
+    try:
+        check_folder(options.output)
+    except OSError as error:
+        options.refuse(error)
     run_demo(options.output)
     return 0

@@ -26,7 +26,7 @@ def add_predict(commands: Any) -> None:
         "write the\nlabel and, if the model gives them, the probability of each class.",
         example="model.skops clips/ --out predictions.csv",
         exit_codes=describe_exit_codes(
-            "predictions", "all clips are predicted", "the others are predicted"
+            "table", "all clips are predicted", "the others are predicted"
         ),
     )
     add = command.add_argument
@@ -65,7 +65,7 @@ def _predict(options: argparse.Namespace) -> int:
         try:
             found = clips.extract(extractor, verbose=int(not options.quiet))
         except NoUsableClip as error:
-            say(f"no predictions were written: {error}")
+            say(f"no table was written: {error}")
             return
         rows.extend(_predictions(model.for_rows, found))
         extraction.update(found.extraction)
@@ -73,7 +73,7 @@ def _predict(options: argparse.Namespace) -> int:
             with replacing(Path(options.out).expanduser()) as file:
                 write_csv(file, rows)
 
-    code = run_long(run, "predictions", options.memory)
+    code = run_long(run, "table", options.memory)
     if code is not None:
         return code
     if not rows:

@@ -97,11 +97,11 @@ def _front_matter(texts: dict[str, str], evaluation: Any, file: str) -> str:
 
 def _describe_input(estimator: Any, facts: Mapping[str, Any]) -> str:
     if any(hasattr(type(each), "extract") for each in objects_in(estimator)):
-        return "clips: paths of videos or images."
+        return "clips: paths of videos or images"
     layout = facts["layout"]
     if layout is None:
-        return "rows of numbers."
-    return f"rows of {layout['n_features']} numbers: {layout['text']}."
+        return "rows of numbers"
+    return f"rows of {layout['n_features']} numbers: {layout['text']}"
 
 
 def _describe_output(facts: Mapping[str, Any]) -> str:
