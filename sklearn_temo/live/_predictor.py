@@ -17,6 +17,7 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_parameter_constraints,
 )
+from sklearn.utils.validation import check_is_fitted
 
 from .._pipelines import find_layout, fitted_steps
 from ..blendshapes import NAMES
@@ -167,6 +168,7 @@ class LivePredictor:
         self.window = float(window)
         self.smoothing = float(smoothing)
         self.reference = reference
+        check_is_fitted(estimator)
         self.estimator_, first = _split(estimator)
         if not hasattr(self.estimator_, "predict_proba"):
             raise TypeError(
@@ -222,9 +224,9 @@ class LivePredictor:
             reaches beyond the frame.
         """
         pixels = np.asarray(pixels)
-        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
             raise TypeError(
-                "a frame must be an RGB array of uint8 and shape (height, width, 3), got "
+                "a frame must be a non-empty RGB array of uint8 and shape (height, width, 3), got "
                 f"{pixels.dtype} and {pixels.shape}."
             )
         last = self._frames[-1][1] if self._frames else -np.inf
