@@ -111,6 +111,8 @@ class LivePredictor:
     ------
     TypeError
         If the estimator cannot predict probabilities.
+    NotFittedError
+        If the estimator is not fitted.
     ValueError
         If a parameter is out of range, or the number of frames of the rows is not known.
 
@@ -168,8 +170,9 @@ class LivePredictor:
         self.window = float(window)
         self.smoothing = float(smoothing)
         self.reference = reference
-        check_is_fitted(estimator)
         self.estimator_, first = _split(estimator)
+        if not hasattr(self.estimator_, "classes_"):
+            check_is_fitted(estimator)
         if not hasattr(self.estimator_, "predict_proba"):
             raise TypeError(
                 f"{type(fitted_steps(estimator)[-1]).__name__} has no predict_proba, which live "
