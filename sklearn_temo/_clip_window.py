@@ -69,8 +69,8 @@ class ClipWindow:
     def __post_init__(self) -> None:
         if not isinstance(self.path, str | os.PathLike):
             raise TypeError(
-                f"the path of a ClipWindow must be a str or a path-like, got {self.path!r}; slice "
-                "an array or a list of images instead."
+                "the path of a ClipWindow must be a str or a path-like, got a "
+                f"{type(self.path).__name__}; slice an array or a list of images instead."
             )
         for name in ("onset", "offset"):
             value = getattr(self, name)

@@ -75,6 +75,15 @@ def groups_for_fit(estimator: Any, groups: NDArray[Any] | None) -> dict[str, Any
     return {}
 
 
+def count_columns(fitted: Any) -> int | None:
+    """Number of columns that a fitted estimator takes; None if no step tells it.
+
+    The pipeline of scikit-learn does not tell it if its first step is "passthrough".
+    """
+    numbers = (getattr(step, "n_features_in_", None) for step in fitted_steps(fitted))
+    return next(filter(None, numbers), None)
+
+
 def find_layout(X: Any, estimator: Any) -> LandmarkLayout | None:
     """Layout of rows; None if they are clips, or the layout is not known."""
     if getattr(X, "ndim", 0) != 2:
@@ -138,6 +147,18 @@ def without_extraction(estimator: Any) -> tuple[Any, Any]:
             return estimator, None
     prefix = "estimator__" if is_search(estimator) else ""
     return clone(estimator).set_params(**{prefix + name: "passthrough"}), clone(extractor)
+
+
+def split_extraction(fitted: Any) -> tuple[Any, Any]:
+    """The steps of a fitted pipeline or search that take rows, and the extraction before them.
+
+    The extraction is None if the estimator takes rows.
+    """
+    while hasattr(fitted, "best_estimator_"):
+        fitted = fitted.best_estimator_
+    if isinstance(fitted, Pipeline) and hasattr(fitted[0], "extract"):
+        return fitted[1:], fitted[0]
+    return fitted, None
 
 
 def add_extraction(fitted: Any, extractor: Any) -> None:

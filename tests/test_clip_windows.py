@@ -119,7 +119,7 @@ def test_cache_entries_of_windows_are_their_own(path, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ((["a.png"],), TypeError, r"must be a str or a path-like, got \['a.png'\]"),
+        ((["a.png"],), TypeError, "must be a str or a path-like, got a list; slice"),
         (("a", "1.5"), TypeError, "onset='1.5' must be a number of seconds or None"),
         (("a", -1), ValueError, "onset=-1 must be a finite number of seconds from 0"),
         (("a", None, np.inf), ValueError, "offset=inf must be a finite number"),
@@ -130,6 +130,11 @@ def test_cache_entries_of_windows_are_their_own(path, tmp_path):
 def test_impossible_windows(arguments, error, message):
     with pytest.raises(error, match=message):
         ClipWindow(*arguments)
+
+
+def test_a_path_with_times_is_no_window(path):
+    with pytest.raises(TypeError, match=r"clip 0: frame 1: .*pass ClipWindow\(path, onset, offset"):
+        FaceLandmarkTransformer().transform([(path, 0.5, 1.0)])
 
 
 def test_windows_are_values():
@@ -200,8 +205,9 @@ def test_only_the_path_is_needed(tmp_path):
         ("path,person\na.mp4,\n", ValueError, "line 2: the person is empty"),
         ("path,person,group\na.mp4,b,c\n", ValueError, "column 'group': 'person' and 'group'"),
         ("path,Onset\na.mp4,1\n", ValueError, "has the column 'Onset': write 'onset'"),
-        ("file\na.mp4\n", ValueError, "its first line must be path or path,group,onset,offset"),
+        ("file\na.mp4\n", ValueError, "its first line must be path or path,label,group,onset"),
         ("path,onset\na.mp4,1\na.mp4,1.0\n", ValueError, "names 1 clips more than once"),
+        ("path,onset\na.mp4,0\na.mp4,\n", ValueError, "names 1 clips more than once"),
         ("path\nb.mp4\n", FileNotFoundError, "1 of the 1 files .* do not exist.*line 2: 'b.mp4'"),
     ],
 )

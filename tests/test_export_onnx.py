@@ -149,6 +149,8 @@ def test_what_cannot_be_exported_is_named(clips, tmp_path):
         export_onnx(make_temo_pipeline(), tmp_path / "model.onnx")
     with pytest.raises(ValueError, match=r"must end in \.onnx"):
         export_onnx(temo.fit(rows, y), tmp_path / "model.pt")
+    with pytest.raises(FileNotFoundError, match="cannot be written"):
+        export_onnx(None, tmp_path / "missing" / "model.onnx")
     assert not list(tmp_path.iterdir())
 
 

@@ -8,7 +8,8 @@ from scipy.signal import savgol_filter
 
 from sklearn_temo import FaceLandmarkTransformer, mesh
 from sklearn_temo.extraction import DoubtfulClipsWarning, ExtractionReport
-from sklearn_temo.extraction._landmarks import FoundLandmarks, Postprocessing
+from sklearn_temo.extraction._landmarks import FoundLandmarks
+from sklearn_temo.extraction._postprocessing import Postprocessing
 
 NEEDS = "and a window needs 5; pass a window"
 
@@ -127,6 +128,12 @@ def test_clips_that_could_not_be_smoothed_are_doubtful(noise, window, n_frames, 
         assert doubt == f"smooth={window!r} had no effect, because {reason}."
         landmarks = smoothing.apply(found, "clip").landmarks
         np.testing.assert_array_equal(landmarks, found.landmarks[:, :468])
+
+
+@pytest.mark.parametrize(("window", "n_frames"), [(200.0, 30), (7, 6)])
+def test_clips_shorter_than_the_window_are_doubtful(noise, window, n_frames):
+    doubt = replace(NO_SMOOTHING, smooth=window).doubts(make_found(noise[:n_frames], 25.0))
+    assert doubt.startswith(f"smooth={window!r} is longer than the clip, which becomes a single")
 
 
 @pytest.mark.parametrize("sampling", ["uniform", (0.5, 1.0)])

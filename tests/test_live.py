@@ -13,7 +13,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 import sklearn_temo.live._predictor
-from sklearn_temo import FaceLandmarkTransformer, LivePredictor, make_temo_pipeline
+from sklearn_temo import (
+    BlendshapeTransformer,
+    FaceLandmarkTransformer,
+    LivePredictor,
+    make_temo_pipeline,
+)
 from sklearn_temo.blendshapes import NAMES
 from sklearn_temo.layout import LandmarkLayout
 from sklearn_temo.mesh import canonical_face
@@ -154,6 +159,15 @@ def test_estimators_of_rows_get_the_layout_that_they_were_fitted_on(fitted, expr
     svm.fit(expression_clips.data, expression_clips.target)
     with pytest.raises(TypeError, match="SVC has no predict_proba"):
         LivePredictor(svm)
+
+
+def test_pipelines_that_compute_blendshapes_get_rows_of_landmarks(expression_clips):
+    blendshapes = BlendshapeTransformer(n_frames=4)
+    pipe = make_temo_pipeline(landmarks=blendshapes, k=10, n_frames=4, random_state=0)
+    pipe.set_params(align="passthrough", classify__max_epochs=2)
+    pipe.fit(expression_clips.data, expression_clips.target)
+    extractor = LivePredictor(pipe).extractor_
+    assert (extractor.output, extractor.n_frames, extractor.n_landmarks) == ("landmarks", 4, 468)
 
 
 def test_search_predicts_with_its_best_pipeline(fitted):

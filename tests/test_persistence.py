@@ -21,9 +21,12 @@ import skops.io
 import torch
 from scipy.stats import randint, uniform
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.decomposition import KernelPCA
 from sklearn.ensemble import RandomForestClassifier, StackingClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, StratifiedGroupKFold
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import MLPClassifier
@@ -115,6 +118,9 @@ MODELS = {
     ),
     "scored grid": GridSearchCV(
         LogisticRegression(tol=0.1), {"C": [0.1, 1]}, cv=2, scoring="balanced_accuracy"
+    ),
+    "grid with given splits": GridSearchCV(
+        LogisticRegression(tol=0.1), {"C": [0.1, 1]}, cv=[([*range(40)], [*range(40, 48)])]
     ),
     "stability": make_pipeline(
         StabilityLandmarkSelector(
@@ -228,6 +234,26 @@ def test_baselines_that_were_a_parameter_are_left_out_too(clips, tmp_path):
     loaded = load_model(save_model(model, tmp_path / "model.skops", baselines=False))
     assert loaded[0].baselines == "typical"
     assert loaded[0].baselines_ is None
+
+
+def test_baselines_of_selectors_that_are_not_fitted_are_left_out_too(clips, tmp_path):
+    selector = IGLandmarkSelector(CLOSED_FORM, k=40, baselines=clips.data[:2], random_state=0)
+    search = GridSearchCV(
+        make_pipeline(selector, LogisticRegression(tol=1)), {"logisticregression__C": [1]}, cv=2
+    )
+    search.fit(clips.data, clips.target)
+    path = tmp_path / "model.skops"
+    for baselines, text in (False, "holds no clip of a person"), (True, "6 baselines of landmark"):
+        save_model(search, path, baselines=baselines)
+        assert text in path.with_suffix(".md").read_text(encoding="utf-8")
+        found = load_model(path).estimator[0].baselines
+        assert isinstance(found, str) == (not baselines)
+
+
+def test_weights_of_boolean_classes_are_kept(clips, tmp_path):
+    weights = {False: 1, True: 2}
+    model = LogisticRegression(tol=1, class_weight=weights).fit(clips.data, clips.target == "anger")
+    assert load_model(save_model(model, tmp_path / "m.skops")).class_weight == weights
 
 
 def test_rows_with_a_layout_can_be_parameters(clips, tmp_path):
@@ -354,6 +380,33 @@ def write_pickled_array(path, canary, _):
             archive.writestr(name, buffer.getvalue() if name.endswith(".npy") else member)
 
 
+def write_disguised_call(path, _, __):
+    """Scoring with a method of an estimator, in the place of the type of a key of a dict.
+
+    skops calls the types of keys. The file names a trusted type, but has the loader of partial
+    functions.
+    """
+    model = LogisticRegression()
+    model.keyed = {"key": 1}
+    model.call = partial(make_scorer(accuracy_score), CLOSED_FORM, "file", [0, 1])
+    content = skops.io.dumps(model)
+    with ZipFile(path) as archive, ZipFile(io.BytesIO(content)) as other:
+        members = {"sklearn_temo.json": archive.read("sklearn_temo.json")}
+        members |= {name: other.read(name) for name in other.namelist()}
+    with ZipFile(path, "w") as archive:
+        for name, member in members.items():
+            archive.writestr(name, member)
+
+    def edit(schema):
+        attributes = schema["content"]["content"]
+        call = attributes["call"]
+        call |= {"__module__": "sklearn_temo.layout", "__class__": "LandmarkLayout"}
+        attributes["keyed"]["key_types"]["content"] = [call]
+        return schema
+
+    edit_schema(path, edit)
+
+
 ATTACKS = {
     "pickle": (
         lambda path, canary, _: path.write_bytes(pickle.dumps(RunsCode(canary))),
@@ -372,6 +425,7 @@ ATTACKS = {
     ),
     "pickle inside a skorch net": (write_pickle_of_a_net, "skorch.classifier.NeuralNetClassifier"),
     "pickle inside an array": (write_pickled_array, "allow_pickle=False"),
+    "disguised call": (write_disguised_call, "not trusted: ['functools.partial']"),
 }
 
 
@@ -384,6 +438,27 @@ def test_malicious_files_are_refused_and_run_nothing(name, saved, tmp_path):
     with pytest.raises(ValueError, match=re.escape(message)):
         load_model(path)
     assert not canary.exists()
+
+
+@pytest.mark.parametrize("container", [list, set, lambda each: {"key": (*each,)}])
+def test_folders_of_a_crafted_file_are_removed_wherever_they_are(container, saved, tmp_path):
+    model = LogisticRegression()
+    model.hidden = container([IGLandmarkSelector(memory=str(tmp_path))])
+    path = tmp_path / "model.skops"
+    path.write_bytes(skops.io.dumps(model))
+    with ZipFile(path, "a") as archive, ZipFile(saved) as other:
+        archive.writestr("sklearn_temo.json", other.read("sklearn_temo.json"))
+    hidden = load_model(path).hidden
+    (selector,) = hidden["key"] if isinstance(hidden, dict) else hidden
+    assert selector.memory is None
+
+
+def test_parameters_of_a_crafted_net_are_ignored(clips):
+    net = TEMOClassifier(max_epochs=1).fit(clips.data, clips.target).net_
+    state = net.__getstate__()
+    state["parameters"]["torch_load_kwargs"] = {"weights_only": False}
+    net.__setstate__(state)
+    assert not net.torch_load_kwargs
 
 
 def test_the_pickles_of_the_attacks_do_run_code(tmp_path):
@@ -411,7 +486,7 @@ def test_trees_need_trust(clips, tmp_path):
     model = RandomForestClassifier(2, max_depth=2, random_state=0).fit(clips.data, clips.target)
     with pytest.raises(ValueError, match=r"sklearn\.tree\._tree\.Tree"):
         save_model(model, tmp_path / "model.skops")
-    trusted = ["sklearn.tree._tree.Tree"]
+    trusted = "sklearn.tree._tree.Tree"
     path = save_model(model, tmp_path / "model.skops", trusted=trusted)
     loaded = load_model(path, trusted=trusted)
     np.testing.assert_array_equal(loaded.predict(clips.data), model.predict(clips.data))
@@ -497,6 +572,12 @@ def test_wrong_arguments_are_named(pipe, clips, tmp_path):
         save(tmp_path / "missing" / "model.skops")
     with pytest.raises(ValueError, match=r"card has \['author'\]"):
         save(tmp_path / "model.skops", card={"author": "me"})
+    with pytest.raises(TypeError, match="card must be an instance of"):
+        save(tmp_path / "model.skops", card="A title")
+    with pytest.raises(TypeError, match="evaluation must be an instance of"):
+        save(tmp_path / "model.skops", evaluation={"accuracy": 1})
+    with pytest.raises(TypeError, match="baselines must be an instance of"):
+        save(tmp_path / "model.skops", baselines="none")
     with pytest.raises(ValueError, match="pass y"):
         save(tmp_path / "model.skops", X=clips.data)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
@@ -549,7 +630,7 @@ def full_card(pipe, clips, tmp_path_factory):
         groups=clips.groups,
         evaluation=evaluation,
         card={
-            "title": 'Faces "in" a lab: a test',
+            "title": 'Faces 😀 "in" a lab: a test',
             "data": "synthetic clips",
             "data_licence": "BSD-3-Clause",
             "licence": "mit",
@@ -590,6 +671,16 @@ def test_the_card_names_law_licences_and_personal_data(full_card):
     assert "$" not in text
 
 
+@pytest.mark.parametrize(
+    ("step", "n_rows"), [(KernelPCA(3), 48), (Nystroem(n_components=7), 7), (StandardScaler(), 0)]
+)
+def test_the_card_counts_clips_that_steps_keep(step, n_rows, clips, tmp_path):
+    model = make_pipeline(step, LogisticRegression(tol=1)).fit(clips.data, clips.target)
+    text = save_model(model, tmp_path / "m.skops").with_suffix(".md").read_text(encoding="utf-8")
+    assert f"rows of single clips: {n_rows} training clips" in text or not n_rows
+    assert ("holds no clip of a person" in text) == (not n_rows)
+
+
 def test_the_card_names_blendshapes(tmp_path):
     layout = LandmarkLayout(1, 52, 1, names=blendshapes.NAMES)
     X = layout.attach(np.random.default_rng(0).random((40, 52), dtype=np.float32))
@@ -609,7 +700,7 @@ def test_the_front_matter_is_yaml(full_card):
     assert found["license"] == "mit"
     assert found["model_file"] == "svm.skops"
     (model,) = found["model-index"]
-    assert model["name"] == 'Faces "in" a lab: a test'
+    assert model["name"] == 'Faces 😀 "in" a lab: a test'
     metrics = {each["type"]: each["value"] for each in model["results"][0]["metrics"]}
     assert metrics["accuracy"] == pytest.approx(
         evaluation.scores["estimator"]["accuracy"].value, abs=1e-4
@@ -642,5 +733,5 @@ def test_a_card_without_data_says_what_is_not_known(pipe, tmp_path):
     text = path.with_suffix(".md").read_text(encoding="utf-8")
     assert "Not evaluated." in text
     assert "| clips | not recorded |" in text
-    assert "rows of 2808 numbers: 2 frames of 468 landmarks with 3 coordinates" in text
+    assert "rows of 2808 numbers: 2 frames of 468 landmarks with 3 coordinates. It" in text
     assert "classes anger, fear, sadness" in text

@@ -294,6 +294,7 @@ def test_csv_is_read_by_pandas(tmp_path, clips):
     assert_holds(load_landmarks(tmp_path / "t.csv"), clips)
 
 
+@pytest.mark.filterwarnings("error::ResourceWarning")
 def test_csv_keeps_every_float32(tmp_path):
     bits = np.random.default_rng(0).integers(0, 2**32, size=(2, 468, 3), dtype=np.uint32)
     values = bits.view(np.float32).copy()

@@ -10,6 +10,7 @@ import pytest
 
 from sklearn_temo.blendshapes import NAMES
 from sklearn_temo.extraction import ClipLandmarks, ClipWindow, load_landmarks, save_landmarks
+from sklearn_temo.layout import LandmarkLayout
 
 # The header of OpenFace 2.2.0's FeatureExtraction -pose -gaze -2Dfp, without its eye landmarks.
 # https://github.com/TadasBaltrusaitis/OpenFace/wiki/Output-Format
@@ -115,6 +116,13 @@ def test_everything_of_the_clips_is_loaded(form, clips):
     assert ClipWindow(table.sources[2], table.onsets[2]) == ClipWindow("c", 1.5)
 
 
+def test_loaded_blendshapes_have_their_layout(form, clips):
+    path, columns = form
+    save_landmarks(path, clips, columns=columns)
+    layout = LandmarkLayout.infer(load_landmarks(path).blendshapes)
+    assert layout == LandmarkLayout(3, 52, 1, NAMES)
+
+
 def test_what_the_clips_lack_is_none(form):
     path, columns = form
     save_landmarks(path, [make_clip(is_complete=False)], columns=columns)
@@ -160,6 +168,16 @@ def test_labels_that_do_not_fit_are_an_error(tmp_path, clips, labels, message):
         save_landmarks(tmp_path / "t.npz", clips, labels=labels)
     with pytest.raises(ValueError, match=message.replace("labels", "groups")):
         save_landmarks(tmp_path / "t.npz", clips, groups=labels)
+
+
+def test_clips_that_no_table_can_hold_are_an_error(form, clips):
+    path, columns = form
+    irises = replace(clips[1], landmarks=np.zeros((3, 478, 3), np.float32))
+    with pytest.raises(ValueError, match="clips have 468 and 478 landmarks"):
+        save_landmarks(path, [clips[0], irises], columns=columns)
+    with pytest.raises(TypeError, match="clips must be a list of ClipLandmarks"):
+        save_landmarks(path, np.zeros((2, 1404), np.float32), columns=columns)
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("extension", ["csv", "parquet"])

@@ -103,7 +103,7 @@ class ClipNet(NeuralNet):
         parameters = {
             name: value.numpy(force=True) if isinstance(value, Tensor) else value
             for name, value in vars(self).items()
-            if name in _STORED_PARAMETERS or name.startswith(("module__", "criterion__"))
+            if _is_stored(name)
         }
         optimizer = self.optimizer_.state_dict()
         return {
@@ -125,6 +125,8 @@ class ClipNet(NeuralNet):
         parameters = {
             name: torch.tensor(value) if isinstance(value, np.ndarray) else value
             for name, value in state["parameters"].items()
+            # Others, which only a crafted file has, could allow pickles in load_params.
+            if _is_stored(name)
         }
         if state["classes"] is not None:
             parameters["classes"] = state["classes"]
@@ -217,6 +219,10 @@ def build_net(net_class: type[ClipNet], seed: int, **params: Any) -> ClipNet:
             return net.initialize()
         finally:
             torch.set_default_dtype(precision)
+
+
+def _is_stored(name: str) -> bool:
+    return name in _STORED_PARAMETERS or name.startswith(("module__", "criterion__"))
 
 
 def _as_arrays(tensors: dict[str, Tensor]) -> dict[str, NDArray[Any]]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._clips import GivenClips, check_extraction
+
+if TYPE_CHECKING:
+    from ..report._clips import ReportClips
 
 _SVMS = ("linear-svm", "rbf-svm")
 _CLASSIFIERS = ("temo", *_SVMS)
@@ -177,6 +180,23 @@ def make_estimator(
             f"{n_units}; add people, or pass one number to --k and one name to --classifiers."
         )
     return make_search(pipeline, options, min(n_folds, n_training), groups)[0], n_folds
+
+
+def evaluate_candidates(pipeline: Any, options: argparse.Namespace, clips: ReportClips) -> Any:
+    """Evaluation of the pipeline, or of the choice between the candidates, on rows."""
+    from ..evaluation import evaluate
+
+    estimator, n_folds = make_estimator(pipeline, options, clips.y, clips.groups)
+    return evaluate(
+        estimator,
+        clips.rows,
+        clips.y,
+        groups=clips.groups,
+        cv=n_folds,
+        n_jobs=options.n_jobs,
+        random_state=options.seed,
+        verbose=int(not options.quiet),
+    )
 
 
 def _make_classifier(name: str, seed: int) -> Any:

@@ -8,6 +8,7 @@ from string import Template
 from typing import Any
 
 from .. import mesh
+from .._column_names import noun_of
 
 # Landmarks in the table of the page.
 _N_TOP = 20
@@ -58,13 +59,14 @@ def render_clip_page(explanation: Any, images: str) -> str:
         for display in (ClipExplanationDisplay, RelevanceTimelineDisplay)
     ]
     shares = explanation.attributions[0].sum(axis=0)
-    columns = {"landmark": explanation.landmark_names or range(len(shares))}
-    if mesh.is_full_mesh(len(shares)):
-        columns["region"] = mesh.regions(len(shares))
-    columns["share of the logit"] = [f"{share:+.3f}" for share in shares]
+    n_landmarks = len(shares)
+    is_face = mesh.is_full_mesh(n_landmarks)
+    regions = mesh.regions(n_landmarks) if is_face else [""] * n_landmarks
+    names = explanation.landmark_names or range(n_landmarks)
     top = [i for i in explanation.top(_N_TOP)[0].tolist() if shares[i]]
     tables = _table(
-        tuple(columns), [tuple(str(values[i]) for values in columns.values()) for i in top]
+        (noun_of(explanation.landmark_names), "region", "share of the logit"),
+        [(str(names[i]), str(regions[i]), f"{shares[i]:+.3f}") for i in top],
     )
     return _PAGE.substitute(
         title=escape(f"{explanation.target[0]!s}: {explanation.names[0]}"),

@@ -8,12 +8,15 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._messages import say
+
+if TYPE_CHECKING:
+    from ..report._clips import ReportClips
 
 _LABELLED = (
     "a folder emotion/person/clip.mp4 or emotion/clip.mp4; a .csv list with the columns path, "
@@ -47,8 +50,8 @@ class GivenClips:
     groups: Any = None
     table: Any = None
 
-    def extract(self, extractor: Any, verbose: int) -> Any:
-        """Rows of the clips that can be used, as :class:`~..report._clips.ReportClips`.
+    def extract(self, extractor: Any, verbose: int) -> ReportClips:
+        """Rows of the clips that can be used.
 
         `extractor` is not used for a table. Raises NoUsableClip if no clip can be used.
         """
@@ -62,7 +65,7 @@ class GivenClips:
                 return read_clips(extractor, self.data, y, self.groups, verbose)
         return self._usable_rows(y)
 
-    def _usable_rows(self, y: NDArray[Any]) -> Any:
+    def _usable_rows(self, y: NDArray[Any]) -> ReportClips:
         from ..report._clips import NoUsableClip, ReportClips
 
         is_missing = np.isnan(self.data).any(axis=1)

@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from .._atomic_files import check_writable, replacing
-from ._candidates import add_candidate_options, add_folds, make_estimator, make_pipeline
+from ._candidates import (
+    add_candidate_options,
+    add_folds,
+    evaluate_candidates,
+    make_estimator,
+    make_pipeline,
+)
 from ._clips import GivenClips, add_labelled_clips, read_labelled_clips, summarise_extraction
 from ._messages import describe_exit_codes, run_long, say
 from ._parser import add_command, add_run_options, check_run_options
@@ -77,22 +83,11 @@ def _evaluate(options: argparse.Namespace) -> int:
 def _run(pipeline: Any, clips: GivenClips, options: argparse.Namespace) -> tuple[Any, Any]:
     """The evaluation, which is also written as JSON, and the clips."""
     from .._pipelines import without_extraction
-    from ..evaluation import evaluate
     from ..report._write_report import describe_evaluation
 
     for_rows, extractor = without_extraction(pipeline)
     found = clips.extract(extractor, verbose=int(not options.quiet))
-    estimator, n_folds = make_estimator(for_rows, options, found.y, found.groups)
-    evaluation = evaluate(
-        estimator,
-        found.rows,
-        found.y,
-        groups=found.groups,
-        cv=n_folds,
-        n_jobs=options.n_jobs,
-        random_state=options.seed,
-        verbose=int(not options.quiet),
-    )
+    evaluation = evaluate_candidates(for_rows, options, found)
     if options.out is not None:
         text = json.dumps(describe_evaluation(evaluation, found), ensure_ascii=False, indent=1)
         with replacing(Path(options.out).expanduser()) as file:

@@ -134,7 +134,7 @@ def _explain_clip(model: GivenModel, clips: GivenClips, target: Any) -> Any:
     from .._pipelines import extracted_rows
     from ..explanation import explain_clips
     from ..extraction import DoubtfulClipsWarning, SkippedClipsWarning
-    from ..extraction._transformer import bare_reason
+    from ..extraction._extraction_report import bare_reason
 
     if clips.table is not None:
         explanation = explain_clips(model.for_rows, clips.data, target=target)

@@ -248,9 +248,9 @@ def list_clips(paths: Sequence[str]) -> list[Any]:
 
 def _report(report: Any, options: argparse.Namespace) -> int:
     """Print the summary, write the failures, and choose the exit code."""
+    from ..extraction._extraction_report import bare_reason
     from ..extraction._jitter import describe_noise
     from ..extraction._table_files import protect_text, write_csv
-    from ..extraction._transformer import bare_reason
 
     n_good = report.n_clips - len(report.skipped)
     cached = f" ({report.n_cached} from the cache)" if options.memory else ""

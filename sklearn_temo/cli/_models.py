@@ -32,6 +32,8 @@ class GivenModel:
 
     def check_clips(self, clips: GivenClips) -> None:
         """Raise ValueError if the model cannot take these clips or rows."""
+        from .._pipelines import count_columns
+
         if clips.table is None:
             if self.extractor is None:
                 raise ValueError(
@@ -46,8 +48,8 @@ class GivenModel:
                 f"{self.place!r} takes the {self.extractor.output} of clips, not the landmarks of "
                 f"{clips.place!r}: pass the clips."
             )
-        n_columns = getattr(self.for_rows, "n_features_in_", clips.data.shape[1])
-        if clips.data.shape[1] != n_columns:
+        n_columns = count_columns(self.for_rows)
+        if n_columns not in (None, clips.data.shape[1]):
             raise ValueError(
                 f"{clips.place!r} has {clips.data.shape[1]} columns for each clip "
                 f"({clips.data.layout}), but {self.place!r} takes {n_columns}: write the table "
@@ -57,8 +59,7 @@ class GivenModel:
 
 def read_model(place: str) -> GivenModel:
     """Load a model; raises ValueError if the file is no model."""
-    from sklearn.pipeline import Pipeline
-
+    from .._pipelines import split_extraction
     from ..persistence import load_model
 
     try:
@@ -70,7 +71,5 @@ def read_model(place: str) -> GivenModel:
         ) from error
     if not hasattr(estimator, "predict"):
         raise ValueError(f"{place!r} holds {type(estimator).__name__}, which cannot predict.")
-    pipeline = getattr(estimator, "best_estimator_", estimator)
-    if isinstance(pipeline, Pipeline) and hasattr(pipeline[0], "extract"):
-        return GivenModel(place, estimator, pipeline[0], pipeline[1:])
-    return GivenModel(place, estimator, None, pipeline)
+    for_rows, extractor = split_extraction(estimator)
+    return GivenModel(place, estimator, extractor, for_rows)

@@ -6,13 +6,16 @@ import argparse
 import csv
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._atomic_files import check_writable, replacing
 from ._clips import find_unlabelled_clips, summarise_extraction
 from ._messages import describe_exit_codes, run_long, say
 from ._models import read_model
 from ._parser import add_command, add_run_options, check_run_options
+
+if TYPE_CHECKING:
+    from ..report._clips import ReportClips
 
 
 def add_predict(commands: Any) -> None:
@@ -68,6 +71,7 @@ def _predict(options: argparse.Namespace) -> int:
             say(f"no table was written: {error}")
             return
         rows.extend(_predictions(model.for_rows, found))
+        assert found.extraction is not None
         extraction.update(found.extraction)
         if options.out is not None:
             with replacing(Path(options.out).expanduser()) as file:
@@ -88,7 +92,7 @@ def _predict(options: argparse.Namespace) -> int:
     return summarise_extraction(extraction)
 
 
-def _predictions(model: Any, found: Any) -> list[list[str]]:
+def _predictions(model: Any, found: ReportClips) -> list[list[str]]:
     """Header and rows of the table."""
     from ..extraction._table_files import protect_text
 

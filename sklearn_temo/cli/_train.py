@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from .._progress import Progress
 from ._candidates import (
     add_candidate_options,
     add_folds,
+    evaluate_candidates,
     make_estimator,
     make_pipeline,
     make_search,
@@ -125,7 +126,6 @@ def _check_place(out: str) -> None:
 
 def _fit_and_save(pipeline: Any, clips: GivenClips, options: argparse.Namespace) -> dict[str, Any]:
     from .._pipelines import add_extraction, without_extraction
-    from ..evaluation import evaluate
     from ..evaluation._evaluate import count_folds
     from ..persistence import save_model
 
@@ -139,17 +139,7 @@ def _fit_and_save(pipeline: Any, clips: GivenClips, options: argparse.Namespace)
     search.fit(found.rows, found.y, groups=found.groups)
     evaluation = None
     if options.evaluate:
-        estimator, n_folds = make_estimator(for_rows, options, found.y, found.groups)
-        evaluation = evaluate(
-            estimator,
-            found.rows,
-            found.y,
-            groups=found.groups,
-            cv=n_folds,
-            n_jobs=options.n_jobs,
-            random_state=options.seed,
-            verbose=int(not options.quiet),
-        )
+        evaluation = evaluate_candidates(for_rows, options, found)
     model = search.best_estimator_
     if extractor is not None:
         add_extraction(model, extractor)
@@ -196,13 +186,16 @@ class _FitCounter:
 
     max_propagation_depth = 0
 
-    def setup(self, estimator: Any, context: Any) -> None: ...
+    def setup(self, estimator: Any, context: Any) -> None:
+        self._open = ExitStack()
 
-    def teardown(self, estimator: Any, context: Any) -> None: ...
+    def teardown(self, estimator: Any, context: Any) -> None:
+        self._open.close()
 
     def on_fit_task_begin(self, estimator: Any, context: Any, **_: Any) -> None:
         if context.task_name == "search":
-            self._progress = Progress("train", context.max_subtasks, "fits", 1)
+            shown = Progress("train", context.max_subtasks, "fits", 1)
+            self._progress = self._open.enter_context(shown)
 
     def on_fit_task_end(self, estimator: Any, context: Any, **_: Any) -> None:
         if context.task_name == "candidate-split-evaluation":

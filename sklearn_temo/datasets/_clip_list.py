@@ -226,7 +226,7 @@ def read_clip_list(source: Path, needs_label: bool = False) -> list[ListedClip]:
             f"relative to {str(source.parent)!r}: {shorten_list(missing)}."
         )
     # A clip in two rows could be in the training set and in the test set.
-    counts = Counter((os.path.normpath(clip.path), clip.onset, clip.offset) for clip in clips)
+    counts = Counter((os.path.normpath(clip.path), clip.onset or 0, clip.offset) for clip in clips)
     repeated = [path for (path, *_), count in counts.items() if count > 1]
     if repeated:
         raise ValueError(
@@ -256,8 +256,7 @@ def _find_columns(source: Path, header: list[str], needed: tuple[str, ...]) -> d
     if any(column not in found for column in needed):
         raise ValueError(
             f"{str(source)!r} has the columns {header}: its first line must be "
-            f"{','.join(needed)} or {','.join(needed)},group,onset,offset, in lower case and with "
-            "commas."
+            f"{','.join(needed)} or path,label,group,onset,offset, in lower case and with commas."
         )
     return found
 

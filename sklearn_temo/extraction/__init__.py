@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from .._clip_window import ClipWindow
 from ._blendshape_transformer import BlendshapeTransformer
-from ._landmarker import close_landmarkers
-from ._landmarks import ClipLandmarks
-from ._table import load_landmarks, save_landmarks
-from ._transformer import (
+from ._extraction_report import (
     DoubtfulClipsWarning,
     ExtractionReport,
-    FaceLandmarkTransformer,
     ReportedClip,
     SkippedClipsWarning,
 )
+from ._landmarker import close_landmarkers
+from ._landmarks import ClipLandmarks
+from ._table import load_landmarks, save_landmarks
+from ._transformer import FaceLandmarkTransformer
 
 __all__ = [
     "FaceLandmarkTransformer",

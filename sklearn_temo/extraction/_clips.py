@@ -166,7 +166,10 @@ def _check_content(content: Any) -> Path | tuple[Path, ...] | NDArray[np.uint8]:
     paths = []
     for number, frame in enumerate(content):
         if not _is_path(frame):
-            raise TypeError(f"frame {number}: expected an image path, got {frame!r}.")
+            raise TypeError(
+                f"frame {number}: expected an image path, got {frame!r}; for a part of a file, "
+                "pass ClipWindow(path, onset, offset)."
+            )
         try:
             paths.append(_check_file(frame))
         except (OSError, ValueError) as error:

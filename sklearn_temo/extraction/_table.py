@@ -14,6 +14,8 @@ from sklearn.utils import Bunch
 from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 
 from .._atomic_files import check_writable, replacing
+from ..blendshapes import NAMES
+from ..layout import LandmarkLayout
 from ._landmarks import ClipLandmarks
 from ._table_columns import OF_CLIPS, Arrays, TableClip, find_optional, unescape
 from ._table_files import COLUMNS, FORMATS
@@ -65,9 +67,11 @@ def save_landmarks(
 
     Raises
     ------
+    TypeError
+        If `clips` are not ClipLandmarks.
     ValueError
-        If the path has another extension, no clip is left, or `labels` or `groups` have another
-        length or a missing value.
+        If the path has another extension, no clip is left, the clips differ in the number of
+        landmarks, or `labels` or `groups` have another length or a missing value.
     OSError
         If the file cannot be written.
     ImportError
@@ -129,10 +133,22 @@ def save_landmarks(
     anger disgust
     """
     path = check_table_place(path, columns)
+    if not all(isinstance(clip, ClipLandmarks) for clip in clips):
+        raise TypeError(
+            "clips must be a list of ClipLandmarks, as FaceLandmarkTransformer.extract returns it; "
+            "rows, as transform returns them, do not have the times and the sources."
+        )
     texts = [_as_text(name, v, len(clips)) for name, v in (("labels", labels), ("groups", groups))]
     good = [TableClip(*each) for each in zip(clips, *texts, strict=True) if each[0].error is None]
     if not good:
         raise ValueError(f"{str(path)!r}: none of the {len(clips)} clips has landmarks to save.")
+    shapes = {clip.landmarks.shape[1:] for clip, *_ in good}
+    if len(shapes) > 1:
+        numbers = " and ".join(str(shape[0]) for shape in sorted(shapes))
+        raise ValueError(
+            f"clips have {numbers} landmarks, but those of a table must have the same number; "
+            "extract all of them with the same n_landmarks."
+        )
     optional = find_optional(clip for clip, *_ in good)
     with replacing(path) as file:
         FORMATS[path.suffix.casefold()].write(file, good, optional, COLUMNS[columns])
@@ -184,7 +200,8 @@ def load_landmarks(path: str | os.PathLike[str]) -> Bunch:
         detected : ndarray of bool of shape (n_clips, n_frames)
             Whether a face was found in each frame.
         blendshapes : ndarray of float32 of shape (n_clips, n_frames * 52) or None
-            Rows of blendshapes, in the order of `sklearn_temo.blendshapes.NAMES`.
+            Rows of blendshapes, in the order of `sklearn_temo.blendshapes.NAMES`, with their
+            layout, as ``FaceLandmarkTransformer(output="blendshapes")`` returns them.
         head_pose : ndarray of float32 of shape (n_clips, n_frames, 4, 4) or None
             As in :class:`ClipLandmarks`. From the columns of OpenFace, a rigid transformation.
         gaze : ndarray of float32 of shape (n_clips, n_frames, 2, 3) or None
@@ -229,13 +246,16 @@ def load_landmarks(path: str | os.PathLike[str]) -> Bunch:
         array = np.ascontiguousarray(array, dtype=np.float32)
         return array.reshape(len(array) // n_frames, *shape)
 
+    blendshapes = per_clip("blendshapes", -1)
+    if blendshapes is not None:
+        blendshapes = LandmarkLayout(n_frames, len(NAMES), 1, NAMES).attach(blendshapes)
     return Bunch(
         data=per_clip("landmarks", -1),
         sources=np.array([unescape(name) for name in arrays["source"][::n_frames].tolist()]),
         **of_clips,
         times=arrays["time"].astype(np.float64).reshape(-1, n_frames),
         detected=arrays["detected"].reshape(-1, n_frames),
-        blendshapes=per_clip("blendshapes", -1),
+        blendshapes=blendshapes,
         head_pose=per_clip("head_pose", n_frames, 4, 4),
         gaze=per_clip("gaze", n_frames, 2, 3),
         n_frames=n_frames,

@@ -221,7 +221,11 @@ def read_csv_table(file: BinaryIO) -> Arrays:
         )
     file.seek(0)
     # Spreadsheets write a byte order mark before the header, OpenFace a blank before names.
-    reader = csv.reader(TextIOWrapper(file, "utf-8-sig", newline=""), strict=True)
+    with TextIOWrapper(file, "utf-8-sig", newline="") as text:
+        return _read_csv_lines(csv.reader(text, strict=True))
+
+
+def _read_csv_lines(reader: Any) -> Arrays:
     header = [name.strip() for name in next(reader)]
     columns = _columns_of(header)
     kinds = columns.to_read(header)

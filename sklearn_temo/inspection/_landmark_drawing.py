@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -54,20 +55,17 @@ def panel_axes(
     text = max(len(text) for _, texts in labels for text in texts) if labels else 0
     # On each side of the panel.
     room = (text * 0.6 * _LABEL_POINTS + 10) / 72 if labels else 0.0
-    if ax is None:
-        axes = _new_axes(n_panels, ncols, extent, room)
-    else:
-        axes = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
-        if len(axes) != n_panels:
-            raise ValueError(
-                f"ax must hold one Axes for each of the {n_panels} panels, got {len(axes)}; "
-                "per_class=False draws a single panel."
-            )
+
+    def size(nrows: int, ncols: int) -> tuple[float, float]:
+        width = _FIGURE_PANEL_INCHES * (2.0 if n_panels == 1 else 1.0)
+        height = width * extent[1] / extent[0]
+        return ncols * (width + 2 * room) + 0.8, nrows * (height + 0.3) + 0.3
+
+    axes = panel_grid(ax, n_panels, ncols, _MAX_COLUMNS, size)
     # All panels have one scale, so that their faces can be compared.
     middle = (low + high) / 2
     for each in axes:
-        width = relative_width(each) * PANEL_INCHES
-        share = max(1 - 2 * room / width, 0.3)
+        share = max(1 - 2 * room / (relative_width(each) * PANEL_INCHES), 0.3)
         each.set_xlim(middle[0] + np.array([-0.5, 0.5]) * extent[0] / share)
         each.set_ylim(middle[1] + np.array([-0.5, 0.5]) * extent[1])
         each.set_aspect("equal")
@@ -75,19 +73,33 @@ def panel_axes(
     return axes
 
 
-def _new_axes(
-    n_panels: int, ncols: int | None, extent: NDArray[np.float64], room: float
+def panel_grid(
+    ax: Any,
+    n_panels: int,
+    ncols: int | None,
+    max_columns: int,
+    size: Callable[[int, int], tuple[float, float]],
 ) -> NDArray[np.object_]:
+    """The given Axes, or those of a new figure, one for each panel.
+
+    `size` gives the width and height, in inches, of a figure with some rows and columns. Without
+    `ncols`, there are at most `max_columns`.
+    """
     import matplotlib.pyplot as plt
 
+    if ax is not None:
+        axes = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+        if len(axes) != n_panels:
+            raise ValueError(
+                f"ax must hold one Axes for each of the {n_panels} panels, got {len(axes)}; "
+                "per_class=False draws a single panel."
+            )
+        return axes
     if ncols is None:
-        n_rows = -(-n_panels // _MAX_COLUMNS)
-        ncols = -(-n_panels // n_rows)
+        ncols = -(-n_panels // -(-n_panels // max_columns))
     nrows = -(-n_panels // ncols)
-    width = _FIGURE_PANEL_INCHES * (2.0 if n_panels == 1 else 1.0)
-    height = width * extent[1] / extent[0]
-    size = ncols * (width + 2 * room) + 0.8, nrows * (height + 0.3) + 0.3
-    _, grid = plt.subplots(nrows, ncols, figsize=size, layout="constrained", squeeze=False)
+    figsize = size(nrows, ncols)
+    _, grid = plt.subplots(nrows, ncols, figsize=figsize, layout="constrained", squeeze=False)
     for unused in grid.flat[n_panels:]:
         unused.remove()
     return grid.ravel()[:n_panels]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._face_drawing import ink
-from ._landmark_drawing import LITERAL
+from ._landmark_drawing import LITERAL, panel_grid
 
 # Panels of bars per row of a new figure, and their sizes.
 _MAX_COLUMNS = 3
@@ -52,26 +52,12 @@ def sum_names(
 
 def bar_axes(ax: Any, n_panels: int, n_bars: int, ncols: int | None) -> NDArray[np.object_]:
     """The given Axes, or those of a new figure, for panels of bars."""
-    import matplotlib.pyplot as plt
 
-    if ax is not None:
-        axes = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
-        if len(axes) != n_panels:
-            raise ValueError(
-                f"ax must hold one Axes for each of the {n_panels} panels, got {len(axes)}; "
-                "per_class=False draws a single panel."
-            )
-        return axes
-    if ncols is None:
-        n_rows = -(-n_panels // _MAX_COLUMNS)
-        ncols = -(-n_panels // n_rows)
-    n_rows = -(-n_panels // ncols)
-    width = _PANEL_INCHES * (1.5 if n_panels == 1 else 1.0)
-    size = ncols * width, n_rows * (_MARGIN_INCHES + _BAR_INCHES * n_bars) + 0.3
-    _, grid = plt.subplots(n_rows, ncols, figsize=size, layout="constrained", squeeze=False)
-    for unused in grid.flat[n_panels:]:
-        unused.remove()
-    return grid.ravel()[:n_panels]
+    def size(nrows: int, ncols: int) -> tuple[float, float]:
+        width = _PANEL_INCHES * (1.5 if n_panels == 1 else 1.0)
+        return ncols * width, nrows * (_MARGIN_INCHES + _BAR_INCHES * n_bars) + 0.3
+
+    return panel_grid(ax, n_panels, ncols, _MAX_COLUMNS, size)
 
 
 def draw_bars(

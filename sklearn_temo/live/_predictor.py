@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import (
     Interval,
     StrOptions,
@@ -19,9 +18,9 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from .._pipelines import find_layout, fitted_steps
+from .._pipelines import count_columns, find_layout, fitted_steps, split_extraction
 from ..blendshapes import NAMES
-from ..extraction import FaceLandmarkTransformer
+from ..extraction import BlendshapeTransformer, FaceLandmarkTransformer
 from ..extraction._landmarker import Landmarker, open_landmarker
 from ..extraction._landmarks import FoundLandmarks, find_face
 from ..extraction._reading import pick_frames
@@ -170,7 +169,7 @@ class LivePredictor:
         self.window = float(window)
         self.smoothing = float(smoothing)
         self.reference = reference
-        self.estimator_, first = _split(estimator)
+        self.estimator_, first = split_extraction(estimator)
         if not hasattr(self.estimator_, "classes_"):
             check_is_fitted(estimator)
         if not hasattr(self.estimator_, "predict_proba"):
@@ -346,23 +345,14 @@ def _single_frame(face: NDArray[np.float32], like: FoundLandmarks) -> FoundLandm
     return FoundLandmarks(face[None], np.zeros(1), one, like.fps, like.size, one < 1)
 
 
-def _split(estimator: Any) -> tuple[Any, Any]:
-    """The fitted part that takes rows, and the transformer in front of it, or None."""
-    while hasattr(estimator, "best_estimator_"):
-        estimator = estimator.best_estimator_
-    if isinstance(estimator, Pipeline) and hasattr(estimator[0], "extract"):
-        return estimator[1:], estimator[0]
-    return estimator, None
-
-
 def _make_extractor(estimator: Any) -> FaceLandmarkTransformer:
     """Transformer to the rows that an estimator was fitted on."""
     layout = next((found.layout for found in find_relevance(estimator)), None)
-    if layout is None:
-        numbers = (getattr(step, "n_features_in_", None) for step in fitted_steps(estimator))
-        n_features = next(filter(None, numbers), None)
-        if n_features is not None:
-            layout = find_layout(np.empty((0, n_features)), estimator)
+    # A selector after a BlendshapeTransformer has another layout than the rows.
+    is_inner = any(isinstance(step, BlendshapeTransformer) for step in fitted_steps(estimator))
+    n_columns = count_columns(estimator)
+    if n_columns is not None and (layout is None or is_inner):
+        layout = find_layout(np.empty((0, n_columns)), estimator)
     if layout is not None and layout.names == NAMES:
         return FaceLandmarkTransformer(n_frames=layout.n_frames, output="blendshapes")
     if layout is None or layout.n_landmarks not in FULL_MESHES or layout.n_coords != 3:

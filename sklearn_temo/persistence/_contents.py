@@ -10,12 +10,16 @@ import numpy as np
 
 from ..layout import LandmarkArray
 
-# Fitted attributes that hold rows of single clips.
+# Parameters and fitted attributes that hold rows of single clips.
 _ROWS_OF_PEOPLE = {
+    "baselines": "baselines of landmark selectors",
     "baselines_": "baselines of landmark selectors",
     "support_vectors_": "support vectors",
     "_fit_X": "training clips of a nearest-neighbour model",
     "X_train_": "training clips of a Gaussian process",
+    "X_fit_": "training clips of a kernel model",
+    "X_": "training clips of a label propagation",
+    "component_indices_": "training clips of a Nystroem map",
 }
 
 
@@ -30,7 +34,7 @@ def _walk(value: Any, seen: set[int]) -> Iterator[Any]:
     seen.add(id(value))
     if isinstance(value, dict):
         members = list(value.values())
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, list | tuple | set):
         members = list(value)
     elif isinstance(value, np.ndarray):
         members = value.ravel().tolist() if value.dtype == object else []
@@ -44,7 +48,10 @@ def _walk(value: Any, seen: set[int]) -> Iterator[Any]:
 
 
 def remove_local(estimator: Any) -> None:
-    """Remove what belongs to this machine or to a run: folders, callbacks and reports of clips."""
+    """Remove what belongs to this machine or to a run, and convert what skops cannot save.
+
+    The first are folders, callbacks and reports of clips.
+    """
     for each in objects_in(estimator):
         if vars(each).get("memory") is not None:
             each.memory = None
@@ -56,6 +63,9 @@ def remove_local(estimator: Any) -> None:
                 setattr(each, name, np.asarray(value))
             elif isinstance(value, os.PathLike):
                 setattr(each, name, os.fspath(value))
+            elif isinstance(value, dict) and value and value.keys() <= {False, True}:
+                # skops reads the keys False and True, such as classes in class_weight, as True.
+                setattr(each, name, {int(key): number for key, number in value.items()})
 
 
 def remove_baselines(estimator: Any) -> None:
@@ -63,8 +73,9 @@ def remove_baselines(estimator: Any) -> None:
     for each in objects_in(estimator):
         if hasattr(each, "baselines_"):
             each.baselines_ = None
-            if not isinstance(each.baselines, str):
-                each.baselines = "typical"
+        # Searches and StabilityLandmarkSelector keep selectors that are not fitted.
+        if hasattr(each, "baselines") and not isinstance(each.baselines, str):
+            each.baselines = "typical"
 
 
 def count_rows_of_people(estimator: Any) -> dict[str, int]:
@@ -73,6 +84,6 @@ def count_rows_of_people(estimator: Any) -> dict[str, int]:
     for each in objects_in(estimator):
         for name, text in _ROWS_OF_PEOPLE.items():
             rows = vars(each).get(name)
-            if rows is not None and len(rows):
+            if rows is not None and not isinstance(rows, str) and len(rows):
                 counts[text] = counts.get(text, 0) + len(rows)
     return counts

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from .._atomic_files import replacing
+from .._atomic_files import check_writable, replacing
 
 
 def export_onnx(pipeline: Any, path: str | os.PathLike[str]) -> None:
@@ -58,7 +58,8 @@ def export_onnx(pipeline: Any, path: str | os.PathLike[str]) -> None:
     keys ``classes`` (a JSON list of the labels in the order of the probabilities), ``n_frames``,
     ``n_landmarks`` and ``n_coords`` of the rows, and ``sklearn_temo``, the version.
 
-    The graph does not validate its input: the probabilities of rows with NaN are NaN.
+    The graph does not validate its input. NaN in a landmark that the model uses gives NaN; other
+    landmarks are ignored.
 
     Examples
     --------
@@ -77,6 +78,7 @@ def export_onnx(pipeline: Any, path: str | os.PathLike[str]) -> None:
     path = Path(path).expanduser()
     if path.suffix.casefold() != ".onnx":
         raise ValueError(f"{str(path)!r} must end in .onnx.")
+    check_writable(path)
     try:
         import onnxscript  # noqa: F401 -- torch imports it, and reports its absence less plainly
     except ImportError as error:

@@ -114,7 +114,25 @@ def unknown_types(content: bytes, trusted: set[str]) -> list[str]:
     """Names of the types and functions in a file that are not trusted; nothing is built."""
     import skops.io
 
-    return sorted({*skops.io.get_untrusted_types(data=content)} - trusted_types() - trusted)
+    found = {*skops.io.get_untrusted_types(data=content), *_partial_functions(content)}
+    return sorted(found - trusted_types() - trusted)
+
+
+def _partial_functions(content: bytes) -> set[str]:
+    """Name of the type of partial functions, if a file has any.
+
+    skops calls whatever has their loader a partial function, but checks the name of the type that
+    the file gives. A crafted file could name a trusted type, and have a method called on load.
+    """
+    found = set()
+
+    def check(node: dict[str, Any]) -> None:
+        if node.get("__loader__") == "PartialNode":
+            found.add("functools.partial")
+
+    with ZipFile(BytesIO(content)) as archive:
+        json.loads(archive.read("schema.json"), object_hook=check)
+    return found
 
 
 def construct(content: bytes, trusted: set[str]) -> Any:

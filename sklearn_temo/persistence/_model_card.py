@@ -75,16 +75,16 @@ def render_card(
 
 def _front_matter(texts: dict[str, str], evaluation: Any, file: str) -> str:
     """Lines of YAML; every text is written as JSON, which is also YAML."""
-    lines = ["library_name: sklearn-temo", "model_format: skops", f"model_file: {json.dumps(file)}"]
+    lines = ["library_name: sklearn-temo", "model_format: skops", f"model_file: {_quoted(file)}"]
     if texts["licence"] != _DEFAULT_TEXTS["licence"]:
-        lines.append(f"license: {json.dumps(texts['licence'])}")
+        lines.append(f"license: {_quoted(texts['licence'])}")
     lines += ["tags:", "- sklearn", "- skops", "- facial-expressions", "- face-landmarks"]
     if evaluation is not None:
         is_stated = texts["data"] != _DEFAULT_TEXTS["data"]
-        data = json.dumps(texts["data"] if is_stated else "not stated")
+        data = _quoted(texts["data"] if is_stated else "not stated")
         lines += [
             "model-index:",
-            f"- name: {json.dumps(texts['title'])}",
+            f"- name: {_quoted(texts['title'])}",
             "  results:",
             "  - task: {type: video-classification}",
             f"    dataset: {{type: clips, name: {data}}}",
@@ -93,6 +93,11 @@ def _front_matter(texts: dict[str, str], evaluation: Any, file: str) -> str:
         for metric, score in evaluation.scores["estimator"].items():
             lines.append(f"    - {{type: {metric}, value: {score.value:.4f}}}")
     return "\n".join(lines)
+
+
+def _quoted(text: str) -> str:
+    # YAML would read an escaped emoji as two halves of a character.
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _describe_input(estimator: Any, facts: Mapping[str, Any]) -> str:

@@ -14,14 +14,17 @@ from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 from platform import python_version
+from types import NoneType
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
+from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from .._atomic_files import check_writable, replacing
 from .._data_hash import add_labels, rows_sha256
+from ..evaluation import Evaluation
 from ._contents import objects_in, remove_baselines, remove_local
 from ._load_model import FACTS, PACKAGES, SUFFIX, construct, unknown_types
 from ._model_card import check_texts, render_card
@@ -91,7 +94,8 @@ def save_model(
         If `path` does not end in ``.skops``, or the estimator contains types that are not trusted;
         the message names them.
     TypeError
-        If the estimator cannot be saved without a pickle, such as a skorch net.
+        If the estimator cannot be saved without a pickle, such as a skorch net, or another argument
+        has a wrong type.
     NotFittedError
         If the estimator is not fitted.
 
@@ -129,6 +133,9 @@ def save_model(
     True
     """
     path = _check_path(path)
+    check_scalar(card, "card", (Mapping, NoneType))
+    check_scalar(evaluation, "evaluation", (Evaluation, NoneType))
+    check_scalar(baselines, "baselines", bool)
     texts = check_texts(card)
     check_is_fitted(estimator)
     _refuse_nets(estimator)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -36,6 +35,7 @@ _OTHERS = (
     "sklearn.metrics._scorer._MultimetricScorer",
     "sklearn.metrics._scorer._PassthroughScorer",
     "sklearn.metrics._scorer._Scorer",
+    "sklearn.model_selection._split._CVIterableWrapper",
     "sklearn.multiclass._ConstantPredictor",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
@@ -56,8 +56,9 @@ def trusted_types() -> frozenset[str]:
     return frozenset({*_OWN, *_OTHERS, *names_of([*splitters, *metrics])})
 
 
-def names_of(types: Iterable[Any]) -> set[str]:
-    """Full names of types and functions, some of which may be names already."""
+def names_of(types: Any) -> set[str]:
+    """Full names of types and functions, or of a single one; some may be names already."""
+    types = [types] if isinstance(types, str | type) else types
     return {
         each if isinstance(each, str) else f"{each.__module__}.{each.__name__}" for each in types
     }

@@ -88,7 +88,7 @@ def _extract(
     extractor: Any, X: Any, y: NDArray[Any], groups: NDArray[Any] | None, verbose: int
 ) -> ReportClips:
     from ..extraction import DoubtfulClipsWarning, SkippedClipsWarning
-    from ..extraction._transformer import bare_reason
+    from ..extraction._extraction_report import bare_reason
 
     extractor.set_params(on_error="skip-with-nan", verbose=max(verbose, extractor.verbose))
     with warnings.catch_warnings():
