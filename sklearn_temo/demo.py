@@ -36,6 +36,22 @@ are recognised in other photographs or in videos. A landmark with high relevance
 network uses; a few landmarks are often enough because landmarks move together."""
 
 
+def check_folder(output: Path) -> Path:
+    """Create a folder, and return the path of the picture in it.
+
+    Raises OSError if the folder cannot be created or written to.
+    """
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(
+            f"the folder {str(output)!r} cannot be created ({error.strerror}); choose another one."
+        ) from error
+    picture = output.resolve() / "smile.png"
+    check_writable(picture)
+    return picture
+
+
 def run_demo(output: Path) -> None:
     """Print the tables and write the picture.
 
@@ -48,9 +64,7 @@ def run_demo(output: Path) -> None:
 
     # This backend needs no display.
     mpl.use("Agg")
-    output.mkdir(parents=True, exist_ok=True)
-    picture = output.resolve() / "smile.png"
-    check_writable(picture)
+    picture = check_folder(output)
     start = time.perf_counter()
     _extract_clips()
     smiles = load_london_smiles()

@@ -58,6 +58,16 @@ def test_nothing_is_written_without_out(here, write_video, capfd, monkeypatch):
     assert [each.name for each in here.iterdir()] == [path.name]
 
 
+def test_frames_far_apart_are_named_as_the_reason_of_no_prediction(here, write_video, capfd):
+    path = write_video([np.full((48, 64, 3), 9, np.uint8)] * 3, ticks=[0, 1000, 2000])
+    options = ["--source", str(path), "--headless", "--quiet", "--window", "1.5"]
+    assert main(["live", "--model", "model.skops", *options]) == 0
+    assert capfd.readouterr().err.splitlines()[1] == (
+        "no prediction: the frames are 1 s apart, which is more than half of the window of 1.5 s; "
+        "pass a longer --window"
+    )
+
+
 def test_options_reach_the_predictor(here, monkeypatch):
     calls = []
 

@@ -218,7 +218,7 @@ def test_no_usable_clip_exits_with_3(here, capfd):
     Path("p.csv").write_text("old")
     plant("bad/1.mp4")
     assert main(["predict", "model.skops", "bad", "--out", "p.csv", "--quiet"]) == 3
-    assert "no predictions were written: none of the 1 clips" in capfd.readouterr().err
+    assert "no table was written: none of the 1 clips" in capfd.readouterr().err
     assert Path("p.csv").read_text() == "old"
     assert main(["explain", "model.skops", "bad/1.mp4", "--out", "e.png"]) == 3
     assert capfd.readouterr().err.splitlines()[-1].startswith("bad/1.mp4: ")
@@ -285,12 +285,20 @@ def test_page_of_a_clip_is_repeatable_and_loads_nothing(here, capfd):
         ("train clips --out m.skops --classifiers temo,tree", "got 'tree'"),
         ("train clips --out m.skops --folds 1", "expected a whole number from 2, got '1'"),
         ("train clips --out m.skops --folds 13", "13 folds need as many people"),
-        ("train clips --out m.skops --n-jobs 0", "n_jobs == 0"),
+        ("train clips --out m.skops --n-jobs 0", "--n-jobs must not be 0"),
+        ("train clips --out m.skops --seed -1", "--seed: expected a whole number from 0 to"),
+        ("train clips --out m.skops --seed 4294967296", "whole number from 0 to 4294967295"),
+        ("train clips/calm/person0/clip.flv --out m.skops", "is a single file: pass a folder"),
         ("train clips --out m.skops --memory list.csv", "cannot be created ("),
         ("train clips", "required: --out; see sklearn-temo train --help"),
         ("train clips --out m.skops --ks 3", "unknown arguments: --ks 3; see sklearn-temo train"),
+        ("evaluate alone", "people 1, clips of the largest class 2. Pass clips of more people."),
         ("evaluate clips --out scores.csv", "must end in .json"),
-        ("predict gone.skops clips", "gone.skops"),
+        (
+            "predict gone.skops clips",
+            "cannot be read (No such file or directory): pass the .skops file",
+        ),
+        ("predict clips model.skops", "the model 'clips' cannot be read (Is a directory): pass"),
         ("predict list.csv clips", "list.csv"),
         ("predict clips/calm/person0/clip.flv clips", "clip.flv"),
         ("predict model.skops empty", "'empty': no clips in this folder"),
@@ -397,12 +405,18 @@ def test_a_model_that_cannot_be_explained_is_one_line(table, capfd, expression_c
     assert main(["explain", "m.skops", table, "--source", "3.mp4"]) == 4
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith("stopped: 'm.skops': ")
+    assert line.endswith("choose --classifiers temo,linear-svm.")
 
 
-def test_training_on_blendshapes_of_clips(here):
+def test_training_on_blendshapes_of_clips(here, capfd):
     options = ["--output", "blendshapes", "--k", "10", "--classifiers", "linear-svm"]
     assert train("--out", "m.skops", "--folds", "2", *options) == 0
     model = load_model("m.skops")
     assert model["landmarks"].output == "blendshapes"
     assert model.predict(["clips/calm/person0/clip.flv"]).shape == (1,)
     assert main(["explain", "m.skops", "clips/calm/person0/clip.flv", "--out", "e.png"]) == 0
+    capfd.readouterr()
+    options = ["--n-frames", "2", "--memory", "cache", "--quiet"]
+    assert main(["extract", "clips", "--out", "t.npz", *options]) == 0
+    capfd.readouterr()
+    assert "takes the blendshapes of clips" in refusal(capfd, "predict", "m.skops", "t.npz")

@@ -4,6 +4,7 @@ import contextlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -67,6 +68,7 @@ def test_the_example_of_the_help_has_valid_arguments(capsys, command, tmp_path, 
 def test_help_is_printed_without_heavy_imports():
     code = """
 import sys
+from pathlib import Path
 from sklearn_temo.cli import main
 try:
     main(["train", "--help"])
@@ -87,3 +89,38 @@ def test_a_closed_pipe_is_no_traceback():
     run.stdout.close()
     assert run.communicate()[1] == ""
     assert run.returncode == 141
+
+
+@pytest.mark.parametrize("quiet", [[], ["--quiet"]])
+def test_a_line_is_printed_before_the_imports(quiet, tmp_path):
+    command = [sys.executable, "-m", "sklearn_temo", "predict", "gone.skops", "clips", *quiet]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert run.returncode == 2
+    *first, error = run.stderr.splitlines()
+    assert first == ([] if quiet else ["predict: loading libraries"])
+    assert error.startswith("sklearn-temo predict: error: ")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_output_that_cannot_be_written_exits_with_4():
+    # Without a buffer, argparse itself ignores the error.
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(
+            [sys.executable, "-m", "sklearn_temo", "--help"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env=environment,
+        )
+    assert run.returncode == 4
+    assert run.stderr == "stopped: the output cannot be written (No space left on device)\n"
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_a_closed_stream_is_no_error(monkeypatch, capsys, name):
+    monkeypatch.setattr(sys, name, None)
+    with pytest.raises(SystemExit, match="0" if name == "stdout" else "2"):
+        main(["--version"] if name == "stdout" else ["trian"])
+    assert capsys.readouterr() == ("", "")

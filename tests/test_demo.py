@@ -67,3 +67,12 @@ def test_a_folder_that_cannot_hold_the_picture_is_an_error_before_the_demo_start
     (tmp_path / "smile.png").mkdir()
     with mpl.rc_context(), pytest.raises(IsADirectoryError, match="smile"):
         demo.run_demo(tmp_path)
+
+
+def test_a_file_in_place_of_the_folder_is_an_argument_error(tmp_path, capsys):
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(SystemExit) as refused:
+        main(["demo", "--output", str(file)])
+    assert refused.value.code == 2
+    assert "cannot be created (File exists); choose another one." in capsys.readouterr().err

@@ -663,7 +663,7 @@ def test_repeated_tests_of_a_clip_are_an_error(clips):
         ({"n_bootstraps": 0}, ValueError, "n_bootstraps == 0"),
         ({"cv": 0}, ValueError, "at least one train/test split"),
         ({"cv": 21}, ValueError, "21 folds need .* people 20, .* or fewer folds"),
-        ({"groups": ["a"] * 120}, ValueError, r"2 folds need .* people 1, .* Pass more clips\.$"),
+        ({"groups": ["a"] * 120}, ValueError, r"2 folds need .* people 1, .* more people\.$"),
         ({"cv": []}, ValueError, "cv has no folds"),
         ({"cv": [([], range(9))]}, ValueError, "fold 0 .* not of two classes"),
         ({"cv": [(range(120), [])]}, ValueError, "fold 0 .* no test clips"),

@@ -5,8 +5,10 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
@@ -275,6 +277,7 @@ def test_landmarker_is_given_back_also_after_an_error(make_live, fake):
     [
         (np.zeros((48, 64), np.uint8), 1.0, TypeError, r"shape \(height, width, 3\), got uint8"),
         (np.zeros((48, 64, 3)), 1.0, TypeError, "got float64"),
+        (np.zeros((0, 64, 3), np.uint8), 1.0, TypeError, "a non-empty RGB array"),
         (BLACK, 0.5, ValueError, "later than that of the frame before, 0.5 s; call reset"),
         (BLACK, np.nan, ValueError, "later than"),
     ],
@@ -306,3 +309,16 @@ def test_unknown_layout_asks_for_an_extractor(recorder):
     recorder.n_features_in_ = 1000
     with pytest.raises(ValueError, match="pass extractor=FaceLandmarkTransformer"):
         LivePredictor(recorder)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "error", "message"),
+    [
+        ("model.skops", TypeError, "model.skops is not an estimator"),
+        (LogisticRegression(), NotFittedError, "not fitted yet"),
+        (make_pipeline(FaceLandmarkTransformer(), LogisticRegression()), NotFittedError, "not fit"),
+    ],
+)
+def test_unusable_estimators(estimator, error, message):
+    with pytest.raises(error, match=message):
+        LivePredictor(estimator)

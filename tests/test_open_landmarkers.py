@@ -10,6 +10,8 @@ import pytest
 
 from sklearn_temo import FaceLandmarkTransformer
 from sklearn_temo.extraction import _landmarker, close_landmarkers
+from sklearn_temo.extraction._mediapipe import MediaPipeLandmarker
+from sklearn_temo.mesh import model_path
 
 
 class CountedLandmarker:
@@ -123,3 +125,11 @@ def test_workers_stay_open_between_calls_and_end_without_output():
     # Helpers of multiprocessing end after the process that started them.
     left = [process for process in psutil.process_iter() if process.pid in workers]
     assert not psutil.wait_procs(left, timeout=30)[1]
+
+
+def test_a_failed_image_does_not_spoil_the_next_ones():
+    landmarker = MediaPipeLandmarker(model_path(), 1)
+    with pytest.raises(RuntimeError):
+        landmarker.detect(np.zeros((0, 9, 3), np.uint8))
+    assert landmarker.detect(np.zeros((64, 64, 3), np.uint8)).shape == (0, 478, 3)
+    landmarker.close()

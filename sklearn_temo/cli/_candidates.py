@@ -40,7 +40,7 @@ def add_candidate_options(command: argparse.ArgumentParser) -> None:
     text = f"frames per clip, evenly spaced in time (default: {_N_FRAMES}, or those of the table)"
     add("--n-frames", type=int, metavar="N", help=text)
     text = "seed of the folds and the networks (default: %(default)s)"
-    add("--seed", type=int, default=0, metavar="SEED", help=text)
+    add("--seed", type=_seed, default=0, metavar="SEED", help=text)
 
 
 def add_folds(command: argparse.ArgumentParser) -> None:
@@ -75,6 +75,14 @@ def _classifiers(text: str) -> list[str]:
             )
         names += _SVMS if name == "svm" else [name]
     return list(dict.fromkeys(names))
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number from 0 to {2**32 - 1}, got {text!r}"
+        )
+    return int(text)
 
 
 def _number_of_folds(text: str) -> int:

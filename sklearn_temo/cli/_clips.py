@@ -120,6 +120,8 @@ def read_labelled_clips(place: str) -> GivenClips:
                 f"{place!r} has no column label: write the table again with sklearn-temo extract "
                 "--labels, from a folder emotion/person/clip.mp4 or a .csv list with labels."
             )
+    elif Path(place).expanduser().is_file() and not place.casefold().endswith(".csv"):
+        raise ValueError(f"{place!r} is a single file: pass {_LABELLED}.")
     else:
         data, y, groups = load_clip_folder(Path(place).expanduser())
         clips = GivenClips(place, data, y, groups)

@@ -67,7 +67,10 @@ def _explain(options: argparse.Namespace) -> int:
             explanation = _explain_clip(model, clips, target)
         except TypeError as error:
             # The model cannot be explained, which is no fault of the program.
-            raise ValueError(f"{options.model!r}: {error}") from error
+            raise ValueError(
+                f"{options.model!r}: {error} With sklearn-temo train, choose --classifiers "
+                "temo,linear-svm."
+            ) from error
         if explanation is not None:
             explanations.append(explanation)
             if options.out is not None:

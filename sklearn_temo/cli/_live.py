@@ -108,6 +108,13 @@ def _live(options: argparse.Namespace) -> int:
                     f"no prediction: the source lasts {summary.seconds:.1f} s, which is less than "
                     f"the window of {predictor.window:g} s; pass a shorter --window"
                 )
+            elif summary.n_frames > 1 and not summary.n_predicted:
+                apart = summary.seconds / (summary.n_frames - 1)
+                if apart > predictor.window / 2:
+                    say(
+                        f"no prediction: the frames are {apart:.2g} s apart, which is more than "
+                        f"half of the window of {predictor.window:g} s; pass a longer --window"
+                    )
             if options.out is not None and summary.n_frames:
                 say(f"wrote {options.out}")
             found.append(128 + summary.signal if summary.signal else 0)

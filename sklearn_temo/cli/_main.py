@@ -8,7 +8,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from .. import __version__
 from ._evaluate import add_evaluate
@@ -40,6 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     SystemExit
         After ``--help`` and ``--version`` (code 0), or if an argument cannot be used (code 2).
     """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller, as by >&-
+            # Open until Python ends.
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     try:
         try:
             return _run(list(sys.argv[1:] if arguments is None else arguments))
@@ -50,11 +54,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("interrupted")
         return 130
     except BrokenPipeError:
-        # What is left in the buffers goes nowhere, without another error.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for stream in (sys.stdout, sys.stderr):
-            os.dup2(nowhere, stream.fileno())
+        _discard(sys.stdout, sys.stderr)
         return 141
+    except OSError as error:
+        # Commands handle the errors of all other files.
+        _discard(sys.stdout)
+        say(f"stopped: the output cannot be written ({error.strerror or error})")
+        return 4
+
+
+def _discard(*streams: TextIO) -> None:
+    """Let what is left in the buffers go nowhere, without another error."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in streams:
+        os.dup2(nowhere, stream.fileno())
 
 
 def _run(given: list[str]) -> int:
@@ -87,6 +100,9 @@ def _run(given: list[str]) -> int:
         named.error(f"unknown arguments: {' '.join(rest)}")
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: say(f"warning: {message}")
+        if "sklearn" not in sys.modules and not getattr(options, "quiet", False):
+            # The imports take seconds.
+            say(f"{options.command}: loading libraries")
         code: int = options.run(options)
     return code
 
@@ -107,7 +123,11 @@ def _add_demo(commands: Any) -> None:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from ..demo import run_demo
+    from ..demo import check_folder, run_demo
 
+    try:
+        check_folder(options.output)
+    except OSError as error:
+        options.refuse(error)
     run_demo(options.output)
     return 0

@@ -43,6 +43,11 @@ class GivenModel:
                 )
             check_extraction(self.extractor, clips)
             return
+        if getattr(self.extractor, "output", "landmarks") != "landmarks":
+            raise ValueError(
+                f"{self.place!r} takes the {self.extractor.output} of clips, not the landmarks of "
+                f"{clips.place!r}: pass the clips."
+            )
         n_columns = count_columns(self.for_rows)
         if n_columns not in (None, clips.data.shape[1]):
             raise ValueError(
@@ -53,11 +58,17 @@ class GivenModel:
 
 
 def read_model(place: str) -> GivenModel:
-    """Load a model; raises OSError or ValueError if the file is no model."""
+    """Load a model; raises ValueError if the file is no model."""
     from .._pipelines import split_extraction
     from ..persistence import load_model
 
-    estimator = load_model(Path(place).expanduser())
+    try:
+        estimator = load_model(Path(place).expanduser())
+    except OSError as error:
+        raise ValueError(
+            f"the model {place!r} cannot be read ({error.strerror or error}): pass the .skops file "
+            "that sklearn-temo train or save_model wrote."
+        ) from error
     if not hasattr(estimator, "predict"):
         raise ValueError(f"{place!r} holds {type(estimator).__name__}, which cannot predict.")
     for_rows, extractor = split_extraction(estimator)

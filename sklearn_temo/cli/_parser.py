@@ -60,11 +60,10 @@ def check_run_options(options: argparse.Namespace) -> None:
     """Raise ValueError or OSError if processes or the cache cannot be used."""
     from pathlib import Path
 
-    from joblib import effective_n_jobs
-
     from ..extraction._cache import open_cache
 
-    effective_n_jobs(options.n_jobs)
+    if options.n_jobs == 0:
+        raise ValueError("--n-jobs must not be 0: pass a number of processes, or -1 for all cores.")
     if options.memory is not None:
         open_cache(Path(options.memory).expanduser())
 

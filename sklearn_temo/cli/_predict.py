@@ -68,7 +68,7 @@ def _predict(options: argparse.Namespace) -> int:
         try:
             found = clips.extract(extractor, verbose=int(not options.quiet))
         except NoUsableClip as error:
-            say(f"no predictions were written: {error}")
+            say(f"no table was written: {error}")
             return
         rows.extend(_predictions(model.for_rows, found))
         assert found.extraction is not None

@@ -53,7 +53,12 @@ def add_train(commands: Any) -> None:
     )
     add_labelled_clips(train)
     add = train.add_argument
-    add("--out", required=True, metavar="FILE", help="the model, .skops; the card is FILE.md")
+    add(
+        "--out",
+        required=True,
+        metavar="FILE",
+        help="the model, .skops; its card, .md, is written beside it",
+    )
     add_candidate_options(train)
     add_folds(train)
     text = (

@@ -307,10 +307,11 @@ def count_folds(cv: Any, y: NDArray[Any], groups: NDArray[Any] | None) -> int:
     n_folds = max(2, min(_N_FOLDS, n_possible)) if cv is None else int(cv)
     if n_folds > n_possible:
         people = "" if groups is None else f"people {n_people}, "
+        more = "more clips" if groups is None or n_people >= n_folds else "clips of more people"
         smaller = ", or fewer folds" if n_possible > 1 else ""
         raise ValueError(
             f"{n_folds} folds need as many people, and as many clips of a class; the numbers are: "
-            f"{people}clips of the largest class {n_largest}. Pass more clips{smaller}."
+            f"{people}clips of the largest class {n_largest}. Pass {more}{smaller}."
         )
     return n_folds
 

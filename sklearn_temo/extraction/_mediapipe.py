@@ -87,7 +87,11 @@ class MediaPipeLandmarker:
     def close(self) -> None:
         """Stop MediaPipe, without the report that it would send to Google."""
         with _process_lock, _no_network():
-            self._mediapipe.close()
+            try:
+                self._mediapipe.close()
+            except RuntimeError:
+                # A graph that failed reports its error again; its end would be a second close.
+                self._mediapipe._handle = None
 
     def detect(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Landmarks of all faces.
@@ -118,6 +122,10 @@ class MediaPipeLandmarker:
                 [(point.x, point.y, point.z) for point in face]
                 for face in self._mediapipe.detect(image).face_landmarks
             ]
+        except RuntimeError:
+            # The graph would fail for all later images, also of other clips.
+            self._opened_at = -np.inf
+            raise
         # In double precision, as the numbers of MediaPipe's objects.
         normalized = np.array(faces, np.float64).reshape(-1, N_LANDMARKS_WITH_IRISES, 3)
         # MediaPipe gives z in the scale of x.

@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_parameter_constraints,
 )
+from sklearn.utils.validation import check_is_fitted
 
 from .._pipelines import count_columns, find_layout, fitted_steps, split_extraction
 from ..blendshapes import NAMES
@@ -109,6 +110,8 @@ class LivePredictor:
     ------
     TypeError
         If the estimator cannot predict probabilities.
+    NotFittedError
+        If the estimator is not fitted.
     ValueError
         If a parameter is out of range, or the number of frames of the rows is not known.
 
@@ -167,6 +170,8 @@ class LivePredictor:
         self.smoothing = float(smoothing)
         self.reference = reference
         self.estimator_, first = split_extraction(estimator)
+        if not hasattr(self.estimator_, "classes_"):
+            check_is_fitted(estimator)
         if not hasattr(self.estimator_, "predict_proba"):
             raise TypeError(
                 f"{type(fitted_steps(estimator)[-1]).__name__} has no predict_proba, which live "
@@ -221,9 +226,9 @@ class LivePredictor:
             reaches beyond the frame.
         """
         pixels = np.asarray(pixels)
-        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
             raise TypeError(
-                "a frame must be an RGB array of uint8 and shape (height, width, 3), got "
+                "a frame must be a non-empty RGB array of uint8 and shape (height, width, 3), got "
                 f"{pixels.dtype} and {pixels.shape}."
             )
         last = self._frames[-1][1] if self._frames else -np.inf
