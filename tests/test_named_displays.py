@@ -84,7 +84,15 @@ def test_dropped_blendshapes_are_hollow(pipe):
         if bar.get_facecolor()[3] > 0
     }
     assert filled == kept
-    assert display.axes_[0].get_xlabel() == "relevance\n(1 = average blendshape)"
+    assert display.axes_[0].get_xlabel() == "relevance\n(1 = average\nblendshape)"
+
+
+@pytest.mark.parametrize("contrast", [False, True])
+def test_axis_labels_are_no_wider_than_their_panel(pipe, contrast):
+    figure = LandmarkRelevanceDisplay.from_estimator(pipe, contrast=contrast).figure_
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        assert axes.xaxis.label.get_window_extent().width <= axes.bbox.width
 
 
 def test_the_contrast_has_bars_on_both_sides(pipe):

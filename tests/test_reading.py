@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.utils import Bunch
 
 from sklearn_temo import FaceLandmarkTransformer
 from sklearn_temo.extraction._clips import add_label, check_clips
@@ -501,6 +502,7 @@ def test_empty_file_is_an_error(tmp_path):
         (None, TypeError, "got a NoneType"),
         (7, TypeError, "got a int"),
         ({"a.mp4": "anger"}, TypeError, "got a dict"),
+        (Bunch(data=["a.mp4"]), TypeError, "got a Bunch; pass its attribute data"),
         ([], ValueError, "clips is empty"),
         (np.zeros((2, 4, 4, 3), np.uint8), ValueError, r"pass \[frames\] for a single clip"),
         (np.zeros((3, 2)), ValueError, r"shape \(3, 2\)"),

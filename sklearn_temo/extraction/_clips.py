@@ -105,6 +105,11 @@ def check_clips(clips: Any, skip_bad: bool = False) -> list[Clip]:
 def _unwrap(clips: Any) -> Iterable[Any]:
     """Iterable of the clips in a list, an array or a similar container."""
     not_lists = str | bytes | os.PathLike | Mapping
+    if isinstance(clips, Mapping) and hasattr(clips, "data"):
+        raise TypeError(
+            f"clips must be a list of paths or arrays, got a {type(clips).__name__}; pass its "
+            "attribute data."
+        )
     if isinstance(clips, not_lists) or not isinstance(clips, Iterable):
         raise TypeError(
             f"clips must be a list of paths or arrays, got a {type(clips).__name__}; pass [path] "

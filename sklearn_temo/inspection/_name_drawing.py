@@ -12,7 +12,7 @@ from ._landmark_drawing import LITERAL, panel_grid
 
 # Panels of bars per row of a new figure, and their sizes.
 _MAX_COLUMNS = 3
-_PANEL_INCHES, _BAR_INCHES, _MARGIN_INCHES = 2.8, 0.19, 0.75
+_PANEL_INCHES, _BAR_INCHES, _MARGIN_INCHES = 2.8, 0.19, 0.9
 
 
 def check_landmark_names(names: Any, n_landmarks: int) -> list[str]:

@@ -494,6 +494,8 @@ class LandmarkRelevanceDisplay:
             # One scale, so that panels can be compared.
             size = float(np.abs(panels.values).max()) or 1.0
             axes.set_xlim(-1.05 * size if contrast else 0, 1.05 * size)
-            # Two lines, since panels are narrow.
-            label = self._value_label(contrast).replace(" (", "\n(").replace("minus ", "minus\n")
+            # Short lines: constrained layout ignores the width of labels, and panels are narrow.
+            label = self._value_label(contrast).replace(" (", "\n(")
+            for word in ("average", "minus", "over"):
+                label = label.replace(f" {word} ", f" {word}\n")
             axes.set_xlabel(label, fontsize="small")
