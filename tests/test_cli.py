@@ -199,7 +199,7 @@ def test_unexpected_error_prints_a_traceback_and_exits_with_4(calls, here, capfd
         ("a.mp4 --out /proc/t.npz", "'/proc/t.npz' cannot be written"),
         ("a.mp4 --out t.npz --n-frames 0", "The 'n_frames' parameter of FaceLandmarkTransformer"),
         ("a.mp4 --out t.npz --n-frames some", "expected a whole number from 1, or all; got 'some'"),
-        ("a.mp4 --out t.npz --n-jobs 0", "n_jobs == 0"),
+        ("a.mp4 --out t.npz --n-jobs 0", "must not be 0"),
         ("a.mp4 --out t.npz --n-landmarks 68", "invalid choice: 68"),
         ("a.mp4 --out t.npz --sampling half", "expected uniform, all or START:STOP"),
         ("a.mp4 --out t.npz --sampling 1:b", "expected uniform, all or START:STOP"),

@@ -61,7 +61,7 @@ def test_report_of_a_folder_with_a_damaged_clip(folder, here, capfd):
     assert output == ""
     assert "[write_report] 5 of 5 parts" in errors
     lines = errors.splitlines()
-    summary = "wrote the report of 12 of 13 clips into r.html, a face in 24 of 24 frames"
+    summary = "wrote the report of 12 of 13 clips into r.html and r.json, a face in 24 of 24 frames"
     assert summary in lines
     assert lines[-1].startswith("clips/calm/person0/broken.mp4: ")
     assert "clips could not be used" not in errors
@@ -87,7 +87,7 @@ def test_labels_and_people_come_from_the_folders(calls, here, capfd):
     output, errors = capfd.readouterr()
     assert output == ""
     assert errors.splitlines()[1:] == [
-        "wrote the report of 2 of 2 clips into r.html, a face in 3 of 4 frames",
+        "wrote the report of 2 of 2 clips into r.html and r.json, a face in 3 of 4 frames",
         "balanced accuracy of the estimator: 0.800 (0.700 to 0.900)",
         "check identity: look at it.",
     ]
@@ -125,7 +125,7 @@ def test_options_reach_the_pipeline(calls, here):
             "clips --out r.html --classifiers tree",
             "from temo, linear-svm, rbf-svm and svm",
         ),
-        ("clips --out r.html --n-jobs 0", "n_jobs == 0"),
+        ("clips --out r.html --n-jobs 0", "must not be 0"),
         ("clips --out r.html --memory clips/anger/1.mp4", "cannot be created ("),
     ],
 )

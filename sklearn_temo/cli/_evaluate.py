@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,13 @@ def _run(pipeline: Any, clips: GivenClips, options: argparse.Namespace) -> tuple
     for_rows, extractor = without_extraction(pipeline)
     found = clips.extract(extractor, verbose=int(not options.quiet))
     evaluation = evaluate_candidates(for_rows, options, found)
+    numbers = describe_evaluation(evaluation, found)
+    # Their messages name clips by their files.
+    messages = {check["name"]: check["message"] for check in numbers["checks"]}
+    checks = tuple(replace(check, message=messages[check.name]) for check in evaluation.checks)
+    evaluation = replace(evaluation, checks=checks)
     if options.out is not None:
-        text = json.dumps(describe_evaluation(evaluation, found), ensure_ascii=False, indent=1)
+        text = json.dumps(numbers, ensure_ascii=False, indent=1)
         with replacing(Path(options.out).expanduser()) as file:
             # File names that are not UTF-8 contain surrogates, which cannot be written.
             file.write(text.encode("utf-8", "backslashreplace"))

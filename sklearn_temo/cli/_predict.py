@@ -25,11 +25,12 @@ def add_predict(commands: Any) -> None:
         "predict",
         _predict,
         help="predict the emotions of clips with a saved model",
-        description="Predict clips, or the rows of a table of landmarks, with a saved model, and "
-        "write the\nlabel and, if the model gives them, the probability of each class.",
+        description="Predict clips, a list of clips, or the rows of a table of landmarks, with a "
+        "saved model,\nand write the label and, if the model gives them, the probability of each "
+        "class.",
         example="model.skops clips/ --out predictions.csv",
         exit_codes=describe_exit_codes(
-            "table of predictions", "all clips are predicted", "the others are predicted"
+            "table", "all clips are predicted", "the others are predicted"
         ),
     )
     add = command.add_argument
@@ -77,7 +78,7 @@ def _predict(options: argparse.Namespace) -> int:
             with replacing(Path(options.out).expanduser()) as file:
                 write_csv(file, rows)
 
-    code = run_long(run, "table of predictions", options.memory)
+    code = run_long(run, "table", options.memory)
     if code is not None:
         return code
     if not rows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import warnings
+from pathlib import Path
 from typing import Any
 
 from ._candidates import add_candidate_options, make_estimator, make_pipeline
@@ -88,7 +89,8 @@ def _summarise(report: dict[str, Any], out: str) -> int:
     extraction = report["data"]["extraction"] or report["extraction"]
     faces = f"{extraction['frames_with_face']} of {extraction['frames_seen']} frames"
     n_clips = f"{report['data']['n_clips']} of {extraction['n_clips']} clips"
-    say(f"wrote the report of {n_clips} into {out}, a face in {faces}")
+    numbers = Path(out).with_suffix(".json").name
+    say(f"wrote the report of {n_clips} into {out} and {numbers}, a face in {faces}")
     for row in report["scores"]["rows"]:
         score = row["balanced_accuracy"]
         value, low, high = score["value"], score["low"], score["high"]

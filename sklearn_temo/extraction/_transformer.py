@@ -515,6 +515,11 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
             if error is not None:
                 error = add_label(clip.label, error)
                 if self.on_error == "raise":
+                    if len(clips) > 1:
+                        error.add_note(
+                            'Pass on_error="skip-with-nan" to get the other clips, and a row of '
+                            "NaN for each clip that cannot be used."
+                        )
                     raise error
                 landmarks = postprocessing.skipped(clip.source, error)
                 skipped[index] = ReportedClip(index, clip.name, str(error))
