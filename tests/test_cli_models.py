@@ -248,13 +248,24 @@ def test_a_model_of_clips_takes_a_table_of_the_same_clips(here, capfd):
 @pytest.mark.parametrize("name", ["e.png", "e.svg", "e.pdf", "e.html"])
 def test_explain_draws_a_picture_or_a_page(here, capfd, name):
     clip = "clips/lively/person1/clip.flv"
-    assert main(["explain", "model.skops", clip, "--target", "calm", "--out", name]) == 0
+    options = ["--target", "calm", "--out", name, "--quiet"]
+    assert main(["explain", "model.skops", clip, *options]) == 0
     output, errors = capfd.readouterr()
     assert output.startswith("person1/clip.flv: target calm\n")
     assert errors == f"wrote {name}\n"
     content = Path(name).read_bytes()
     begins = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF", "html": b"<!DOCTYPE html>"}
     assert content.startswith(begins[name[2:]])
+
+
+def test_explain_shows_its_progress_from_the_start_unless_quiet(here, capfd):
+    clip = "clips/lively/person1/clip.flv"
+    assert main(["explain", "model.skops", clip]) == 0
+    output, errors = capfd.readouterr()
+    assert errors.startswith("[FaceLandmarkTransformer] 0 of 1 clips\n")
+    assert "[explain_clips] 1 of 1 clips" in errors
+    assert main(["explain", "model.skops", clip, "--quiet"]) == 0
+    assert capfd.readouterr() == (output, "")
 
 
 def test_page_of_a_clip_is_repeatable_and_loads_nothing(here, capfd):
@@ -402,7 +413,7 @@ def test_a_model_that_cannot_be_explained_is_one_line(table, capfd, expression_c
     from sklearn_temo.persistence import save_model
 
     save_model(SVC().fit(expression_clips.data, expression_clips.target), "m.skops")
-    assert main(["explain", "m.skops", table, "--source", "3.mp4"]) == 4
+    assert main(["explain", "m.skops", table, "--source", "3.mp4", "--quiet"]) == 4
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith("stopped: 'm.skops': ")
     assert line.endswith("choose --classifiers temo,linear-svm.")

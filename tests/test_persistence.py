@@ -650,6 +650,14 @@ def test_the_card_has_scores_with_intervals_and_people(full_card):
     assert "| clips of fear | 16 |" in text
 
 
+@pytest.mark.parametrize("texts", [{}, {"limits": "Posed smiles only."}])
+def test_the_parts_of_a_card_are_separated_by_one_empty_line(tmp_path, texts):
+    model = LogisticRegression().fit([[0.0], [1.0]], ["a", "b"])
+    card = save_model(model, tmp_path / "model.skops", card=texts).with_suffix(".md").read_text()
+    assert "\n\n\n" not in card
+    assert "\n\n## Personal data in the file\n" in card
+
+
 def test_the_card_lists_each_landmark_that_is_kept(full_card):
     text, _, model = full_card
     section = text.split("## Landmarks")[1].split("## ")[0]

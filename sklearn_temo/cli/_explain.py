@@ -44,6 +44,7 @@ def add_explain(commands: Any) -> None:
     add("--out", metavar="FILE", help=text)
     text = "draw a face from the landmarks instead of the frame of the clip"
     add("--no-photo", action="store_true", help=text)
+    add("--quiet", action="store_true", help="print no progress, only the explanation")
 
 
 def _explain(options: argparse.Namespace) -> int:
@@ -64,7 +65,7 @@ def _explain(options: argparse.Namespace) -> int:
 
     def run() -> None:
         try:
-            explanation = _explain_clip(model, clips, target)
+            explanation = _explain_clip(model, clips, target, verbose=int(not options.quiet))
         except TypeError as error:
             # The model cannot be explained, which is no fault of the program.
             raise ValueError(
@@ -128,7 +129,7 @@ def _find_target(label: str | None, model: GivenModel) -> Any:
     )
 
 
-def _explain_clip(model: GivenModel, clips: GivenClips, target: Any) -> Any:
+def _explain_clip(model: GivenModel, clips: GivenClips, target: Any, verbose: int) -> Any:
     """Explanation of the clip; None, with a message, if it cannot be used."""
     import numpy as np
 
@@ -138,9 +139,9 @@ def _explain_clip(model: GivenModel, clips: GivenClips, target: Any) -> Any:
     from ..extraction._extraction_report import bare_reason
 
     if clips.table is not None:
-        explanation = explain_clips(model.for_rows, clips.data, target=target)
+        explanation = explain_clips(model.for_rows, clips.data, target=target, verbose=verbose)
         return replace(explanation, names=clips.table.sources.tolist(), times=clips.table.times)
-    extractor = model.extractor.set_params(on_error="skip-with-nan")
+    extractor = model.extractor.set_params(on_error="skip-with-nan", verbose=verbose)
     with warnings.catch_warnings():
         for category in (DoubtfulClipsWarning, SkippedClipsWarning):
             warnings.simplefilter("ignore", category)
@@ -151,7 +152,8 @@ def _explain_clip(model: GivenModel, clips: GivenClips, target: Any) -> Any:
         return None
     for clip in extractor.report_.doubtful:
         say(f"doubtful: {clip.source}: {bare_reason(clip)}")
-    explanation = explain_clips(model.for_rows, extracted_rows(extractor, found), target=target)
+    rows = extracted_rows(extractor, found)
+    explanation = explain_clips(model.for_rows, rows, target=target, verbose=verbose)
     return replace(
         explanation,
         names=[found[0].name],
