@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sklearn_temo import FaceLandmarkTransformer
 from sklearn_temo.cli import main
 from sklearn_temo.extraction import ClipLandmarks, load_landmarks, save_landmarks
 from sklearn_temo.persistence import load_model
@@ -430,4 +431,28 @@ def test_training_on_blendshapes_of_clips(here, capfd):
     options = ["--n-frames", "2", "--memory", "cache", "--quiet"]
     assert main(["extract", "clips", "--out", "t.npz", *options]) == 0
     capfd.readouterr()
-    assert "takes the blendshapes of clips" in refusal(capfd, "predict", "m.skops", "t.npz")
+    # A table holds the blendshapes of all landmarks, also where it has no irises.
+    assert main(["predict", "m.skops", "t.npz", "--quiet"]) == 0
+    of_table = capfd.readouterr().out
+    assert main(["predict", "m.skops", "clips", "--memory", "cache", "--quiet"]) == 0
+    assert capfd.readouterr().out == of_table
+    bare = [
+        replace(clip, blendshapes=None)
+        for clip in FaceLandmarkTransformer(n_frames=2).extract(["clips/calm/person0/clip.flv"])
+    ]
+    save_landmarks("bare.npz", bare)
+    assert "takes blendshapes, which 'bare.npz'" in refusal(capfd, "predict", "m.skops", "bare.npz")
+    options = ["--output", "blendshapes", "--k", "10", "--classifiers", "linear-svm"]
+    Path("card.json").write_text('{"data_licence": "ODbL 1.0"}')
+    options += ["--card", "card.json"]
+    assert main(["extract", "clips", "--labels", "--out", "t.npz", "--n-frames", "2"]) == 0
+    assert main(["train", "t.npz", "--out", "rows.skops", "--folds", "2", *options]) == 0
+    assert "ODbL 1.0" in Path("rows.md").read_text(encoding="utf-8")
+    Path("card.json").write_text('{"licence of the data": "ODbL 1.0"}')
+    capfd.readouterr()
+    line = refusal(capfd, "train", "t.npz", "--out", "rows.skops", *options)
+    assert "--card 'card.json' is no JSON object" in line
+    rows = load_landmarks("t.npz").blendshapes
+    np.testing.assert_array_equal(
+        load_model("rows.skops").decision_function(rows), model[1:].decision_function(rows)
+    )

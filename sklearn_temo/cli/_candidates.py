@@ -117,7 +117,8 @@ def make_pipeline(options: argparse.Namespace, clips: GivenClips) -> Any:
                 f"{clips.table.n_frames} frames; leave the option out."
             )
         n_frames = clips.table.n_frames
-        landmarks = BlendshapeTransformer(n_frames=n_frames) if has_blendshapes else "passthrough"
+        is_computed = has_blendshapes and clips.data.layout.names != NAMES
+        landmarks = BlendshapeTransformer(n_frames=n_frames) if is_computed else "passthrough"
     pipeline = make_temo_pipeline(
         k=_numbers(options)[0],
         classifier=_make_classifier(options.classifiers[0], options.seed),

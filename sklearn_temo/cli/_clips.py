@@ -6,7 +6,7 @@ import argparse
 import csv
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,11 @@ class GivenClips:
     y: Any = None
     groups: Any = None
     table: Any = None
+
+    def with_blendshapes(self) -> GivenClips:
+        """The same table with its blendshapes as rows, if it has them."""
+        rows = self.table.blendshapes
+        return self if rows is None else replace(self, data=rows)
 
     def extract(self, extractor: Any, verbose: int) -> ReportClips:
         """Rows of the clips that can be used.
@@ -106,15 +111,18 @@ def add_labelled_clips(command: argparse.ArgumentParser) -> None:
     command.add_argument("clips", metavar="CLIPS", help=_LABELLED)
 
 
-def read_labelled_clips(place: str) -> GivenClips:
+def read_labelled_clips(place: str, output: str) -> GivenClips:
     """List labelled clips, or read a table; no clip is opened.
 
-    Raises OSError or ValueError if they cannot be read, or are of one class.
+    The rows of a table are its blendshapes, if `output` is "blendshapes" and it has them. Raises
+    OSError or ValueError if they cannot be read, or are of one class.
     """
     from ..datasets import load_clip_folder
 
     if is_table(place):
         clips = _read_table(place)
+        if output == "blendshapes":
+            clips = clips.with_blendshapes()
         if clips.y is None:
             raise ValueError(
                 f"{place!r} has no column label: write the table again with sklearn-temo extract "

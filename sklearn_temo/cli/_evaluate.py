@@ -55,7 +55,7 @@ def _evaluate(options: argparse.Namespace) -> int:
                 raise ValueError(f"--out {options.out!r} must end in .json.")
             check_writable(Path(options.out).expanduser())
         check_run_options(options)
-        clips = read_labelled_clips(options.clips)
+        clips = read_labelled_clips(options.clips, options.output)
         pipeline = make_pipeline(options, clips)
         make_estimator(pipeline, options, clips.y, clips.groups)
     except (ImportError, OSError, TypeError, ValueError) as error:

@@ -56,8 +56,8 @@ def _explain(options: argparse.Namespace) -> int:
                 )
             check_writable(Path(options.out).expanduser())
         model = read_model(options.model)
-        clips = _choose_clip(find_unlabelled_clips([options.clip]), options.source)
-        model.check_clips(clips)
+        clips = model.take_clips(find_unlabelled_clips([options.clip]))
+        clips = _choose_clip(clips, options.source)
         target = _find_target(options.target, model)
     except (ImportError, OSError, TypeError, ValueError) as error:
         options.refuse(error)

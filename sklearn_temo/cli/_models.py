@@ -30,9 +30,13 @@ class GivenModel:
     extractor: Any
     for_rows: Any
 
-    def check_clips(self, clips: GivenClips) -> None:
-        """Raise ValueError if the model cannot take these clips or rows."""
-        from .._pipelines import count_columns
+    def take_clips(self, clips: GivenClips) -> GivenClips:
+        """The clips, or the rows of a table that the model takes.
+
+        Raises ValueError if the model cannot take them.
+        """
+        from .._pipelines import count_columns, fitted_steps
+        from ..blendshapes import NAMES
 
         if clips.table is None:
             if self.extractor is None:
@@ -42,19 +46,25 @@ class GivenModel:
                     "--n-frames of the training table, and pass this table."
                 )
             check_extraction(self.extractor, clips)
-            return
-        if getattr(self.extractor, "output", "landmarks") != "landmarks":
-            raise ValueError(
-                f"{self.place!r} takes the {self.extractor.output} of clips, not the landmarks of "
-                f"{clips.place!r}: pass the clips."
-            )
+            return clips
         n_columns = count_columns(self.for_rows)
+        layouts = [getattr(step, "layout_", None) for step in fitted_steps(self.for_rows)]
+        # Of the steps that take the rows as they are.
+        names = [found.names for found in layouts if found and found.n_features == n_columns]
+        if NAMES in names:
+            if clips.table.blendshapes is None:
+                raise ValueError(
+                    f"{self.place!r} takes blendshapes, which {clips.place!r} does not have: write "
+                    "the table again with sklearn-temo extract, or pass the clips."
+                )
+            clips = clips.with_blendshapes()
         if n_columns not in (None, clips.data.shape[1]):
             raise ValueError(
                 f"{clips.place!r} has {clips.data.shape[1]} columns for each clip "
                 f"({clips.data.layout}), but {self.place!r} takes {n_columns}: write the table "
                 "again with the --n-frames and --n-landmarks of the training clips."
             )
+        return clips
 
 
 def read_model(place: str) -> GivenModel:

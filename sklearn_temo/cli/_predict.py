@@ -55,8 +55,7 @@ def _predict(options: argparse.Namespace) -> int:
             check_writable(Path(options.out).expanduser())
         check_run_options(options)
         model = read_model(options.model)
-        clips = find_unlabelled_clips(options.clips)
-        model.check_clips(clips)
+        clips = model.take_clips(find_unlabelled_clips(options.clips))
     except (ImportError, OSError, TypeError, ValueError) as error:
         options.refuse(error)
     extractor = model.extractor

@@ -45,7 +45,7 @@ def _report(options: argparse.Namespace) -> int:
     try:
         check_path(options.out)
         check_run_options(options)
-        clips = read_labelled_clips(options.clips)
+        clips = read_labelled_clips(options.clips, options.output)
         pipeline = make_pipeline(options, clips)
         estimator, _ = make_estimator(pipeline, options, clips.y, clips.groups)
     except (ImportError, OSError, TypeError, ValueError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -76,6 +77,11 @@ def add_train(commands: Any) -> None:
         "cannot be used with such a model"
     )
     add("--no-baselines", dest="baselines", action="store_false", help=text)
+    text = (
+        "JSON file with texts of the model card, such as data, data_licence, licence, intended_use "
+        "and contact: see save_model"
+    )
+    add("--card", metavar="FILE", help=text)
     add_run_options(train, "landmarks and networks")
 
 
@@ -86,7 +92,8 @@ def _train(options: argparse.Namespace) -> int:
     try:
         _check_place(options.out)
         check_run_options(options)
-        clips = read_labelled_clips(options.clips)
+        texts = _read_texts(options.card)
+        clips = read_labelled_clips(options.clips, options.output)
         if options.groups:
             check_people(clips, "pass --no-groups, which may test on people of the training clips")
         groups = clips.groups if options.groups else None
@@ -101,7 +108,7 @@ def _train(options: argparse.Namespace) -> int:
 
     def run() -> None:
         try:
-            result.update(_fit_and_save(pipeline, clips, options))
+            result.update(_fit_and_save(pipeline, clips, texts, options))
         except NoUsableClip as error:
             say(f"no model was written: {error}")
 
@@ -124,7 +131,26 @@ def _check_place(out: str) -> None:
     check_writable(model.with_suffix(".md"))
 
 
-def _fit_and_save(pipeline: Any, clips: GivenClips, options: argparse.Namespace) -> dict[str, Any]:
+def _read_texts(file: str | None) -> dict[str, str]:
+    """Texts of the user for the card."""
+    from ..persistence._model_card import check_texts
+
+    if file is None:
+        return {}
+    try:
+        texts = json.loads(Path(file).expanduser().read_text(encoding="utf-8"))
+        check_texts(texts)
+    except (OSError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"--card {file!r} is no JSON object of texts such as "
+            f'{{"data_licence": "CC BY 4.0"}}: {error}'
+        ) from error
+    return texts
+
+
+def _fit_and_save(
+    pipeline: Any, clips: GivenClips, texts: dict[str, str], options: argparse.Namespace
+) -> dict[str, Any]:
     from .._pipelines import add_extraction, without_extraction
     from ..evaluation._evaluate import count_folds
     from ..persistence import save_model
@@ -154,6 +180,7 @@ def _fit_and_save(pipeline: Any, clips: GivenClips, options: argparse.Namespace)
         card={
             "description": f"Chosen by a cross-validation:\n\n```\n{scores}\n```",
             "limits": "" if options.groups else _NO_GROUPS,
+            **texts,
         },
         baselines=options.baselines,
     )
