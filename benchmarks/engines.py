@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from functools import partial
 from itertools import pairwise
 from statistics import median
 from time import perf_counter, process_time
@@ -17,7 +18,7 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from benchmarks.side_by_side import row
+from benchmarks.side_by_side import row, seconds
 from sklearn_temo import FaceLandmarkTransformer, LandmarkAligner
 from sklearn_temo.datasets import load_cremad_sample
 from sklearn_temo.extraction._landmarker import Landmarker, open_landmarker
@@ -121,6 +122,17 @@ def compare_speed(landmarkers: list[Landmarker], frames: list[Picture]) -> None:
         row(f"{name}, MediaPipe / LiteRT", f"{mediapipe / litert:.2f}", "> 1")
 
 
+def compare_clips(paths: list[str]) -> None:
+    """Print the elapsed time of whole clips, with their decoding, in turns."""
+    works = {
+        engine: partial(FaceLandmarkTransformer(n_frames=None, engine=engine).extract, paths)
+        for engine in ENGINES
+    }
+    taken = seconds(works, N_ROUNDS)
+    ratio = taken["mediapipe"] / taken["litert"]
+    row("time of all frames of the clips, MediaPipe / LiteRT", f"{ratio:.2f}", "> 1")
+
+
 START = """
 import sys
 from time import perf_counter, process_time
@@ -209,6 +221,7 @@ def main() -> None:
         for name, pictures in altered([clip[i] for clip in clips for i in (0, 30)]).items():
             compare_landmarks(landmarkers, pictures, name)
         compare_speed(landmarkers, frames[::10])
+    compare_clips(paths)
     compare_classification(paths)
     compare_starts()
     for engine in ("mediapipe, unguarded", *ENGINES):

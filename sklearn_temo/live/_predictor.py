@@ -92,10 +92,9 @@ class LivePredictor:
         window. "start" takes the first frame of the stream that has a face, which must be neutral;
         see the Notes.
     extractor : FaceLandmarkTransformer or None, default=None
-        How landmarks are extracted from frames, for example with a `region` or another
-        `engine`. None takes the first
-        step of the estimator; for an estimator of rows, a transformer with the number of frames and
-        landmarks of the rows.
+        How landmarks are extracted from frames, for example with a `region` or another `engine`.
+        None takes the first step of the estimator; for an estimator of rows, a transformer with the
+        number of frames and landmarks of the rows.
 
     Attributes
     ----------

@@ -38,7 +38,8 @@ def load_model(path: str | os.PathLike[str], *, trusted: Iterable[str | type] = 
         File of :func:`save_model`.
     trusted : iterable of str or type, default=()
         Further types and functions to trust, or their full names. They are imported, and instances
-        of them are built from the file: pass only types that you know.
+        of them are built from the file: pass only types that you know. Never pass
+        `functools.partial`, with which a file can call any trusted function or method.
 
     Returns
     -------
