@@ -122,5 +122,5 @@ def test_output_that_cannot_be_written_exits_with_4():
 def test_a_closed_stream_is_no_error(monkeypatch, capsys, name):
     monkeypatch.setattr(sys, name, None)
     with pytest.raises(SystemExit, match="0" if name == "stdout" else "2"):
-        main(["--version"] if name == "stdout" else ["trian"])
+        main(["--version"] if name == "stdout" else ["nothing"])
     assert capsys.readouterr() == ("", "")
