@@ -1,4 +1,4 @@
-"""Whether the values of columns vary like a face, where only their number says that they do."""
+"""Checks that the columns of an array are landmarks of faces, or blendshapes."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the caller, as by >&-
-            # Open until Python ends.
+            # No context manager: the stream must stay open until Python ends.
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     try:
         try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import concurrent.futures.thread  # noqa: F401, see the end of this file
+# Imported for its effect: it registers the end of Python's thread pools, which must be registered
+# before close_landmarkers is (see the end of this file).
+import concurrent.futures.thread  # noqa: F401
 import os
 import threading
 from collections.abc import Callable, Iterator

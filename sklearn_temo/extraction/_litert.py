@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
@@ -133,8 +134,9 @@ class LiteRTLandmarker:
 
     def __init__(self, model_path: Path, max_faces: int) -> None:
         try:
-            import ai_edge_litert.interpreter  # noqa: F401  checked before the first clip
             import cv2
+
+            import_module("ai_edge_litert.interpreter")
         except ImportError as error:
             raise ImportError(
                 f'engine="litert" cannot load LiteRT or OpenCV ({error}); run pip install '

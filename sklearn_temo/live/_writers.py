@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -42,7 +43,7 @@ def open_writer(path: Path, predictor: LivePredictor) -> Writer:
     return _VideoWriter(path, predictor)
 
 
-class Writer:
+class Writer(ABC):
     """Writes a file frame by frame; it gets its name when it is closed.
 
     Parameters
@@ -55,17 +56,13 @@ class Writer:
         self._stack = ExitStack()
         self._file = self._stack.enter_context(replacing(path))
 
+    @abstractmethod
     def write(self, pixels: NDArray[np.uint8], prediction: LivePrediction) -> None:
         """Write a frame and its prediction."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """Complete the file; an existing file of this name is replaced."""
-        with self._stack:
-            self._finish()
-
-    def _finish(self) -> None:
-        """Write what is left."""
+        self._stack.close()
 
 
 class _TableWriter(Writer):
@@ -115,7 +112,8 @@ class _VideoWriter(Writer):
         self._stream.codec_context.thread_count = 1
         self._start = start
 
-    def _finish(self) -> None:
-        if self._container is not None:
-            self._container.mux(self._stream.encode(None))
-            self._container.close()
+    def close(self) -> None:
+        with self._stack:
+            if self._container is not None:
+                self._container.mux(self._stream.encode(None))
+                self._container.close()

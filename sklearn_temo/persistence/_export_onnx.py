@@ -8,6 +8,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,8 @@ def export_onnx(pipeline: Any, path: str | os.PathLike[str]) -> None:
         raise ValueError(f"{str(path)!r} must end in .onnx.")
     check_writable(path)
     try:
-        import onnxscript  # noqa: F401 -- torch imports it, and reports its absence less plainly
+        # torch imports it, and its own error does not say how to install it.
+        import_module("onnxscript")
     except ImportError as error:
         raise ImportError(
             f"export_onnx needs onnxscript, which is not installed ({error}); "
