@@ -53,6 +53,9 @@ _VIDEOS = (
     ("h264", "libx264", "yuv420p"),
 )
 
+# Encoders that can harm the process that calls them, see `_write_in_process`.
+_IN_PROCESS = {"libsvtav1", "libx265"}
+
 _ANIMATED = {"save_all": True, "duration": 40}
 
 # Extension, kind, and options of Pillow; `save_all` writes all frames, otherwise only the first.
@@ -104,7 +107,12 @@ def write_video(
 
 
 def _write_in_process(path: Path, frames: list[NDArray[np.uint8]], codec: str, pixels: str) -> None:
-    """Write a video in another process, since x265 sometimes never returns from its last frame."""
+    """Write a video in another process, whose faults end with it.
+
+    x265 sometimes never returns from its last frame. SVT-AV1 gives the calling thread real-time
+    priority if it may, as root. Threads that were started later would have it too, and some of
+    them wait by spinning: on two cores, the thread that they wait for may then never run.
+    """
     for _ in range(3):
         arguments = (path, frames, codec, pixels)
         process = multiprocessing.get_context("spawn").Process(target=write_video, args=arguments)
@@ -139,7 +147,7 @@ def write_intact(folder: Path) -> dict[str, Path]:
     images = [Image.fromarray(frame) for frame in frames]
     writers: dict[str, Callable[[Path], Any]] = {}
     for extension, codec, pixels in _VIDEOS:
-        write = _write_in_process if codec == "libx265" else write_video
+        write = _write_in_process if codec in _IN_PROCESS else write_video
         writers[f"{extension} {codec}"] = partial(write, frames=frames, codec=codec, pixels=pixels)
     for extension, kind, options in _IMAGES:
         further = {"append_images": images[1:]} if "save_all" in options else {}

@@ -1,7 +1,11 @@
 """Damaged files are read, a short form of ``benchmarks.fuzz``."""
 
+import os
 from collections import Counter
 
+import pytest
+
+from benchmarks.damaged_files import write_intact
 from benchmarks.fuzz import fuzz
 
 
@@ -13,3 +17,10 @@ def test_damaged_files_neither_crash_nor_hang_and_errors_name_them(tmp_path):
     # Otherwise, the files were not damaged, or everything is refused.
     assert outcomes["error"] > 10
     assert outcomes["as before"] > 2
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="priorities of Linux")
+def test_writing_all_formats_leaves_the_priority_of_the_process(tmp_path):
+    before = os.sched_getscheduler(0)
+    write_intact(tmp_path)
+    assert os.sched_getscheduler(0) == before
