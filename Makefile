@@ -132,7 +132,8 @@ browser:
 
 clean: ## remove what the other targets made, except .venv
 	rm -rf build dist sklearn_temo.egg-info demo_output .hypothesis .mypy_cache .pytest_cache \
-		.ruff_cache docs/_build docs/auto_examples docs/api/generated docs/sg_execution_times.rst
+		.ruff_cache docs/_build docs/auto_examples docs/tutorial docs/api/generated \
+		docs/sg_execution_times.rst
 	find . -path ./$(VENV) -prune -o -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/pyvenv.cfg:

@@ -29,7 +29,10 @@ version = release
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.viewcode",
+    "myst_parser",
     "numpydoc",
+    "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
@@ -65,25 +68,43 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
     "show_prev_next": True,
 }
-html_sidebars = {"index": [], "get_started": []}
+html_sidebars = {"index": [], "install": []}
 html_show_sourcelink = False
 html_copy_source = False
 html_math_renderer = "mathml"
 
 # -- Gallery ---------------------------------------------------------------------------------
 
-_ORDER = [
+_TUTORIAL = [
+    "plot_1_clip.py",
+    "plot_2_landmarks.py",
+    "plot_3_relevance.py",
+    "plot_4_new_people.py",
+    "plot_5_controls.py",
+]
+_EXAMPLES = [
     "plot_smiles.py",
-    "plot_real_clips.py",
-    "plot_explain_clip.py",
-    "plot_one_vs_rest.py",
+    "plot_own_clips.py",
     "plot_score_against_k.py",
+    "plot_stability.py",
+    "plot_one_vs_rest.py",
+    "plot_explain_clip.py",
+    "plot_timeline.py",
+    "plot_evaluate.py",
+    "plot_report.py",
+    "plot_compare_selectors.py",
+    "plot_compare_explanations.py",
+    "plot_own_network.py",
+    "plot_facial_actions.py",
+    "plot_hand_gestures.py",
+    "plot_save_model.py",
+    "plot_dask.py",
 ]
 
 sphinx_gallery_conf = {
-    "examples_dirs": "../examples",
-    "gallery_dirs": "auto_examples",
-    "within_subsection_order": ExplicitOrder([*_ORDER, "*"]),
+    "examples_dirs": ["../examples/gallery", "../examples/tutorial"],
+    "gallery_dirs": ["auto_examples", "tutorial"],
+    "within_subsection_order": ExplicitOrder([*_TUTORIAL, *_EXAMPLES, "*"]),
     "backreferences_dir": "api/generated/backreferences",
     "doc_module": ("sklearn_temo",),
     "download_all_examples": False,
