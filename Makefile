@@ -103,9 +103,10 @@ docs: $(VENV)/installed-docs $(VENV)/installed-test ## check and build the docum
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
 # The wheel is built from the source archive, so that a file missing there is missed at once.
-wheel: $(VENV)/installed-test ## build the source archive and the wheel into dist/
+wheel: $(VENV)/installed-test ## build the source archive and the wheel into dist/, and check them
 	rm -rf build dist
 	$(BIN)/python -m build --no-isolation
+	$(BIN)/twine check --strict dist/*
 
 # In an environment of its own, so that what somebody installed by hand stays out. torch keeps the
 # version that the file says, since its builds differ from machine to machine: raise it there.

@@ -115,6 +115,16 @@ def wheel(archives) -> Path:
     return path
 
 
+def test_metadata_and_readme_are_valid(archives):
+    check = subprocess.run(
+        [sys.executable, "-m", "twine", "check", "--strict", *archives.glob("sklearn_temo-*.*")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert check.returncode == 0, check.stdout + check.stderr
+
+
 def files_of(wheel: Path) -> set[str]:
     with zipfile.ZipFile(wheel) as archive:
         return set(archive.namelist())

@@ -70,7 +70,8 @@ def _discard(*streams: TextIO) -> None:
         os.dup2(nowhere, stream.fileno())
 
 
-def _run(given: list[str]) -> int:
+def make_parser() -> tuple[CommandParser, dict[str, CommandParser]]:
+    """Make the parser of ``sklearn-temo``, and those of its commands by name."""
     parser = CommandParser(
         prog="sklearn-temo",
         description="Find the face landmarks that matter for an emotion.",
@@ -89,14 +90,19 @@ def _run(given: list[str]) -> int:
         add_live,
     ):
         add(commands)
+    return parser, commands.choices
+
+
+def _run(given: list[str]) -> int:
+    parser, commands = make_parser()
     if not given:
         parser.print_help(sys.stderr)
         return 2
-    if unknown := name_command(given, list(commands.choices)):
+    if unknown := name_command(given, list(commands)):
         parser.error(unknown)
     options, rest = parser.parse_known_args(given)
     if rest or options.command is None:
-        named = commands.choices.get(options.command, parser)
+        named = commands.get(options.command, parser)
         named.error(f"unknown arguments: {' '.join(rest)}")
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: say(f"warning: {message}")
