@@ -126,7 +126,9 @@ def main() -> None:
         print(name.ljust(34), *(f"{value:6.3f}" for value in values))
     FOLDER.mkdir(exist_ok=True)
     draw(smiles, selector, found, FOLDER / "smile.png")
-    with plt.style.context(["dark_background", {"figure.facecolor": "#121212"}]):
+    with plt.style.context(
+        ["dark_background", {"figure.facecolor": "#121212", "axes.facecolor": "#121212"}]
+    ):
         draw(smiles, selector, found, FOLDER / "smile_dark.png")
 
 
