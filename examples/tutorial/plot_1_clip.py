@@ -9,9 +9,9 @@ each clip), and how to see whether a face was found.
 # %%
 # Six filmed clips
 # ----------------
-# A :term:`clip` is one sample: a video, a part of a video, an image, or an array of frames, with one
-# label. The package includes six clips of CREMA-D, in which one actor speaks the same sentence with
-# six emotions. He was asked to show the emotion; the label does not say what he felt.
+# A :term:`clip` is one sample: a video, a part of a video, an image, or an array of frames, with
+# one label. The package includes six clips of CREMA-D, in which one actor speaks the same sentence
+# with six emotions. He was asked to show the emotion; the label does not say what he felt.
 
 from pathlib import Path
 
@@ -55,8 +55,8 @@ plt.show()
 # What comes out: rows
 # --------------------
 # MediaPipe finds 468 landmarks in the face of each frame. A :term:`landmark` is a numbered point,
-# such as a corner of the mouth, with three coordinates in pixels: x to the right, y down, and z away
-# from the camera. The frames of a clip follow each other in its row.
+# such as a corner of the mouth, with three coordinates in pixels: x to the right, y down, and z
+# away from the camera. The frames of a clip follow each other in its row.
 
 X = extractor.fit_transform(paths)
 
@@ -65,8 +65,8 @@ print(f"{n_rows} rows, one for each clip")
 print(f"{n_columns} columns: 8 frames x 468 landmarks x 3 coordinates = {8 * 468 * 3}")
 
 # %%
-# Each :term:`column` has a name: frame, landmark and coordinate. Landmark 61 is the right corner of
-# the mouth. Right and left are those of the person, so that it is on the left in the picture.
+# Each :term:`column` has a name: frame, landmark and coordinate. Landmark 61 is the right corner
+# of the mouth. Right and left are those of the person, so that it is on the left in the picture.
 
 names = extractor.get_feature_names_out().tolist()
 row = emotions.tolist().index("happiness")
@@ -86,10 +86,10 @@ for frame in range(8):
 print(extractor.report_)
 
 # %%
-# There was a face in every frame that was searched. With your own clips, a face may be missing, too
-# small, or one of several: the report then lists the clip with the reason, and a warning says so.
-# :ref:`extraction` describes what can be done about it.
+# There was a face in every frame that was searched. With your own clips, a face may be missing,
+# too small, or one of several: the report then lists the clip with the reason, and a warning says
+# so. :ref:`extraction` describes what can be done about it.
 #
-# Next: :ref:`2. Landmarks become movements <sphx_glr_tutorial_plot_2_landmarks.py>`. More about this
-# step: :ref:`datasets` for your own folder of clips, :ref:`layout` for the order of the columns,
-# :ref:`engines` for what runs the networks.
+# Next: :ref:`2. Landmarks become movements <sphx_glr_tutorial_plot_2_landmarks.py>`. More about
+# this step: :ref:`datasets` for your own folder of clips, :ref:`layout` for the order of the
+# columns, :ref:`engines` for what runs the networks.

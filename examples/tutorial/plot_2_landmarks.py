@@ -60,9 +60,9 @@ plt.show()
 # %%
 # A movement in numbers
 # ---------------------
-# A smile pulls the corners of the mouth apart. Pixels depend on the distance of the person from the
-# camera, so the width of the mouth is divided by the distance between the centres of the eyes. The
-# eyebrows are measured in the same unit.
+# A smile pulls the corners of the mouth apart. Pixels depend on the distance of the person from
+# the camera, so the width of the mouth is divided by the distance between the centres of the eyes.
+# The eyebrows are measured in the same unit.
 
 import numpy as np
 
@@ -106,17 +106,17 @@ plt.show()
 
 # %%
 # In happiness the mouth is wider before the actor speaks, and again from about 1 s on. In between,
-# speech changes its width as much as the smile does: around 0.4 s it is narrower than in the neutral
-# clip. The brows are raised while he speaks, in both clips. A single frame, or a single landmark,
-# does not tell the emotion.
+# speech changes its width as much as the smile does: around 0.4 s it is narrower than in the
+# neutral clip. The brows are raised while he speaks, in both clips. A single frame, or a single
+# landmark, does not tell the emotion.
 #
 # What the aligner removes
 # ------------------------
-# Much of the change in pixels is movement of the head.
-# :class:`~sklearn_temo.LandmarkAligner` moves, turns and scales each frame so that the landmarks
-# that expressions hardly move lie on those of a standard face. By default it removes the tilt of the
-# head in the picture; ``rotation="full"`` also removes nodding and turning. With ``reference=None``
-# the result is positions. By default, all frames but the first are displacements from the first one.
+# Much of the change in pixels is movement of the head. :class:`~sklearn_temo.LandmarkAligner`
+# moves, turns and scales each frame so that the landmarks that expressions hardly move lie on
+# those of a standard face. By default it removes the tilt of the head in the picture;
+# ``rotation="full"`` also removes nodding and turning. With ``reference=None`` the result is
+# positions. By default, all frames but the first are displacements from the first one.
 
 from sklearn_temo import LandmarkAligner, LandmarkLayout
 
@@ -143,8 +143,8 @@ fig.suptitle("Every fifth frame of the clip of happiness, drawn on top of each o
 plt.show()
 
 # %%
-# How far the landmarks of a region are from their mean place over the clip, as a standard deviation
-# in distances of the eyes:
+# How far the landmarks of a region are from their mean place over the clip, as a standard
+# deviation in distances of the eyes:
 
 for title, positions in stages.items():
     spread = np.hypot(*positions.std(axis=0)[:, :2].T)
@@ -152,10 +152,11 @@ for title, positions in stages.items():
     print(f"{title + ':':28} nose {nose:.3f}, lips {lips:.3f}")
 
 # %%
-# The nose, which a smile moves little, moves most before the alignment, because the actor nods. After
-# the full alignment it nearly stands still, and the lips keep their movement. Depth, which the full
-# alignment relies on, is an estimate of MediaPipe: :ref:`alignment` says when to use which.
+# The nose, which a smile moves little, moves most before the alignment, because the actor nods.
+# After the full alignment it nearly stands still, and the lips keep their movement. Depth, which
+# the full alignment relies on, is an estimate of MediaPipe: :ref:`alignment` says when to use
+# which.
 #
 # Next: :ref:`3. Which landmarks mattered, and when <sphx_glr_tutorial_plot_3_relevance.py>`. More
-# about this step: :ref:`facial_actions` for movements with names, such as a smile on the left side,
-# and :ref:`tables` for landmarks of other programs.
+# about this step: :ref:`facial_actions` for movements with names, such as a smile on the left
+# side, and :ref:`tables` for landmarks of other programs.
