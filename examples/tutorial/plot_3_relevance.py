@@ -198,6 +198,10 @@ for baselines, words in (("typical", "typical photographs"), ([resting], "his ow
         print(f"    {emotion}: {listed}, all regions {sum(shares.values()):+.1f}")
 
 # %%
+# The forehead loses much or all of its share, since its shape is his own, and the lips keep
+# theirs. The wrong prediction stays wrong: compared with his closed mouth, the spoken vowel still
+# counts as a smile.
+#
 # An explanation says which landmarks the network used, not what causes a smile, and not that the
 # output is right: it is as detailed for the wrong prediction as for the right one. Neighbouring
 # landmarks divide a share among themselves in many ways, so read the regions rather than points.
