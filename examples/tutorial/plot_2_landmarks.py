@@ -55,6 +55,7 @@ for part, colour in parts.items():
 axes[0].set_title("last frame of the clip of happiness")
 axes[1].set_title("468 landmarks, coloured by region")
 fig.legend(loc="outside right center", frameon=False, markerscale=2)
+fig.suptitle("The landmarks on a filmed face")
 plt.show()
 
 # %%
@@ -102,6 +103,7 @@ for ax, name in zip(axes, measured["neutral"], strict=True):
     ax.spines[["top", "right"]].set_visible(False)
 axes[0].legend(frameon=False, ncols=2, loc="lower right")
 axes[1].set_xlabel("time in seconds")
+fig.suptitle("Mouth and brows over time, in happiness and neutral")
 plt.show()
 
 # %%
