@@ -137,7 +137,9 @@ import matplotlib.pyplot as plt
 
 colours = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "grey"]
 fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
-fig.suptitle("Explanations of 30 synthetic clips, compared with what moves and what the network uses")
+fig.suptitle(
+    "Explanations of 30 synthetic clips, compared with what moves and what the network uses"
+)
 left.barh(list(on_moving), list(on_moving.values()), color=colours)
 left.axvline(truth.mean(), color="black", linestyle=":")
 left.annotate("equal shares", (truth.mean(), 4.4), xytext=(4, 0), textcoords="offset points")
