@@ -42,8 +42,6 @@ print(f"{len(explained)} clips; {truth.mean():.0%} of the landmarks move in an a
 # region of the face at a time, and the region's share is divided among its landmarks. Permutation
 # exchanges a landmark among training clips, and gives all clips the same shares.
 
-from time import perf_counter
-
 import torch
 from captum.attr import FeatureAblation, FeaturePermutation, InputXGradient
 
@@ -99,11 +97,9 @@ methods = {
 }
 shares = {}
 for name, method in methods.items():
-    start = perf_counter()
     with torch.random.fork_rng():
         torch.manual_seed(0)
         shares[name] = method()
-    print(f"{name}: {1e3 * (perf_counter() - start) / len(explained):.0f} ms per clip")
 shares["random numbers"] = np.random.default_rng(0).normal(size=truth.shape)
 
 # %%

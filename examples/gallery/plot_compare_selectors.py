@@ -37,37 +37,28 @@ from sklearn.svm import SVC
 from sklearn_temo import IGLandmarkSelector
 
 
-def integrated_gradients(X, y, k, rng):
-    """Select by relevance in a network."""
-    selector = IGLandmarkSelector(k=k, n_frames=1, n_coords=3, random_state=0).fit(X, y)
-    return selector.get_landmark_support(indices=True)
-
-
-def f_value(X, y, k, rng):
-    """Select by the mean F value of the columns."""
-    return np.argsort(-f_classif(X, y)[0].reshape(-1, 3).mean(axis=1))[:k]
-
-
 def norm_of_landmark(svm):
     """Norm of the coefficients of each landmark, for each of its three columns."""
     return np.repeat(np.linalg.norm(svm.coef_.reshape(-1, 3), axis=1), 3)
 
 
-def recursive_elimination(X, y, k, rng):
+def recursive_elimination(X, y, k):
     """Drop the landmarks with the smallest coefficients of a linear SVM, until k are left."""
-    rfe = RFE(
-        SVC(kernel="linear"),
-        n_features_to_select=3 * k,
-        step=30,
-        importance_getter=norm_of_landmark,
-    )
+    svm = SVC(kernel="linear")
+    rfe = RFE(svm, n_features_to_select=3 * k, step=30, importance_getter=norm_of_landmark)
     return np.flatnonzero(rfe.fit(X, y).support_[::3])
 
 
-def random(X, y, k, rng):
-    """Draw landmarks."""
-    return rng.permutation(468)[:k]
-
+rng = np.random.default_rng(0)
+ig = IGLandmarkSelector(n_frames=1, n_coords=3, random_state=0)
+selectors = {
+    "Integrated Gradients": lambda X, y, k: np.flatnonzero(
+        ig.set_params(k=k).fit(X, y).get_landmark_support()
+    ),
+    "F value": lambda X, y, k: np.argsort(-f_classif(X, y)[0].reshape(-1, 3).mean(axis=1))[:k],
+    "recursive elimination": recursive_elimination,
+    "k random": lambda X, y, k: rng.permutation(468)[:k],
+}
 
 # %%
 # Score on people who are not in the training data
@@ -81,12 +72,6 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_temo import TEMOClassifier
 
-selectors = {
-    "Integrated Gradients": integrated_gradients,
-    "F value": f_value,
-    "recursive elimination": recursive_elimination,
-    "k random": random,
-}
 classifiers = {
     "T-EMO, randomized": TEMOClassifier(randomized=True, n_frames=1, n_coords=3, random_state=0),
     "linear SVM, standard": make_pipeline(StandardScaler(), SVC(kernel="linear")),
@@ -101,7 +86,6 @@ def score(classifier, landmarks, train, test):
     return balanced_accuracy_score(y[test], classifier.predict(X[test][:, columns]))
 
 
-rng = np.random.default_rng(0)
 scores = {classifier: np.zeros((4, len(ks), len(folds))) for classifier in classifiers}
 full_mesh = dict.fromkeys(classifiers, 0.0)
 share_of_folds = np.zeros((4, 468))
@@ -109,7 +93,7 @@ for fold, (train, test) in enumerate(folds):
     for i, (name, select) in enumerate(selectors.items()):
         for j, k in enumerate(ks):
             n_draws = 5 if name == "k random" else 1
-            draws = [select(X[train], y[train], k, rng) for _ in range(n_draws)]
+            draws = [select(X[train], y[train], k) for _ in range(n_draws)]
             for title, model in classifiers.items():
                 found = [score(model, landmarks, train, test) for landmarks in draws]
                 scores[title][i, j, fold] = np.mean(found)
