@@ -73,8 +73,8 @@ for name, values in {"strength": rise, "share": share}.items():
     print(f"{name}: half of the maximum is reached in frame {first}")
 
 # %%
-# The shares are a picture of the network, not of the face: its filters over time give little weight
-# to the first frames, which are neutral in most clips, and less to the last frames.
+# The shares describe the network, not the face. It uses the first frames little, since most clips
+# are still neutral there, and it uses the last frames less although the expression stays.
 #
 # A filmed clip
 # -------------
