@@ -131,7 +131,7 @@ plt.show()
 # ------------------------------
 # - A score means little without a simpler model on the same people beside it.
 # - A score far above chance may come from recognising people. Keep them apart.
-# - The checks find mistakes that leave traces in the data. A parameter that was chosen with the test
-#   clips leaves none.
+# - The checks find mistakes that leave traces in the data. A parameter that was chosen with the
+#   test clips leaves none.
 # - The intervals describe other test people. They do not include the variation from other training
 #   people.

@@ -84,7 +84,7 @@ for name in sorted(shares, key=lambda name: -abs(shares[name][wrong])):
 # The wrong prediction has a visible reason: its largest share is that of the forehead, where the
 # landmarks outline the shape of the head, which a smile does not change. A single photograph does
 # not show which face a person has at rest. With clips of several frames, the aligner subtracts the
-# first frame, see :ref:`explaining_identity` and :ref:`sphx_glr_auto_examples_plot_timeline.py`.
+# first frame, see :ref:`explaining` and :ref:`sphx_glr_auto_examples_plot_timeline.py`.
 #
 # Do the explanations depend on the network?
 # ------------------------------------------
@@ -124,7 +124,7 @@ plt.show()
 # - An explanation describes the network. It does not say what a person felt.
 # - A correct prediction may have a wrong reason, and a wrong one shows where data are missing.
 # - Shares depend on the baselines. With other baselines, they answer another question: see
-#   :ref:`explaining_baselines`.
+#   :ref:`explaining`.
 # - Landmarks that are neighbours move together, and the network may divide a share among them in
 #   many ways. Rely on regions rather than on single landmarks.
 # - A check that is passed is necessary, but it does not show that the shares are right.

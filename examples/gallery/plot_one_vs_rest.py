@@ -44,9 +44,9 @@ model.fit(clips.data, clips.target)
 # %%
 # Moving landmarks and their relevance
 # ------------------------------------
-# The lower row is drawn by :class:`~sklearn_temo.LandmarkRelevanceDisplay` on the mean last frame of
-# each emotion. Larger and stronger in colour is more relevant. Landmarks that are not kept are small
-# and hollow.
+# :class:`~sklearn_temo.LandmarkRelevanceDisplay` draws the relevance on the mean last frame of each
+# emotion (lower row). Larger and stronger in colour is more relevant. Landmarks that are not kept
+# are small and hollow.
 
 import matplotlib.pyplot as plt
 
@@ -55,7 +55,7 @@ from sklearn_temo import LandmarkRelevanceDisplay
 # sphinx_gallery_thumbnail_number = 1
 emotions = clips.target_names
 fig, axes = plt.subplots(2, len(emotions), figsize=(13, 4.8), layout="constrained")
-fig.suptitle("Upper row: landmarks that move. Lower row: landmarks that the network finds relevant.")
+fig.suptitle("Upper row: landmarks that move. Lower row: relevance to the network.")
 LandmarkRelevanceDisplay.from_scores(
     clips.moving, class_names=emotions, ax=axes[0], normalize=False, cmap="Blues", colorbar=False
 )
@@ -109,7 +109,8 @@ plt.show()
 # ------------------------------
 # - The selectors find landmarks that move, more often than random ones would.
 # - A share of 1 is not expected. A landmark that does *not* move in an emotion also separates it
-#   from the others, and in contempt fewer landmarks move than are kept.
+#   from the others: for disgust, the network uses the chin, which moves in fear and surprise only.
+#   In contempt, fewer landmarks move than are kept.
 # - Synthetic movements are fields around a few places of the face. Real faces have more of them,
 #   and their truth is not known: see :ref:`claims` for real clips.
 # - The clips were classified one emotion at a time. Report the balanced accuracy then, see

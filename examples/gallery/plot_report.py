@@ -70,14 +70,16 @@ for y, model in enumerate(names):
         value, y, xerr=[[value - low], [high - value]], fmt="o", color="#D55E00", capsize=3
     )
 left.set(yticks=range(len(names)), yticklabels=names.values(), ylim=(3.5, -0.5))
-left.set(xlabel="balanced accuracy, 95 % interval", title="Selected landmarks and simpler models")
+left.set(xlabel="balanced accuracy, 95 % interval")
+left.set_title("Selected landmarks and simpler models", fontsize="medium")
 right.errorbar(
     curve["k"], curve["mean"], curve["standard_error"], marker="D", color="#D55E00", capsize=2
 )
 right.set_xscale("log", base=2)
 right.set_xticks(curve["k"], curve["k"])
-right.set(xlabel="landmarks kept (k)", title="Score against the number of landmarks")
+right.set_xlabel("landmarks kept (k)")
 right.set_ylabel("balanced accuracy\nmean ± standard error of 5 folds")
+right.set_title("Score against the number of landmarks", fontsize="medium")
 for ax in (left, right):
     ax.spines[["top", "right"]].set_visible(False)
 plt.show()

@@ -37,6 +37,7 @@ from sklearn_temo import IGLandmarkSelector, LandmarkAligner, TEMOClassifier
 
 
 def make_model(rotation, k):
+    """Pipeline with one of the alignments, and `k` landmarks."""
     return make_pipeline(
         LandmarkAligner(rotation=rotation),
         IGLandmarkSelector(k=k, random_state=0),
@@ -72,7 +73,6 @@ for rotation in ("in-plane", "full"):
 # All landmarks are drawn on the mean smiling face. Larger and stronger in colour is more relevant.
 
 import matplotlib.pyplot as plt
-import numpy as np
 
 from sklearn_temo import LandmarkRelevanceDisplay, mesh
 

@@ -48,7 +48,8 @@ print("  k   stability            balanced accuracy")
 for k, fold in folds.items():
     result = selection_stability(fold["estimator"])
     low, high = result.confidence_interval
-    print(f"{k:3}   {result.stability:.2f} ({low:.2f} to {high:.2f})  {fold['test_score'].mean():.3f}")
+    stability = f"{result.stability:.2f} ({low:.2f} to {high:.2f})"
+    print(f"{k:3}   {stability}  {fold['test_score'].mean():.3f}")
 
 # %%
 # :func:`~sklearn_temo.selection_stability` is 1 if all folds select the same landmarks, and 0 on
@@ -133,5 +134,5 @@ plt.show()
 # - A landmark that is not kept may still be relevant.
 # - The folds share most of their training people, so the intervals are narrower than those for new
 #   people would be.
-# - Landmarks that are selected again and again are used reliably. This does not show that they cause
-#   or express an emotion.
+# - Landmarks that are selected again and again are used reliably. This does not show that they
+#   cause or express an emotion.

@@ -61,7 +61,7 @@ frames = np.arange(12)
 ax.plot(frames, rise.mean(axis=0), "--", color="0.5", label="true strength of the expression")
 ax.plot(frames, share.mean(axis=0), "o-", color="#0072B2", label="share of the frame")
 ax.set(xlabel="frame", ylabel="mean over the test clips\n(1 = maximum)", ylim=(-0.05, 1.05))
-ax.set_title("The shares begin later than the expression, and fall before the end", fontsize="medium")
+ax.set_title("The shares begin later than the expression and fall earlier", fontsize="medium")
 ax.legend(frameon=False, loc="lower right")
 ax.spines[["top", "right"]].set_visible(False)
 plt.show()
@@ -99,8 +99,8 @@ plt.show()
 
 # %%
 # The network, which has seen only synthetic clips, predicts surprise. The brows and the lips speak
-# for it, in the frames in which the actor raises his brows and opens his mouth to speak. Such frames
-# occur in the training clips only in surprise and fear, since nobody speaks in them.
+# for it, in the frames in which the actor raises his brows and opens his mouth to speak. Such
+# frames occur in the training clips only in surprise and fear, since nobody speaks in them.
 #
 # :class:`~sklearn_temo.ClipExplanationDisplay` draws the same shares on the frame with the largest
 # one, summed over time:
