@@ -25,7 +25,7 @@ print(result)
 # %%
 # The result is an :class:`~sklearn_temo.evaluation.Evaluation`, with a
 # :class:`~sklearn_temo.evaluation.Check` for each of
-# :data:`~sklearn_temo.evaluation.EVALUATION_CHECKS`. T-EMO is better than the majority
+# :obj:`~sklearn_temo.evaluation.EVALUATION_CHECKS`. T-EMO is better than the majority
 # class, but 20 random landmarks are about as good as the 20 selected ones: the interval of the
 # difference contains 0. This score does not show that the selected landmarks matter more than
 # others.

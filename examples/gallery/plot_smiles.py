@@ -96,7 +96,8 @@ LandmarkRelevanceDisplay.from_scores(
 plt.show()
 
 # %%
-# The mean relevance of a landmark of each region, where 1 is an average landmark of the face:
+# The mean relevance of a landmark of each region of :func:`~sklearn_temo.mesh.regions`, where 1 is
+# an average landmark of the face:
 
 regions = mesh.regions()
 print(f"{'region':12} in-plane  full")

@@ -32,10 +32,11 @@ print(f"accuracy on clips of new subjects: {accuracy:.2f}")
 # The timeline of one clip
 # ------------------------
 # The baselines are faces that do not move (``baselines="still"``), so a landmark that does not move
-# has no share. The heat map has a row for each region and a column for each frame: orange speaks
-# for the class, blue against it. The column on the left holds the shares of the first frame, the
-# *identity*; the others are shares of the *movement*. The steps at the bottom lead from the mean
-# logit of the baselines to the logit of the clip.
+# has no share. The heat map of :class:`~sklearn_temo.RelevanceTimelineDisplay` has a row for each
+# region and a column for each frame: orange speaks for the class, blue against it. The column on
+# the left holds the shares of the first frame, the *identity*; the others are shares of the
+# *movement*. The steps at the bottom lead from the mean logit of the baselines to the logit of the
+# clip.
 
 import matplotlib.pyplot as plt
 
