@@ -59,7 +59,8 @@ import matplotlib.pyplot as plt
 
 from sklearn_temo import ClipExplanationDisplay
 
-ClipExplanationDisplay.from_explanation(explanation, right, annotate=6)
+display = ClipExplanationDisplay.from_explanation(explanation, right, annotate=6)
+display.figure_.suptitle(f"A correct smile: the lips speak for it most\n{display.title}")
 plt.show()
 
 # %%
@@ -67,7 +68,8 @@ plt.show()
 # ------------------
 # This person was photographed with a neutral face.
 
-ClipExplanationDisplay.from_explanation(explanation, wrong, annotate=6)
+display = ClipExplanationDisplay.from_explanation(explanation, wrong, annotate=6)
+display.figure_.suptitle(f"A wrong smile: the forehead speaks for it most\n{display.title}")
 plt.show()
 
 # %%

@@ -55,7 +55,7 @@ from sklearn_temo import LandmarkRelevanceDisplay
 # sphinx_gallery_thumbnail_number = 1
 emotions = clips.target_names
 fig, axes = plt.subplots(2, len(emotions), figsize=(13, 4.8), layout="constrained")
-fig.suptitle("Upper row: landmarks that move. Lower row: relevance to the network.")
+fig.suptitle("Landmarks that move in each emotion, and their relevance to the network")
 LandmarkRelevanceDisplay.from_scores(
     clips.moving, class_names=emotions, ax=axes[0], normalize=False, cmap="Blues", colorbar=False
 )

@@ -93,6 +93,7 @@ LandmarkRelevanceDisplay.from_scores(
     positions=smiling,
     ax=axes,
 )
+fig.suptitle("Relevance of the landmarks, with two alignments")
 plt.show()
 
 # %%

@@ -65,7 +65,9 @@ import matplotlib.pyplot as plt
 
 from sklearn_temo import SelectionStabilityDisplay
 
-SelectionStabilityDisplay.from_cv_results(folds[32])
+display = SelectionStabilityDisplay.from_cv_results(folds[32])
+stability = f"stability {display.result_.stability:.2f}"
+display.figure_.suptitle(f"How many of the five folds keep each landmark (k = 32): {stability}")
 plt.show()
 
 # %%

@@ -44,7 +44,8 @@ from sklearn_temo import RelevanceTimelineDisplay
 
 explanation = explain_clips(pipe, clips.data[test], baselines="still")
 smile = int(np.flatnonzero(clips.target[test] == "happiness")[0])
-RelevanceTimelineDisplay.from_explanation(explanation, smile)
+display = RelevanceTimelineDisplay.from_explanation(explanation, smile)
+display.figure_.suptitle("Shares of the regions in each frame: what speaks for happiness in a clip")
 plt.show()
 
 # %%
@@ -95,7 +96,8 @@ path = sample.data[sample.target.tolist().index("happiness")]
 # sphinx_gallery_thumbnail_number = 3
 filmed = Pipeline([("landmarks", FaceLandmarkTransformer(n_frames=12)), *pipe.steps[1:]])
 explanation = explain_clips(filmed, [path], baselines="still")
-RelevanceTimelineDisplay.from_explanation(explanation)
+display = RelevanceTimelineDisplay.from_explanation(explanation)
+display.figure_.suptitle("Shares of the regions in each frame: what speaks for surprise in a video")
 plt.show()
 
 # %%
@@ -109,7 +111,8 @@ plt.show()
 from sklearn_temo import ClipExplanationDisplay
 
 print(explanation)
-ClipExplanationDisplay.from_explanation(explanation)
+display = ClipExplanationDisplay.from_explanation(explanation)
+display.figure_.suptitle(f"Raised brows and open lips speak for surprise\n{display.title}")
 plt.show()
 
 # %%
