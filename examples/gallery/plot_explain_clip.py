@@ -1,148 +1,135 @@
 """
-Explaining one clip: landmarks, frames and direction
-====================================================
+Why did this person count as smiling?
+=====================================
 
-The relevance of the selector describes a whole data set. :func:`~sklearn_temo.explain_clips`
-explains the prediction for a single clip: which landmarks raised or lowered the logit of a class,
-and in which frames. The first part uses synthetic clips, in which it is known what moves. The
-second part applies the same model to a filmed clip, and finds out why its prediction is wrong.
+The relevance of a selector describes a whole data set. :func:`~sklearn_temo.explain_clips` explains
+the prediction for one clip or one photograph: which landmarks raised the logit of a class, and
+which lowered it. This example explains a correct and a wrong prediction for people who are not in
+the training data, and then checks that the explanations depend on what the network has learned.
 """
 
 # %%
-# A model and clips of new subjects
-# ---------------------------------
-# The test clips are of subjects that are not in the training clips.
+# A network, and people it has not seen
+# -------------------------------------
+# The landmarks are those of photographs of 102 people, neutral and smiling. 30 % of the people are
+# held out.
 
 from sklearn.model_selection import GroupShuffleSplit
 
 from sklearn_temo import make_temo_pipeline
-from sklearn_temo.datasets import make_expression_clips
+from sklearn_temo.datasets import load_london_smiles
 
-clips = make_expression_clips(n_clips=280, n_frames=12, n_subjects=40, random_state=0)
-splitter = GroupShuffleSplit(test_size=0.25, random_state=0)
-train, test = next(splitter.split(clips.data, groups=clips.groups))
+smiles = load_london_smiles()
+split = GroupShuffleSplit(test_size=0.3, random_state=0)
+train, test = next(split.split(smiles.data, groups=smiles.groups))
 
-pipe = make_temo_pipeline(landmarks="passthrough", k=64, random_state=0)
-pipe.fit(clips.data[train], clips.target[train])
-accuracy = pipe.score(clips.data[test], clips.target[test])
-print(f"accuracy on new subjects: {accuracy:.2f}")
+pipe = make_temo_pipeline(landmarks="passthrough", k=64, rotation="full", random_state=0)
+pipe.fit(smiles.data[train], smiles.target[train])
+predicted, true = pipe.predict(smiles.data[test]), smiles.target[test]
+print(f"accuracy on {len(test)} photographs of new people: {(predicted == true).mean():.2f}")
 
 # %%
-# Explain the clips
-# -----------------
-# Without `target`, the predicted class of each clip is explained. The shares of a clip add up to
-# the difference between its logit and the mean logit of the baselines. *Identity* is the sum of the
-# shares of the positions in the first frame, which show the shape of the face; *movement* is the
-# sum of the shares of the displacements from it.
+# Compared with what?
+# -------------------
+# An explanation compares a clip with *baselines*. The question here is why a face counts as smiling
+# and not as neutral, so the baselines are the neutral photographs of the training people. The
+# shares of a clip add up to the difference between its logit and the mean logit of the baselines.
+# The result is a :class:`~sklearn_temo.ClipExplanation`.
 
 import numpy as np
 
 from sklearn_temo import explain_clips
 
-explanation = explain_clips(pipe, clips.data[test])
-first_smile = int(np.flatnonzero(clips.target[test] == "happiness")[0])
-print(explanation[first_smile])
+neutral = smiles.data[train][smiles.target[train] == "neutral"]
+explanation = explain_clips(pipe, smiles.data[test], target="happiness", baselines=neutral)
+
+probability = pipe.predict_proba(smiles.data[test])[:, list(pipe.classes_).index("happiness")]
+right = int(np.argmax(np.where(true == "happiness", probability, 0)))
+wrong = int(np.argmax(np.where(true == "neutral", probability, 0)))
+for title, clip in {"surest smile": right, "surest mistake": wrong}.items():
+    print(f"{title}: probability of a smile {probability[clip]:.2f}, true class {true[clip]}")
 
 # %%
-# Which landmarks
-# ---------------
-# Orange landmarks speak for the class, blue ones against it. The area of a dot is proportional to
-# the share of its landmark. The face is that of the frame with the largest share. A smile moves the
-# corners of the lips and raises the cheeks (AU12 and AU6).
+# A correct prediction
+# --------------------
+# Orange landmarks speak for a smile, blue ones against it. The area of a dot is proportional to the
+# share of its landmark, and the bars are the sums of the regions.
 
 import matplotlib.pyplot as plt
 
 from sklearn_temo import ClipExplanationDisplay
 
-ClipExplanationDisplay.from_explanation(explanation, first_smile, annotate=6)
+display = ClipExplanationDisplay.from_explanation(explanation, right, annotate=6)
+display.figure_.suptitle(f"A correct smile: the lips speak for it most\n{display.title}")
 plt.show()
 
 # %%
-# The numbers are those of :meth:`~sklearn_temo.ClipExplanation.top`. In synthetic clips it is known
-# which landmarks move.
+# A wrong prediction
+# ------------------
+# This person was photographed with a neutral face.
 
-moving = clips.moving[list(clips.target_names).index("happiness")]
-top = explanation.top(10)[first_smile]
-print(f"of the ten landmarks with the largest shares, {moving[top].sum()} move in happiness;")
-print(f"of all landmarks, {moving.mean():.0%} move")
-
-# %%
-# When
-# ----
-# The steps at the bottom lead from the logit of the baselines to that of the clip. The shares grow
-# with the expression: the first frames are almost neutral, and hardly change the logit.
-
-from sklearn_temo import RelevanceTimelineDisplay
-
-RelevanceTimelineDisplay.from_explanation(explanation, first_smile)
+display = ClipExplanationDisplay.from_explanation(explanation, wrong, annotate=6)
+display.figure_.suptitle(f"A wrong smile: the forehead speaks for it most\n{display.title}")
 plt.show()
 
 # %%
-# Several clips are averaged. These are all test clips of surprise: the brows and the lips are used
-# from about the middle of the clip.
+# The same numbers as text, beside the mean over all smiles of new people:
 
-RelevanceTimelineDisplay.from_explanation(explanation, clips.target[test] == "surprise")
-plt.show()
-
-# %%
-# A filmed clip
-# -------------
-# The steps of a fitted pipeline can follow a :class:`~sklearn_temo.FaceLandmarkTransformer`. Clips
-# are then passed as paths, and the displays show the frames that the landmarks were extracted from.
-# The six clips that the package includes show an actor who speaks a sentence with different
-# emotions.
-
-from sklearn.pipeline import Pipeline
-
-from sklearn_temo import FaceLandmarkTransformer
-from sklearn_temo.datasets import load_cremad_sample
-
-sample = load_cremad_sample()
-path = sample.data[sample.target.tolist().index("happiness")]
-
-filmed = Pipeline([("landmarks", FaceLandmarkTransformer(n_frames=12)), *pipe.steps[1:]])
-explanation = explain_clips(filmed, [path])
-print(explanation)
+shares = {name: share.sum(axis=1) for name, share in explanation.by_region().items()}
+print("region       correct    wrong    all smiles")
+for name in sorted(shares, key=lambda name: -abs(shares[name][wrong])):
+    share = shares[name]
+    mean = share[true == "happiness"].mean()
+    print(f"{name:12} {share[right]:+.2f}      {share[wrong]:+.2f}    {mean:+.2f}")
 
 # %%
-# The actor was told to show happiness, but the model predicts another class. The explanation says
-# why.
-
-# sphinx_gallery_thumbnail_number = 4
-RelevanceTimelineDisplay.from_explanation(explanation)
-plt.show()
-
-# %%
-
-ClipExplanationDisplay.from_explanation(explanation)
-plt.show()
-
-# %%
-# The largest shares are in the frames in which the actor opens his mouth to speak and raises his
-# brows. In the training clips nobody speaks, and an open mouth with raised brows occurs in
-# surprise. The prediction is wrong for a reason that can be seen: the training data lack speech.
+# The wrong prediction has a visible reason: its largest share is that of the forehead, where the
+# landmarks outline the shape of the head, which a smile does not change. A single photograph does
+# not show which face a person has at rest. With clips of several frames, the aligner subtracts the
+# first frame, see :ref:`explaining` and :ref:`sphx_glr_auto_examples_plot_timeline.py`.
 #
-# Shares per region and frame are also available as numbers.
+# Do the explanations depend on the network?
+# ------------------------------------------
+# Dots may be large only where faces differ much, whatever the network has learned. Two sanity
+# checks compare the shares with those of networks that learned nothing:
+# :func:`~sklearn_temo.explanation.check_random_weights` shuffles the weights, and
+# :func:`~sklearn_temo.explanation.check_random_labels` fits the network to permuted labels. Both
+# return a :class:`~sklearn_temo.explanation.SanityCheck`.
 
-shares = {name: share[0].sum() for name, share in explanation.by_region().items()}
-for name in sorted(shares, key=shares.get, reverse=True):
-    print(f"{name:12} {shares[name]:+.2f}")
+from sklearn_temo.explanation import check_random_labels, check_random_weights
+
+args = (pipe, smiles.data[train], smiles.target[train])
+weights = check_random_weights(*args, n_repeats=3, random_state=0)
+labels = check_random_labels(*args, n_repeats=3, random_state=0)
+print(weights)
+print(labels)
+
+rows = {
+    "same labels, other seed": [*weights.reference, *labels.reference],
+    "shuffled weights": weights.similarities,
+    "permuted labels": labels.similarities,
+}
+fig, ax = plt.subplots(figsize=(6.5, 2.4), layout="constrained")
+for y, values in enumerate(rows.values()):
+    ax.plot(values, [y] * len(values), "o", color="#0072B2" if y == 0 else "0.5")
+ax.axvline(weights.threshold, color="0.5", linestyle="--", linewidth=1)
+ax.annotate("threshold", (weights.threshold, 2.4), xytext=(4, 0), textcoords="offset points")
+ax.set(yticks=range(3), yticklabels=rows, xlim=(0, 1), ylim=(2.6, -0.6))
+ax.set(xlabel="rank correlation with the shares of the fitted network")
+ax.set_title("Networks that learned nothing give other explanations", fontsize="medium")
+ax.spines[["top", "right"]].set_visible(False)
+plt.show()
 
 # %%
-# Is the explanation about the network?
-# -------------------------------------
-# Large shares may only show where a face moves. The sanity check shuffles the weights of the
-# network: the shares must become different, more so than with another seed of the fit.
-
-from sklearn_temo.explanation import check_random_weights
-
-print(check_random_weights(pipe, clips.data[train], clips.target[train], random_state=0))
-
-# %%
-# What an explanation means
-# -------------------------
-# An explanation describes the model. It does not say what the person felt, and a correct prediction
-# can have a wrong reason. Shares are relative to the baselines: with other baselines, such as the
-# neutral face of the same person, the shares are different. Neighbouring landmarks move together,
-# and the model may divide a share among them in many ways: rely on regions rather than on single
-# landmarks. See :ref:`evaluation` for tests on subjects that are not in the training set.
+# What to conclude, and what not
+# ------------------------------
+# - An explanation describes the network. It does not say what a person felt.
+# - A correct prediction may have a wrong reason, and a wrong one shows where data are missing.
+# - Shares depend on the baselines. With other baselines, they answer another question: see
+#   :ref:`explaining`.
+# - Landmarks that are neighbours move together, and the network may divide a share among them in
+#   many ways. Rely on regions rather than on single landmarks.
+# - A check that is passed is necessary, but it does not show that the shares are right.
+#
+# :class:`~sklearn_temo.TEMORegressor` and linear models of scikit-learn are explained in the same
+# way.
