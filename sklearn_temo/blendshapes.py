@@ -122,7 +122,7 @@ ACTION_UNITS: dict[str, tuple[int, ...]] = {
 }
 """Numbers of the action units of FACS whose movement each blendshape is named after.
 
-They are no measurement of action units, see :ref:`facial_actions`. Empty where FACS has none.
+They are no measurement of action units, see :ref:`action_units`. Empty where FACS has none.
 """
 
 # The landmarks that the network takes: kLandmarksSubsetIdxs in MediaPipe's face_blendshapes_graph.

@@ -107,6 +107,12 @@ def fitted(expression_clips):
     return pipe.fit(expression_clips.data, expression_clips.target)
 
 
+def test_frames_half_a_window_apart_do_not_begin_anew_by_rounding(make_live):
+    with make_live(window=0.2) as live:
+        found = [live.update(face_frame(100), time=number / 10) for number in range(20)]
+    assert [prediction.label is None for prediction in found] == [True] * 2 + [False] * 18
+
+
 @pytest.mark.parametrize(
     "options",
     [{}, {"sampling": "all"}, {"sampling": (-0.3, None)}, {"region": (100, 20, 400, 340)}],

@@ -236,7 +236,7 @@ class LivePredictor:
                 f"the time of a frame, {time!r} s, must be later than that of the frame before, "
                 f"{last!r} s; call reset() to begin a new stream."
             )
-        if time - last > self.window / 2:
+        if time - last > self.window / 2 + _ROUNDING:
             self.reset()
         landmarker = self._landmarker or self._start_landmarker()
         face, doubtful = find_face(pixels, self._settings.region, self._tracker, landmarker)
