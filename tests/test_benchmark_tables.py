@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import tables
+from benchmarks import explanations, tables
 from benchmarks.explanations import DATA as EXPLAINED
 from benchmarks.selectors import DATA as SELECTED
 
@@ -75,3 +75,32 @@ def test_a_run_without_some_data_keeps_their_rows(tmp_path, monkeypatch):
     assert text == "data,score\nCK+,1 ± 2\nsmiles,−0.5\nnew,8e-06\n"
     tables.write_table("scores", ["method", "score"], [["other", "1"]])
     assert (tmp_path / "tables/scores.csv").read_text() == "method,score\nother,1\n"
+
+
+def read(file):
+    with file.open(encoding="utf-8", newline="") as stream:
+        header, *rows = csv.reader(stream)
+    return header, [row[0] for row in rows]
+
+
+def test_tables_of_explanations_have_the_form_of_those_in_the_documentation(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "FOLDER", tmp_path)
+    measures = explanations.measures_of(explanations.Sizes())
+    cells = ["0.123 (0.010)" for _ in measures]
+    # Only synthetic clips have known moving landmarks.
+    without = ["" if measure == "recall" else "0.123 (0.010)" for measure in measures]
+    rows = [
+        [data, network, method, *(cells if data == "synthetic clips" else without)]
+        for data in EXPLAINED
+        for network in explanations.NETWORKS
+        for method in explanations.METHODS
+    ]
+    # The agreement has no rank.
+    place = ["" if measure == "agreement" else "1" for measure in measures]
+    ranks = [[data, network, *place] for data in EXPLAINED for network in explanations.NETWORKS]
+    explanations.write_tables(rows, ranks, measures)
+    files = list(tmp_path.iterdir())
+    assert len(files) == 7
+    for file in files:
+        assert read(file) == read(FOLDER / file.name)
+    assert "0.123," in (tmp_path / "explanations_robustness_ckplus.csv").read_text()
