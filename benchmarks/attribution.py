@@ -29,7 +29,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from torch import nn
 
-from benchmarks.side_by_side import peak_megabytes, row, seconds
+from benchmarks.side_by_side import ROWS, peak_megabytes, row, seconds
+from benchmarks.tables import write_table
 from sklearn_temo import IGLandmarkSelector, LandmarkAligner, LandmarkLayout, TEMOClassifier
 from sklearn_temo.attribution import integrated_gradients, landmark_relevance, make_baselines
 from sklearn_temo.attribution._split_network import frozen
@@ -109,16 +110,18 @@ def against_captum(
     gap = integrated_gradients(module, X, baselines, y)[1]
     relevance = landmark_relevance(module, X, baselines, y, layout)
     times = median(run[best] for run in runs)
-    row("Captum, 50 steps, best of its batch sizes", f"{times:.2f} s ({best})")
+    row("Captum with 50 nodes and its best batch size, time", f"{times:.2f} s")
     row(
-        f"integrated_gradients, auto ({relevance.n_gradient_evaluations / gap.size:.1f} nodes a "
-        "pair)",
+        '``integrated_gradients`` with ``n_steps="auto"`` (closed form), speed relative to '
+        "Captum, median and range of five runs",
         faster("auto"),
         ">= 45x",
     )
     row("its largest completeness gap", f"{gap.max():.1e}", "<= 1e-3")
-    row("integrated_gradients, the same 50 nodes", faster("50"), ">= 8x")
-    row("landmark_relevance, auto", faster("relevance"))
+    what = "``integrated_gradients`` with 50 nodes, speed relative to Captum"
+    row(what, faster("50"), ">= 8x")
+    what = '``landmark_relevance`` with ``n_steps="auto"``, speed relative to Captum'
+    row(what, faster("relevance"))
 
     ours = relevance.overall
     theirs = scores(captum(module, X, baselines, y, 140, 1024), y, layout)
@@ -126,7 +129,8 @@ def against_captum(
     n_same = len(np.intersect1d(order, other))
     odd = np.setxor1d(order, other)
     tied = np.abs(theirs[odd] / np.sort(theirs)[-128] - 1).max(initial=0)
-    row("of Captum's first 128 landmarks", f"{n_same} of 128 (others tied within {tied:.0e})")
+    what = "common landmarks in the first 128 by Captum and by ``landmark_relevance``"
+    row(what, f"{n_same}" if n_same == 128 else f"{n_same} (others tied within {tied:.0e})")
 
 
 def growth(X: np.ndarray, baselines: np.ndarray, y: np.ndarray) -> None:
@@ -158,19 +162,20 @@ def growth(X: np.ndarray, baselines: np.ndarray, y: np.ndarray) -> None:
     works["baselines"] = lambda: landmark_relevance(nets[468], A, np.concatenate([b, b]), y, layout)
     taken = seconds(works)
     labels = {
-        "ours": ("landmark_relevance", "<= 2x"),
-        "attributions": ("integrated_gradients", ""),
-        "front": ("one pass of the temporal filters over the clips", ""),
-        "captum": ("Captum", ""),
+        "ours": ("``landmark_relevance``, time for 1,872 landmarks relative to 468", "<= 2x"),
+        "front": ("one pass of the temporal filters over the clips, the same", ""),
+        "attributions": ("``integrated_gradients``, the same", ""),
+        "captum": ("Captum, the same", ""),
     }
     for name, (what, target) in labels.items():
         row(
-            f"468 -> 1872 landmarks, {what}",
+            what,
             f"{taken[f'{name} 1872'] / taken[f'{name} 468']:.2f}x",
             target,
         )
     for name in ("samples", "baselines"):
-        row(f"twice the {name}", f"{taken[name] / taken['ours 468']:.2f}x", "linear")
+        what = f"``landmark_relevance``, time for twice the {name}"
+        row(what, f"{taken[name] / taken['ours 468']:.2f}x", "linear")
 
 
 @torch.no_grad()
@@ -192,8 +197,8 @@ def default_net(n_landmarks: int, n_classes: int = 7) -> TEMONet:
 def grid_over_k(X: np.ndarray, y: np.ndarray) -> None:
     """A search over eight values of k, with memory and without, beside one value."""
     networks = {
-        "trained": TEMOClassifier(n_components=32, noise=0.4),
-        "closed form": IGLandmarkSelector.default_estimator(),
+        "trained network": TEMOClassifier(n_components=32, noise=0.4),
+        "randomized network": IGLandmarkSelector.default_estimator(),
     }
 
     def search(network, ks, memory):
@@ -216,11 +221,12 @@ def grid_over_k(X: np.ndarray, y: np.ndarray) -> None:
         works[f"{name}, memory"] = lambda name=name: search(name, EIGHT, True)
         works[f"{name}, without"] = lambda name=name: search(name, EIGHT, False)
     taken = seconds(works)
-    unit = taken["trained, one"]
-    for name, target in (("trained", "<= 1.3x"), ("closed form", "")):
-        row(f"search over 1 value of k, {name}", f"{taken[f'{name}, one'] / unit:.2f}x")
+    unit = taken["trained network, one"]
+    for name, target in (("trained network", "<= 1.3x"), ("randomized network", "")):
+        what = f"search over 1 value of ``k``, {name}, time relative to the first"
+        row(what, f"{taken[f'{name}, one'] / unit:.2f}x")
         with_memory = f"{taken[f'{name}, memory'] / unit:.2f}x"
-        row(f"search over 8 values of k with memory, {name}", with_memory, target)
+        row(f"search over 8 values with memory, {name}", with_memory, target)
         row(f"the same without memory, {name}", f"{taken[f'{name}, without'] / unit:.2f}x")
 
 
@@ -284,7 +290,7 @@ def training(X: np.ndarray, y: np.ndarray) -> None:
 
     taken = seconds({"temo": lambda: clone(temo).fit(X, y), "loop": loop}, n_rounds=5)
     row(
-        "T-EMO's training beside a plain loop of the same net, per epoch",
+        "training of T-EMO, time per epoch relative to a plain loop",
         f"{taken['temo'] / taken['loop']:.2f}x",
         "<= 1.15x",
     )
@@ -298,7 +304,7 @@ def training(X: np.ndarray, y: np.ndarray) -> None:
 
     taken = seconds({"temo": lambda: fitted.predict(X), "plain": plain}, n_rounds=11)
     row(
-        f"T-EMO's prediction of {len(X)} clips beside a plain loop",
+        f"prediction of {len(X)} clips by T-EMO, time relative to a plain loop",
         f"{taken['temo'] / taken['plain']:.2f}x",
         "<= 1.15x",
     )
@@ -309,8 +315,8 @@ def training(X: np.ndarray, y: np.ndarray) -> None:
         },
         n_rounds=5,
     )
-    row("one clip, T-EMO.predict", f"{taken['temo'] * 20:.2f} ms")
-    row("one clip, StandardScaler + SVC.predict", f"{taken['svm'] * 20:.2f} ms")
+    times = f"{taken['temo'] * 20:.2f} ms / {taken['svm'] * 20:.2f} ms"
+    row("one clip, T-EMO / StandardScaler and SVC", times)
 
 
 def large(folder: str) -> None:
@@ -343,20 +349,21 @@ def memory(X: np.ndarray) -> None:
         command = [sys.executable, "-m", "benchmarks.attribution", "--large", folder]
         run = subprocess.run(command, capture_output=True, text=True, check=True)
     row(
-        f"peak memory above the start, {N_LARGE} clips of a memory map of "
+        f"peak memory for {N_LARGE:,} clips in a memory map of "
         f"{N_LARGE * X.shape[1] * 4 / 1e9:.1f} GB",
         run.stdout.strip(),
         "< 600 MB",
     )
 
 
+PARTS = ["captum", "growth", "memory", "grid", "rounds", "training"]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--large", metavar="FOLDER", help=argparse.SUPPRESS)
-    parser.add_argument(
-        "--only", nargs="*", default=["captum", "growth", "memory", "grid", "rounds", "training"]
-    )
+    parser.add_argument("--only", nargs="*", default=PARTS)
     options = parser.parse_args(arguments)
     if options.large:
         large(options.large)
@@ -383,6 +390,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rounds(X, y)
     if "training" in options.only:
         training(X, y)
+    if set(PARTS) <= set(options.only):
+        write_table("attribution", ["measurement", "result", "target"], ROWS)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ import numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
 from numpy.typing import NDArray
 
-from benchmarks.side_by_side import row, seconds
+from benchmarks.side_by_side import ROWS, row, seconds
+from benchmarks.tables import write_table
 from sklearn_temo import FaceLandmarkTransformer
 from sklearn_temo.blendshapes import NAMES, predict_blendshapes
 from sklearn_temo.datasets import load_cremad_sample
@@ -66,11 +67,15 @@ def main() -> None:
         f"{difference[:, :3, :3].max():.0e}",
         "1e-3",
     )
-    row("of the translation", f"{difference[:, :3, 3].max():.0e} cm", "1e-2 cm")
+    row(
+        "head pose: largest difference of the translation",
+        f"{difference[:, :3, 3].max():.0e} cm",
+        "1e-2 cm",
+    )
     change = np.abs(predict_blendshapes(landmarks[:, :468]) - found)
-    for what, columns in (("eyeLook", LOOKS), ("other", ~LOOKS)):
+    for what, columns in (("``eyeLook...``", LOOKS), ("other blendshapes", ~LOOKS)):
         row(
-            f"without irises, {what} blendshapes change by (mean, largest)",
+            f"without irises, {what} change by (mean, largest)",
             f"{change[:, columns].mean():.3f}, {change[:, columns].max():.2f}",
         )
     taken = seconds(
@@ -83,12 +88,13 @@ def main() -> None:
     )
     for name, what in (
         ("blendshapes", "rows of blendshapes"),
-        ("extract", "extract, with blendshapes, head pose and gaze"),
+        ("extract", "``extract``"),
     ):
         row(
             f"{what}: time relative to rows of landmarks",
             f"{taken[name] / taken['landmarks']:.2f}x",
         )
+    write_table("blendshapes", ["measurement", "result"], [cells[:2] for cells in ROWS])
 
 
 if __name__ == "__main__":

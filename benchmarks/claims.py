@@ -8,6 +8,7 @@ folder after a change of the package. The verdicts, tables and figures are writt
     python -m benchmarks.claims --n-repeats 1               a quick run
     python -m benchmarks.claims --data my_landmarks.npz     arrays X, y and subject
     python -m benchmarks.claims --data my_clips             a folder for load_clip_folder
+    python -m benchmarks.claims --draw                      the figures again, from the tables
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn_temo import FaceLandmarkTransformer, LandmarkAligner, LandmarkLayout, mesh
 from sklearn_temo.datasets import load_clip_folder
 
+from .claims_figures import draw_figures
 from .claims_folds import KS, N_INNER_FOLDS, Split, evaluate_fold
 from .claims_report import write_report
 from .pipeline_figures import CKPLUS
@@ -43,7 +45,13 @@ def main() -> None:
     parser.add_argument("--n-jobs", type=int, default=2)
     parser.add_argument("--work", type=Path, default=ROOT / "build/claims")
     parser.add_argument("--out", type=Path, default=ROOT / "docs/claims")
+    parser.add_argument(
+        "--draw", action="store_true", help="only draw the figures from the tables in --out"
+    )
     arguments = parser.parse_args()
+    if arguments.draw:
+        draw_figures(arguments.out)
+        return
     n_repeats, n_folds = arguments.n_repeats, arguments.n_folds
     if not arguments.data.exists():
         sys.exit(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from scipy.stats import t
 from sklearn_temo import LandmarkLayout, mesh, selection_stability
 from sklearn_temo.datasets import make_expression_clips
 
-from .claims_figures import STYLES, draw_faces, draw_forest, draw_scores, forest_rows
+from .claims_figures import METHODS, RBF, SELECTIONS, draw_figures, first_landmarks, forest_rows
 from .claims_folds import NETWORK_KS
 from .claims_scores import (
     N_FIRST,
@@ -62,8 +62,6 @@ def write_report(
             f"Measured on {description}.",
             "",
             *_cards(verdicts(evaluation)),
-            *_forest_figure(evaluation),
-            "",
             highest_scores_sentence(evaluation),
             "",
         ]
@@ -81,16 +79,17 @@ def write_report(
         "stability": stability_table,
     }
     if is_face:
-        tables |= {"regions": regions_table, "action_units": action_unit_table}
+        tables |= {
+            "regions": regions_table,
+            "action_units": action_unit_table,
+            "frequencies": frequencies_table,
+        }
     for name, table in tables.items():
         _write_csv(out / f"{name}.csv", table(evaluation))
     for measure in ("accuracy", "balanced accuracy"):
         table = scores_table(evaluation, measure)
         _write_csv(out / f"{measure.replace(' ', '_')}.csv", table)
-    draw_forest(evaluation, out / "differences.svg")
-    draw_scores(evaluation, out / "scores.svg")
-    if is_face:
-        draw_faces(evaluation, out / "faces.png")
+    draw_figures(out)
     return text
 
 
@@ -423,7 +422,7 @@ def scores_table(evaluation: Evaluation, measure: str) -> list[list[str]]:
         if c.problem == "all"
     }
     rows = []
-    pairs = sorted({key[:2] for key in found})
+    pairs = sorted({key[:2] for key in found}, key=_order)
     selecting = {classifier for classifier, method in pairs if method != "all"}
     for classifier, method in pairs:
         if method == "all" and classifier in selecting:
@@ -431,8 +430,17 @@ def scores_table(evaluation: Evaluation, measure: str) -> list[list[str]]:
         cells = [found.get((classifier, method, k)) for k in evaluation.ks[:-1]]
         # All selections are the same there.
         cells.append(found.get((classifier, "all", evaluation.n_all)))
-        rows.append([classifier, method, *("" if c is None else str(c) for c in cells)])
+        texts = ("" if c is None else str(c) for c in cells)
+        rows.append([classifier, SELECTIONS[method], *texts])
     return [["classifier", "selection", *map(str, evaluation.ks)], *rows]
+
+
+def _order(pair: tuple[str, str]) -> tuple[int, str, int]:
+    """Methods in the order of all tables, then their variants; selections by their order."""
+    classifier, method = pair
+    names = [*METHODS, *RBF]
+    kind = next((i for i, name in enumerate(names) if classifier.startswith(name)), len(names))
+    return kind, classifier, list(SELECTIONS).index(method)
 
 
 def one_vs_rest_table(evaluation: Evaluation) -> list[list[str]]:
@@ -471,7 +479,7 @@ def costs_table(evaluation: Evaluation) -> list[list[str]]:
     ks = (evaluation.few, evaluation.many, evaluation.n_all)
     reference = np.array([*medians[TRAINED, evaluation.n_all][:2], 1])
     rows = []
-    for name in sorted({name for name, _ in medians}):
+    for name in sorted({name for name, _ in medians}, key=lambda name: _order((name, "all"))):
         row = [name]
         for i, digits in ((0, 2), (1, 2), (2, 0)):
             for k in ks:
@@ -507,7 +515,7 @@ def stability_table(evaluation: Evaluation) -> list[list[str]]:
     rows = []
     for method in dict.fromkeys(method for method, _ in masks):
         values = [masks.get((method, k)) for k in ks]
-        rows.append([method, *("" if v is None else _stability(v) for v in values)])
+        rows.append([SELECTIONS[method], *("" if v is None else _stability(v) for v in values)])
     return [["selection", *map(str, ks)], *rows]
 
 
@@ -567,25 +575,18 @@ def action_unit_table(evaluation: Evaluation) -> list[list[str]]:
     return [header, *rows]
 
 
+def frequencies_table(evaluation: Evaluation) -> list[list[str]]:
+    """Percent of the folds with a landmark among the first 20 selected: a column per emotion."""
+    shares = first_landmarks(evaluation)
+    rows = zip(*shares.values(), strict=True)
+    cells = [[str(i), *(f"{share:g}" for share in row)] for i, row in enumerate(rows)]
+    return [["landmark", *shares], *cells]
+
+
 def differences_table(evaluation: Evaluation) -> list[list[str]]:
     """Numbers of the forest plot."""
     rows = [
-        [label, *(row[name].as_difference if name in row else "" for name in STYLES)]
+        [label, *(row[name].as_difference if name in row else "" for name in METHODS)]
         for label, row in forest_rows(evaluation)
     ]
-    return [["landmarks", *STYLES], *rows]
-
-
-def _forest_figure(evaluation: Evaluation) -> Iterable[str]:
-    n_all, many = evaluation.n_all, evaluation.many
-    row = dict(forest_rows(evaluation))[f"{many} selected"]
-    numbers = ", ".join(f"{name}, {signed(value.mean)} points" for name, value in row.items())
-    return [
-        ".. figure:: /claims/differences.svg",
-        f"   :alt: Forest plot of the differences from T-EMO, trained, on all {n_all} landmarks. "
-        f"With {many} selected landmarks: {numbers}. The other numbers are in the details.",
-        "   :width: 520px",
-        "",
-        f"   Balanced accuracy minus that of T-EMO, trained, on all {n_all} landmarks (the zero "
-        "line, hollow circles), with 95 % intervals over the subjects. Below zero is worse.",
-    ]
+    return [["landmarks", *METHODS], *rows]

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
 
+from benchmarks.tables import write_table
 from sklearn_temo import TEMOClassifier, explain_clips, make_temo_pipeline
 from sklearn_temo.datasets import make_expression_clips
 
@@ -107,6 +108,7 @@ def main() -> None:
                         flush=True,
                     )
     print("\nOnset found within one frame, and positive share on moving landmarks (3 seeds)")
+    rows = []
     for name, classifier in NETWORKS.items():
         for baselines in ("typical", "still"):
             found = [
@@ -119,6 +121,9 @@ def main() -> None:
                 f"moving {moving:.2f}",
                 flush=True,
             )
+            rows.append([name, baselines, *(f"{share:.2f}" for share in (sudden, slow, moving))])
+    header = ["network", "baselines", "sudden onset", "slow onset", "share on moving landmarks"]
+    write_table("explanations_onset", header, rows)
     clips = make_expression_clips(n_clips=140, random_state=0)
     print("\nMedian time of one explanation, 16 frames, 128 landmarks")
     for name, classifier in NETWORKS.items():

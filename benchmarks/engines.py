@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from benchmarks.side_by_side import row, seconds
+from benchmarks.tables import write_table
 from sklearn_temo import FaceLandmarkTransformer, LandmarkAligner
 from sklearn_temo.datasets import load_cremad_sample
 from sklearn_temo.extraction._landmarker import Landmarker, open_landmarker
@@ -61,8 +62,10 @@ def altered(frames: list[Picture]) -> dict[str, list[Picture]]:
     }
 
 
-def compare_landmarks(landmarkers: list[Landmarker], pictures: list[Picture], name: str) -> None:
-    """Print the distances of landmarks in x and y."""
+def compare_landmarks(
+    landmarkers: list[Landmarker], pictures: list[Picture], name: str
+) -> list[str]:
+    """Print the distances of landmarks in x and y; return the row of the table."""
     distances, n_faces, n_other = [], 0, 0
     for picture in pictures:
         expected, actual = (
@@ -75,9 +78,10 @@ def compare_landmarks(landmarkers: list[Landmarker], pictures: list[Picture], na
         else:
             distances.append(np.linalg.norm((actual - expected)[..., :2], axis=-1).ravel())
     found = np.concatenate(distances)
-    figures = f"{np.median(found):.3f}, {np.percentile(found, 99):.2f}, {found.max():.2f} pixels"
-    pictures_text = f"{len(pictures)} pictures, {n_faces} faces"
-    row(f"{name} ({pictures_text})", figures, f"{n_other} pictures with other faces")
+    figures = [f"{np.median(found):.3f}", f"{np.percentile(found, 99):.2f}", f"{found.max():.2f}"]
+    text = f"{name} ({len(pictures)} pictures, {n_faces} faces)"
+    row(text, f"{', '.join(figures)} pixels", f"{n_other} pictures with other faces")
+    return [name, str(n_faces), *figures]
 
 
 def compare_classification(paths: list[str]) -> None:
@@ -217,9 +221,10 @@ def main() -> None:
         open_landmarker("litert", model_path(), "bundled") as litert,
     ):
         landmarkers = [mediapipe, litert]
-        compare_landmarks(landmarkers, frames, "distance: median, 99 %, largest")
-        for name, pictures in altered([clip[i] for clip in clips for i in (0, 30)]).items():
-            compare_landmarks(landmarkers, pictures, name)
+        tested = {"all frames of the six included clips": frames}
+        tested |= altered([clip[i] for clip in clips for i in (0, 30)])
+        rows = [compare_landmarks(landmarkers, tested[name], name) for name in tested]
+        write_table("engines", ["pictures", "faces", "median", "99 %", "largest"], rows)
         compare_speed(landmarkers, frames[::10])
     compare_clips(paths)
     compare_classification(paths)

@@ -30,6 +30,7 @@ from .explanations_methods import METHODS
 from .pipeline_figures import CKPLUS, ckplus
 from .selectors import align
 from .side_by_side import table
+from .tables import file_name, write_table
 
 NETWORKS = {
     "trained": TEMOClassifier(),
@@ -174,6 +175,36 @@ def rank_rows(name: str, values: Values, measures: list[str]) -> Iterator[list[s
         yield [name, network, *cells]
 
 
+def write_tables(rows: list[list[str]], ranks: list[list[str]], measures: list[str]) -> None:
+    """Write the means of the trained networks, and the ranks, for the documentation."""
+    parts = {
+        "faithfulness": (
+            "deletion",
+            "insertion",
+            "ROAR, 128",
+            "ROAR, 234",
+            "recall",
+            "ms per clip",
+        ),
+        "robustness": (
+            *("agreement", "other seed", "sensitivity", "random weights", "random labels"),
+        ),
+    }
+    for data in dict.fromkeys(row[0] for row in rows):
+        own = [row for row in rows if row[:2] == [data, "trained"]]
+        for part, wanted in parts.items():
+            # The recall is that of synthetic clips.
+            columns = [3 + measures.index(m) for m in wanted]
+            columns = [i for i in columns if any(row[i] for row in own)]
+            cells = [[row[2], *(row[i].partition(" ")[0] for i in columns)] for row in own]
+            header = ["method", *(measures[i - 3].replace(",", "") for i in columns)]
+            write_table(f"explanations_{part}_{file_name(data)}", header, cells)
+    header = ["measure", *(f"{data}, {network}" for data, network, *_ in ranks)]
+    cells = [[m.replace(",", ""), *(row[2 + i] for row in ranks)] for i, m in enumerate(measures)]
+    # The agreement with Integrated Gradients has no rank.
+    write_table("explanations_ranks", header, [row for row in cells if any(row[1:])])
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Evaluate the methods, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -201,6 +232,8 @@ def main(arguments: list[str] | None = None) -> None:
             values = evaluate(name, data, options.networks, options.n_folds, sizes)
         rows += rows_of(name, values, measures)
         ranks += rank_rows(name, values, measures)
+    if list(loaders) == list(DATA) and options.networks == list(NETWORKS):
+        write_tables(rows, ranks, measures)
     signs = {1: " (higher)", -1: " (lower)", 0: ""}
     columns = [f"{measure}{signs[direction(measure)]}" for measure in measures]
     print(

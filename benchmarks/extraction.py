@@ -20,7 +20,8 @@ import numpy as np
 from joblib.externals.loky import get_reusable_executor
 from mediapipe.tasks.python import BaseOptions, vision
 
-from benchmarks.side_by_side import peak_megabytes, row, seconds
+from benchmarks.side_by_side import ROWS, peak_megabytes, row, seconds
+from benchmarks.tables import write_table
 from sklearn_temo import FaceLandmarkTransformer
 from sklearn_temo.datasets import load_cremad_sample
 from sklearn_temo.mesh import model_path
@@ -59,13 +60,13 @@ def loop(paths: list[str]) -> list[np.ndarray]:
 def speed(paths: list[str]) -> None:
     """Compare the loop and the transformer, for every frame and for 16 per clip."""
     n_frames = sum(len(clip) for clip in loop(paths))
-    row("clips, and frames in them", f"{len(paths)}, {n_frames}")
+    row("clips and frames of the benchmark", f"{len(paths)}, {n_frames}")
     every = {n: FaceLandmarkTransformer(n_frames=None, n_jobs=n).extract for n in (1, 2)}
     few = {n: FaceLandmarkTransformer(n_jobs=n).transform for n in (1, 2)}
     get_reusable_executor().shutdown()
     start = perf_counter()
     few[2](paths[:2])
-    row("starting 2 processes, once", f"{perf_counter() - start:.1f} s")
+    row("start of 2 processes, once", f"{perf_counter() - start:.1f} s")
     taken = seconds(
         {
             "loop": lambda: loop(paths),
@@ -78,13 +79,13 @@ def speed(paths: list[str]) -> None:
     )
     row("the loop, one process", f"{taken['loop']:.1f} s, {n_frames / taken['loop']:.0f} frames/s")
     for name, what, target in (
-        ("every 1", "the same frames, n_jobs=1", ">= 0.95x"),
-        ("every 2", "the same frames, n_jobs=2", ">= 1.8x"),
-        ("few 1", "16 frames a clip, n_jobs=1", ""),
-        ("few 2", "16 frames a clip, n_jobs=2", ">= 6x"),
+        ("every 1", "all frames, ``n_jobs=1``", ">= 1.05x"),
+        ("every 2", "all frames, ``n_jobs=2``", ">= 1.8x"),
+        ("few 1", "16 frames of each clip, ``n_jobs=1``", ""),
+        ("few 2", "16 frames of each clip, ``n_jobs=2``", ">= 6x"),
     ):
-        row(what, f"{taken['loop'] / taken[name]:.2f}x", target)
-    row("clips a second and core, 16 frames", f"{len(paths) / taken['few 1']:.2f}")
+        row(f"{what}, speed relative to the loop", f"{taken['loop'] / taken[name]:.2f}x", target)
+    row("clips per second and core with 16 frames", f"{len(paths) / taken['few 1']:.2f}")
 
 
 def cache(paths: list[str]) -> None:
@@ -108,15 +109,15 @@ def cache(paths: list[str]) -> None:
             N_ROUNDS,
         )
     row(
-        "a first run that fills a cache, relative to one without",
+        "first run with memory, time relative to a run without",
         f"{taken['cold'] / taken['without']:.2f}x",
     )
     row(
-        "speed-up of a second run on the cache",
+        "second run with memory, speed relative to a run without",
         f"{taken['without'] / taken['warm']:.0f}x",
         ">= 100x",
     )
-    row("cache entry of 16 frames", f"{size / 1000:.0f} kB")
+    row("entry of the cache for 16 frames", f"{size / 1000:.0f} kB")
 
 
 def memory() -> None:
@@ -128,7 +129,7 @@ def memory() -> None:
         peaks[n_clips] = float(run.stdout)
     result = (MANY - FEW) * 16 * 468 * 3 * 4 / 2**20
     row(
-        f"peak memory of the main process, {MANY} clips instead of {FEW}, n_jobs=2",
+        f"peak memory of the parent process, {MANY} clips relative to {FEW}, ``n_jobs=2``",
         f"{peaks[MANY] - peaks[FEW]:+.0f} MB, of which {result:.0f} MB are the result",
         "the result",
     )
@@ -145,14 +146,14 @@ def million(paths: list[str]) -> None:
     command = [sys.executable, "-m", "benchmarks.extraction", "--peak", "6", "--n-jobs", "1"]
     worker = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     row(
-        "a million clips: core hours",
+        "core hours",
         f"1e6 / ({len(paths)} clips / {taken:.1f} s) = {core_hours:.0f}",
     )
-    row("hours on 2 cores, and on 64", f"{core_hours / 2:.0f}, {core_hours / 64:.1f}")
-    row("its cache", f"1e6 x {entry / 1000:.0f} kB = {entry / 1000:.0f} GB in 1e6 files")
+    row("hours on 2 cores, on 64 cores", f"{core_hours / 2:.0f}, {core_hours / 64:.1f}")
+    row("size of the cache", f"1e6 x {entry / 1000:.0f} kB = {entry / 1000:.0f} GB in 1e6 files")
     size = 16 * 468 * 3 * 4
-    row("its array of rows", f"1e6 x {size / 1000:.0f} kB = {size / 1000:.0f} GB")
-    row("memory of a worker", f"{worker:.0f} MB, so {64 * worker / 1024:.0f} GB for 64")
+    row("size of the array of rows", f"1e6 x {size / 1000:.0f} kB = {size / 1000:.0f} GB")
+    row("memory of a worker", f"{worker:.0f} MB, so {64 * worker / 1024:.0f} GB for 64 workers")
 
 
 def peak(paths: list[str], n_clips: int, n_jobs: int) -> None:
@@ -180,9 +181,16 @@ def main() -> None:
         peak(paths, options.peak, options.n_jobs)
         return
     print("| | here | target |\n|---|---|---|")
+    found: list[list[str]] = []
     for name, part in parts.items():
         if options.only in (None, name):
+            ROWS.clear()
             part(paths * 2)
+            found += ROWS if name != "million" else []
+            if name == "million":
+                write_table("million_clips", ["quantity", "estimate"], [row[:2] for row in ROWS])
+    if options.only is None:
+        write_table("extraction", ["measurement", "result", "target"], found)
 
 
 if __name__ == "__main__":

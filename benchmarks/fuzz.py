@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from benchmarks.damaged_files import damage, write_intact
 from benchmarks.side_by_side import peak_megabytes
+from benchmarks.tables import write_table
 from sklearn_temo import FaceLandmarkTransformer
 from sklearn_temo.extraction import load_landmarks
 
@@ -55,6 +56,7 @@ OUTCOMES = (
     "hang",
     "crash",
 )
+N_FILES = 2000
 FAILURES = frozenset(OUTCOMES[OUTCOMES.index("unnamed warning") :])
 
 
@@ -303,12 +305,30 @@ def print_table(results: list[Result]) -> None:
         print(f"| {name} | {' | '.join(map(str, cells))} |")
 
 
+def write_totals(results: list[Result]) -> None:
+    """Write the totals for the documentation."""
+    counts = Counter(result.outcome for result in results)
+    groups = {
+        "an error or a warning that names the file": ("error", "warning"),
+        "the landmarks of the undamaged clip, within 2 % of the distance between the eyes": (
+            "as before",
+        ),
+        "other landmarks, without a word": ("silent difference",),
+        "no face, without a word": ("silent NaN",),
+        "an error or a warning that does not name the file": ("unnamed warning", "unnamed error"),
+        "a crash, more than 20 s, or more than 1 GB of memory": OUTCOMES[-3:],
+    }
+    totals = {text: sum(counts[name] for name in names) for text, names in groups.items()}
+    rows = [[text, f"{total:,}"] for text, total in totals.items()]
+    write_table("damaged_files", ["result", "files"], rows)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Print the table; exit with 1 after a failure."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--n-files", type=int, default=2000)
+    parser.add_argument("--n-files", type=int, default=N_FILES)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--n-processes", type=int, default=2)
     text = "empty folder in which the files with silent results and failures are kept"
@@ -328,6 +348,8 @@ def main(arguments: list[str] | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         results = fuzz(folder, options.n_files, options.seed, options.n_processes, progress)
     print_table(results)
+    if len(results) == N_FILES:
+        write_totals(results)
     print()
     for result in results:
         if result.outcome not in OUTCOMES[:3]:

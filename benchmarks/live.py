@@ -22,6 +22,7 @@ import numpy as np
 
 from benchmarks.extraction import loop
 from benchmarks.side_by_side import row, seconds
+from benchmarks.tables import write_table
 from sklearn_temo import FaceLandmarkTransformer, LivePredictor, make_temo_pipeline, run_live
 from sklearn_temo.datasets import load_cremad_sample, make_expression_clips
 from sklearn_temo.extraction._landmarker import open_landmarker
@@ -90,13 +91,17 @@ def rates(pipe: Any, folder: Path, videos: list[str], n_frames: int) -> None:
     row("frames, of which have a prediction", f"{n_frames}, {predicted[0]}")
     text = "OpenCV and MediaPipe's video mode, opened for each video"
     row(text, f"{n_frames / taken['video mode']:.0f} frames/s")
+    rows = [["only landmarks"], ["live, into a table"], ["live, into a video with overlay"]]
     for engine in ENGINES:
+        for cells, name in zip(rows, ("", " out.csv", " out.mp4"), strict=True):
+            cells.append(f"{n_frames / taken[engine + name]:.0f}")
         row(f"only landmarks, {engine}", f"{n_frames / taken[engine]:.0f} frames/s")
         for out, what in (("out.csv", "a table"), ("out.mp4", "a video with overlay")):
             rate = n_frames / taken[f"{engine} {out}"]
             share = taken[engine] / taken[f"{engine} {out}"]
             figure = f"{rate:.0f} frames/s, {share:.2f}x of only landmarks"
             row(f"live, {engine}, into {what}", figure, ">= 25 frames/s")
+    write_table("live", ["loop", "MediaPipe, frames/s", "LiteRT, frames/s"], rows)
 
 
 def parts(pipe: Any, videos: list[str]) -> None:

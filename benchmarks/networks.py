@@ -22,6 +22,7 @@ from sklearn.pipeline import make_pipeline
 
 from benchmarks.pipeline_figures import CKPLUS, ckplus
 from benchmarks.side_by_side import seconds
+from benchmarks.tables import write_table
 from sklearn_temo import IGLandmarkSelector, LandmarkAligner, TEMOClassifier, selection_stability
 from sklearn_temo.datasets import load_london_smiles, make_expression_clips
 
@@ -47,13 +48,13 @@ class ShortlyTrainedTEMO(TEMOClassifier):
 # The networks as classifiers, and with the parameters that suit the selector.
 CLASSIFIERS: dict[str, TEMOClassifier] = {
     "trained": TEMOClassifier(random_state=0),
-    "closed form": TEMOClassifier(randomized=True, random_state=0),
-    "closed form, then trained": ShortlyTrainedTEMO(randomized=True, random_state=0),
+    "randomized": TEMOClassifier(randomized=True, random_state=0),
+    "randomized, then trained": ShortlyTrainedTEMO(randomized=True, random_state=0),
 }
 OF_SELECTOR: dict[str, TEMOClassifier] = {
     "trained": TEMOClassifier(n_components=32, noise=0.4),
-    "closed form": IGLandmarkSelector.default_estimator(),
-    "closed form, then trained": ShortlyTrainedTEMO(
+    "randomized": IGLandmarkSelector.default_estimator(),
+    "randomized, then trained": ShortlyTrainedTEMO(
         randomized=True, n_components=32, weight_decay=1.0
     ),
 }
@@ -94,7 +95,7 @@ def select_fold(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Select landmarks, and predict with the randomized T-EMO; returns support and labels."""
     selector = IGLandmarkSelector(network, k=k, random_state=0)
-    pipe = make_pipeline(selector, CLASSIFIERS["closed form"]).fit(X[train], y[train])
+    pipe = make_pipeline(selector, CLASSIFIERS["randomized"]).fit(X[train], y[train])
     return pipe[0].get_landmark_support(), pipe.predict(X[test])
 
 
@@ -122,7 +123,9 @@ def print_accuracy(parallel: Parallel, n_repeats: int) -> None:
     """Print the accuracy of the networks as classifiers."""
     print(f"\nAs classifier, all landmarks, {n_repeats} x {N_FOLDS} folds by subject")
     print(f"{'':<40}{'network':<28}accuracy  balanced")
+    rows = []
     for data, (X, y, groups) in data_sets().items():
+        cells = []
         for name, classifier in CLASSIFIERS.items():
             found = []
             for repeat in range(n_repeats):
@@ -131,6 +134,9 @@ def print_accuracy(parallel: Parallel, n_repeats: int) -> None:
                 found.append(scores_of(parallel(tasks), y, folds))
             accuracy, balanced = np.mean(found, axis=0)
             print(f"{data:<40}{name:<28}{accuracy:>8.3f}{balanced:>10.3f}", flush=True)
+            cells.append(f"{accuracy:.3f} / {balanced:.3f}")
+        rows.append([data, *cells])
+    write_table("networks_accuracy", ["data", *CLASSIFIERS], rows)
 
 
 def print_selection(parallel: Parallel, n_repeats: int) -> None:
@@ -141,6 +147,7 @@ def print_selection(parallel: Parallel, n_repeats: int) -> None:
     )
     names = "".join(f"{f'k={k}':>16}" for k in KS)
     print(f"{'':<40}{'network':<28}{names}")
+    rows = []
     for data, (X, y, groups) in data_sets().items():
         for name, network in OF_SELECTOR.items():
             cells = []
@@ -155,15 +162,22 @@ def print_selection(parallel: Parallel, n_repeats: int) -> None:
                 cells.append("{:.2f} / {:.3f}".format(*np.mean(found, axis=0)))
             row = "".join(f"{cell:>16}" for cell in cells)
             print(f"{data:<40}{name:<28}{row}", flush=True)
+            rows.append([data, name, *cells])
+    write_table("networks_selector", ["data", "network", *(f"k = {k}" for k in KS)], rows)
     print("\nRecall of moving landmarks by score, synthetic clips of 16 frames, seeds 1 to 6")
+    rows = []
     for name, network in OF_SELECTOR.items():
         found = parallel(delayed(recall)(network, seed) for seed in range(1, 7))
-        print(f"{name:<28}{np.mean(found):.3f} ({min(found):.3f} to {max(found):.3f})", flush=True)
+        text = f"{np.mean(found):.3f} ({min(found):.3f} to {max(found):.3f})"
+        print(f"{name:<28}{text}", flush=True)
+        rows.append([name, text])
+    write_table("networks_recall", ["network", "recall"], rows)
 
 
 def print_times() -> None:
     """Print times side by side, and the time of a search over k."""
-    print("\nTime of a fit, 231 synthetic clips, relative to closed form (medians of 7 rounds)")
+    print("\nTime of a fit, 231 synthetic clips, relative to the randomized network (median of 7)")
+    rows: dict[str, list[str]] = {}
     for n_frames in (2, 16):
         clips = make_expression_clips(n_clips=231, n_frames=n_frames, random_state=0)
         X, y = LandmarkAligner(n_frames=n_frames).fit_transform(clips.data), clips.target
@@ -175,11 +189,13 @@ def print_times() -> None:
             works[f"selector, {name}"] = partial(selector.fit, X, y)
         taken = seconds(works, n_rounds=7)
         for name, time in taken.items():
-            ratio = time / taken[f"{name.split(',')[0]}, closed form"]
+            ratio = time / taken[f"{name.split(',')[0]}, randomized"]
             print(f"{n_frames:>3} frames  {name:<40}{ratio:6.1f}x", flush=True)
+            rows.setdefault(name, [name]).append(f"{ratio:.1f}x")
+    write_table("networks_time", ["fit", "2 frames", "16 frames"], rows.values())
     clips = make_expression_clips(n_clips=231, n_frames=2, random_state=0)
     X = LandmarkAligner(n_frames=2).fit_transform(clips.data)
-    for name in ("closed form", "trained"):
+    for name in ("randomized", "trained"):
         pipe = make_pipeline(
             IGLandmarkSelector(OF_SELECTOR[name], random_state=0), clone(CLASSIFIERS[name])
         )

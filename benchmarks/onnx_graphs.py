@@ -21,13 +21,17 @@ from sklearn_temo import TEMOClassifier, export_onnx, make_temo_pipeline
 from sklearn_temo.datasets import make_expression_clips
 
 from .side_by_side import seconds, table
+from .tables import write_table
 
 _N_ROUNDS = 50
 
 
 def main() -> None:
     """Print one row for each pipeline."""
-    print(table(_HEADER, [_measure(*case) for case in product((2, 16), (False, True), (128, 468))]))
+    rows = [_measure(*case) for case in product((2, 16), (False, True), (128, 468))]
+    print(table(_HEADER, rows))
+    header = [*_HEADER[:4], "time of one clip, graph is 1", *_HEADER[7:]]
+    write_table("onnx_graphs", header, [[*row[:4], *row[6:]] for row in rows])
 
 
 _HEADER = (

@@ -20,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
+from benchmarks.tables import write_table
 from sklearn_temo import (
     IGLandmarkSelector,
     LandmarkAligner,
@@ -29,6 +30,8 @@ from sklearn_temo import (
 )
 from sklearn_temo.datasets import make_expression_clips
 
+# Data sets for each level of noise.
+N_SEEDS = 3
 CKPLUS = Path(
     os.environ.get(
         "SKLEARN_TEMO_CKPLUS", Path(__file__).parents[2] / "shared/data/ckplus/neutral_apex.npz"
@@ -49,10 +52,11 @@ def _second_frame(X: np.ndarray) -> np.ndarray:
 def candidates() -> dict[str, Any]:
     """Make T-EMO and SVMs, with all columns or with those of the displacement only."""
     displacement = FunctionTransformer(_second_frame)
-    classifiers: dict[str, Any] = {"T-EMO": TEMOClassifier(random_state=0)}
-    for name, svm in {"linear SVM": SVC(kernel="linear"), "RBF SVM": SVC()}.items():
+    classifiers: dict[str, Any] = {"T-EMO, trained": TEMOClassifier(random_state=0)}
+    for kernel, svm in {"linear": SVC(kernel="linear"), "RBF": SVC()}.items():
+        name = f"{kernel} SVM, not tuned"
         classifiers[name] = make_pipeline(StandardScaler(), svm)
-        classifiers[f"{name}, displacement"] = make_pipeline(displacement, StandardScaler(), svm)
+        classifiers[f"{name}, displacements"] = make_pipeline(displacement, StandardScaler(), svm)
     return classifiers
 
 
@@ -216,6 +220,7 @@ def print_false_landmarks(n_seeds: int) -> None:
     """Print the mean number of false landmarks for each level of noise."""
     print("\nStabilityLandmarkSelector, weak synthetic expressions: 210 clips, 4 frames")
     print("noise  labels    kept  false  false by score alone  bound")
+    rows = []
     for permuted in (False, True):
         for noise in (0.5, 1.0, 2.0):
             counts = [
@@ -229,6 +234,11 @@ def print_false_landmarks(n_seeds: int) -> None:
                 f"{bound:5.1f}",
                 flush=True,
             )
+            found = (f"{value:.1f}" for value in (kept, n_false, by_score, bound))
+            rows.append([str(noise), labels, *found])
+    if n_seeds == N_SEEDS:
+        header = ["noise in pixels", "labels", "kept", "false", "false by score alone", "bound"]
+        write_table("pipeline_false_landmarks", header, rows)
 
 
 def standard_error(values: np.ndarray) -> np.ndarray:
@@ -242,7 +252,7 @@ def main() -> None:
     """Print all figures, or a part of them."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--only", choices=["false"])
-    parser.add_argument("--seeds", type=int, default=3, help="data sets for each level of noise")
+    parser.add_argument("--seeds", type=int, default=N_SEEDS, help="data sets for each noise")
     arguments = parser.parse_args()
     if arguments.only is None:
         print_accuracy_and_recall()
@@ -254,13 +264,18 @@ def print_accuracy_and_recall() -> None:
     if CKPLUS.is_file():
         n_repeats = 3
         print(f"CK+: 231 clips, 81 subjects, 7 emotions, {n_repeats} x 10 folds split by subject")
-        print(f"{'':<26}accuracy          balanced accuracy")
+        print(f"{'':<40}accuracy          balanced accuracy")
+        rows = []
         for name, values in compare_on_ckplus(n_repeats).items():
             (acc, bal), (acc_error, bal_error) = values.mean(axis=0), standard_error(values)
-            print(f"{name:<26}{acc:.3f} +- {acc_error:.3f}    {bal:.3f} +- {bal_error:.3f}")
+            cells = [f"{acc:.3f} +- {acc_error:.3f}", f"{bal:.3f} +- {bal_error:.3f}"]
+            print(f"{name:<40}{'    '.join(cells)}")
+            rows.append([name, *cells])
+        write_table("pipeline_ckplus", ["classifier", "accuracy", "balanced accuracy"], rows)
     else:
         print(f"CK+: no {CKPLUS.name}; set SKLEARN_TEMO_CKPLUS to its path to include it")
     print("\nSynthetic clips: 300 clips, 30 subjects, 7 emotions, 16 frames")
+    of_seeds = []
     for random_state in range(1, 4):
         n, at_n, at_twice_n, bottom, quarter, regions = recall_of_moving(random_state)
         print(
@@ -269,14 +284,31 @@ def print_accuracy_and_recall() -> None:
             f"(chance {n / 468:.3f}); of {n // 4} selected landmarks {quarter:.3f} move, in "
             f"{regions} moving regions"
         )
+        shares = (f"{share:.3f}" for share in (at_n, at_twice_n, bottom, quarter))
+        of_seeds.append([*shares, str(regions)])
+    names = (
+        f"share of the moving landmarks among the {n} highest scores",
+        f"share of the moving landmarks among the {min(468, 2 * n)} highest scores",
+        f"share of moving landmarks in the {n} lowest scores ({n / 468:.3f} by chance)",
+        "share of moving landmarks in the selection",
+        "regions of the face with a moving landmark in the selection, of 10",
+    )
+    write_table(
+        "pipeline_selection",
+        ["measurement", "seed 1", "seed 2", "seed 3"],
+        [[name, *cells] for name, *cells in zip(names, *of_seeds, strict=True)],
+    )
+    rows = []
     for k, values in accuracy_by_k((128, 468), random_state=1).items():
-        print(f"T-EMO at k={k}: accuracy {values.mean():.3f} +- {standard_error(values):.3f}")
+        text = f"{values.mean():.3f} +- {standard_error(values):.3f}"
+        print(f"T-EMO at k={k}: accuracy {text}")
+        rows.append([f"``k={k}``", "emotions", text])
     for n_filters in (1, 4):
         for task, values in accuracy_by_filters(n_filters, random_state=1).items():
-            print(
-                f"T-EMO with n_filters={n_filters}, {task}: accuracy {values.mean():.3f} "
-                f"+- {standard_error(values):.3f}"
-            )
+            text = f"{values.mean():.3f} +- {standard_error(values):.3f}"
+            print(f"T-EMO with n_filters={n_filters}, {task}: accuracy {text}")
+            rows.append([f"``n_filters={n_filters}``", task, text])
+    write_table("pipeline_synthetic", ["configuration", "task", "accuracy"], rows)
 
 
 if __name__ == "__main__":

@@ -15,16 +15,19 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.tables import write_table
 from sklearn_temo import make_temo_pipeline, write_report
 from sklearn_temo.datasets import make_expression_clips
+
+N_CLIPS, N_FRAMES = 231, [2, 16]
 
 
 def main() -> None:
     """Print one line for each data set."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="landmarks (.npz) of shape (n, frames, 468, 3)")
-    parser.add_argument("--n-clips", type=int, default=231)
-    parser.add_argument("--n-frames", type=int, nargs="*", default=[2, 16])
+    parser.add_argument("--n-clips", type=int, default=N_CLIPS)
+    parser.add_argument("--n-frames", type=int, nargs="*", default=N_FRAMES)
     parser.add_argument("--n-jobs", type=int, default=2)
     options = parser.parse_args()
     # The first fit of a process imports torch.
@@ -34,9 +37,12 @@ def main() -> None:
         with np.load(options.data, allow_pickle=False) as arrays:
             X = arrays["X"].reshape(len(arrays["X"]), -1).astype(np.float32)
             _show(options.data.stem, X, arrays["y"], arrays["subject"], options.n_jobs)
+    rows = []
     for n_frames in options.n_frames:
         X, y, groups = _synthetic(options.n_clips, n_frames)
-        _show(f"synthetic, {n_frames} frames", X, y, groups, options.n_jobs)
+        rows.append(_show(f"synthetic, {n_frames} frames", X, y, groups, options.n_jobs))
+    if (options.n_clips, options.n_frames) == (N_CLIPS, N_FRAMES):
+        write_table("report", ["clips", "seconds", "HTML, MB", "JSON, MB"], rows)
 
 
 def _synthetic(n_clips: int, n_frames: int) -> tuple[Any, Any, Any]:
@@ -44,9 +50,10 @@ def _synthetic(n_clips: int, n_frames: int) -> tuple[Any, Any, Any]:
     return clips.data, clips.target, clips.groups
 
 
-def _show(name: str, X: Any, y: Any, groups: Any, n_jobs: int) -> None:
+def _show(name: str, X: Any, y: Any, groups: Any, n_jobs: int) -> list[str]:
     seconds, html, numbers, score = _measure(name, X, y, groups, n_jobs)
     print(f"{name:<22}{seconds:>8.1f}{html:>10.2f}{numbers:>10.2f}{score:>19.3f}", flush=True)
+    return [name, f"{seconds:.1f}", f"{html:.2f}", f"{numbers:.2f}"]
 
 
 def _measure(name: str, X: Any, y: Any, groups: Any, n_jobs: int) -> tuple[float, ...]:

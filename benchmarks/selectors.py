@@ -30,6 +30,7 @@ from .claims_folds import Split
 from .pipeline_figures import CKPLUS, ckplus, standard_error
 from .selectors_folds import ALL, SELECTORS, Selection, evaluate_method, methods
 from .side_by_side import format_error, table
+from .tables import file_name, write_table
 
 ROOT = Path(__file__).parents[1]
 
@@ -221,6 +222,14 @@ def report(name: str, data: Data, folds: list[list[Selection]]) -> str:
         table(header, rows),
         *not_best(scores, data.ks),
     ]
+    if name in DATA:
+        n_columns = len(ks) + 3
+        write_table(
+            f"selectors_{file_name(name)}", header[:n_columns], [r[:n_columns] for r in rows]
+        )
+        if data.moving is not None:
+            found = [[cells[0], *cells[n_columns:]] for cells in rows]
+            write_table("selectors_found", [header[0], *header[n_columns:]], found)
     return "\n\n".join(lines)
 
 

@@ -23,8 +23,13 @@ def seconds(works: dict[str, Callable[[], Any]], n_rounds: int = 3) -> dict[str,
     return {name: median(taken) for name, taken in times.items()}
 
 
+# The rows that were printed, for the documentation.
+ROWS: list[list[str]] = []
+
+
 def row(what: str, figure: str, target: str = "") -> None:
     """Print a row of the table: the quantity, its value and its target."""
+    ROWS.append([what, figure, target])
     print(f"| {what} | {figure} | {target} |", flush=True)
 
 

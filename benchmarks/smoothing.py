@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from benchmarks.side_by_side import format_error, table
+from benchmarks.tables import write_table
 from sklearn_temo import FaceLandmarkTransformer, LandmarkAligner, LandmarkLayout, TEMOClassifier
 from sklearn_temo.datasets import load_cremad_sample, make_expression_clips
 from sklearn_temo.extraction._jitter import estimate_noise, smooth_landmarks
@@ -106,7 +107,9 @@ def distortion(size: float) -> None:
                 errors.append(np.sqrt(np.mean(error**2)))
             relative = (f"{error / errors[0]:.2f}" for error in errors)
             rows.append([label, f"{multiple} x", *relative])
-    print(table(["onset", "jitter", *map(name, WINDOWS)], rows))
+    header = ["onset", "jitter", *map(name, WINDOWS)]
+    print(table(header, rows))
+    write_table("smoothing_error", header, rows)
 
 
 def accuracy(size: float) -> None:
@@ -115,8 +118,8 @@ def accuracy(size: float) -> None:
     clips = made.data.reshape(-1, N_FRAMES, 468, 3)
     layout = LandmarkLayout((N_FRAMES + 1) // 2, 468, 3)
     classifiers = {
-        "T-EMO": TEMOClassifier(randomized=True, random_state=0),
-        "linear SVM": make_pipeline(StandardScaler(), SVC(kernel="linear", C=0.01)),
+        "T-EMO, randomized": TEMOClassifier(randomized=True, random_state=0),
+        "linear SVM, C = 0.01": make_pipeline(StandardScaler(), SVC(kernel="linear", C=0.01)),
     }
     rows = []
     for multiple in (MULTIPLES[0], MULTIPLES[-1]):
@@ -139,7 +142,9 @@ def accuracy(size: float) -> None:
                 error = scores.std(ddof=1) / np.sqrt(len(scores))
                 figures.append(f"{scores.mean():.3f}{format_error(error, 3)}")
             rows.append([label, f"{multiple} x", *figures])
-    print(table(["accuracy", "jitter", *map(name, COMPARED)], rows))
+    header = ["classifier", "jitter", *map(name, COMPARED)]
+    print(table(header, rows))
+    write_table("smoothing_accuracy", header, rows)
 
 
 def main() -> None:

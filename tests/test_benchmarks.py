@@ -22,7 +22,7 @@ def small(monkeypatch):
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize(
-    ("part", "n_rows"), [("captum", 6), ("growth", 6), ("memory", 1), ("grid", 6), ("training", 4)]
+    ("part", "n_rows"), [("captum", 6), ("growth", 6), ("memory", 1), ("grid", 6), ("training", 3)]
 )
 def test_attribution_benchmark_prints_its_rows(part, n_rows, small, capsys):
     attribution.main(["--only", part])

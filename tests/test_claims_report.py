@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
-from benchmarks.claims import align, check_subjects
+from benchmarks.claims import align, check_subjects, main
+from benchmarks.claims_figures import METHODS, RBF, draw_forest
 from benchmarks.claims_folds import (
     Result,
     Split,
@@ -31,6 +33,7 @@ from benchmarks.claims_report import (
 from benchmarks.claims_scores import Evaluation
 from sklearn_temo import LandmarkAligner, LandmarkLayout
 from sklearn_temo.datasets import make_expression_clips
+from sklearn_temo.inspection._method_styles import method_styles
 
 PAGE = Path(__file__).parents[1] / "docs/user_guide/claims.rst"
 FACE = LandmarkLayout(n_frames=2, n_landmarks=468, n_coords=3)
@@ -224,8 +227,10 @@ def test_page_includes_the_whole_report(tmp_path):
     assert "60 fake clips" in text
     page = PAGE.read_text()
     included = set(re.findall(r"\.\./claims/([\w.]+)", page))
-    included |= set(re.findall(r"/claims/([\w.]+)", text))
-    assert included == {file.name for file in tmp_path.iterdir()}
+    for file in tmp_path.glob("*.rst"):
+        included |= set(re.findall(r"/claims/([\w.]+)", file.read_text()))
+    # The frequencies are those of the faces.
+    assert included | {"frequencies.csv"} == {file.name for file in tmp_path.iterdir()}
     for file in tmp_path.glob("*.csv"):
         with file.open(encoding="utf-8") as stream:
             header, *rows = csv.reader(stream)
@@ -233,7 +238,46 @@ def test_page_includes_the_whole_report(tmp_path):
         assert {len(row) for row in rows} == {len(header)}, file
     for file in tmp_path.glob("*.svg"):
         assert "</svg>" in file.read_text()
-    assert (tmp_path / "faces.png").read_bytes().startswith(b"\x89PNG")
+    for file in tmp_path.glob("*.png"):
+        assert file.read_bytes().startswith(b"\x89PNG")
+    assert all(f"   :class: only-{theme}\n" in page for theme in ("light", "dark"))
+
+
+def test_figures_are_drawn_from_the_tables_alone(tmp_path, monkeypatch):
+    """Those of the documentation too, without CK+."""
+    for file in (PAGE.parents[1] / "claims").glob("*.csv"):
+        shutil.copy(file, tmp_path)
+    monkeypatch.setattr("sys.argv", ["claims", "--draw", "--out", str(tmp_path)])
+    main()
+    drawn = {file.name for file in tmp_path.iterdir()} - {"verdicts.rst"}
+    expected = {file.name for file in (PAGE.parents[1] / "claims").iterdir()} - {"verdicts.rst"}
+    assert drawn == expected
+    text = (tmp_path / "differences.rst").read_text()
+    assert text == (PAGE.parents[1] / "claims/differences.rst").read_text()
+    with (tmp_path / "differences.csv").open(encoding="utf-8") as stream:
+        rows = {row["landmarks"]: row for row in csv.DictReader(stream)}
+    first = rows["128 selected"]["T-EMO, randomized"].split()[0]
+    assert f"With 128 selected: T-EMO, trained, −0.5 points, T-EMO, randomized, {first}" in text
+
+
+def test_forest_shows_the_numbers_of_its_table():
+    import matplotlib.pyplot as plt
+
+    cells = ["+1.5 ± 0.5 (−0.5 to +2.5)", "−3.0 (−4.0 to −2.0)"]
+    table = [["landmarks", *METHODS[:2]], ["468 (all)", "", cells[0]], ["20 random", *cells[::-1]]]
+    lines = draw_forest(plt, table).axes[0].get_lines()
+    plt.close("all")
+    found = [tuple(line.get_xdata()) for line in lines]
+    for numbers in ((0,), (1.5,), (-0.5, 2.5), (-3,), (-4, -2)):
+        assert numbers in found
+    # A single repeat has no standard error.
+    assert found.count((-4, -2)) == 1
+
+
+def test_lines_of_the_claims_differ_in_marker_or_filling_and_in_dashes():
+    styles = method_styles([*METHODS, *RBF])
+    assert len({(style.marker, style.filled) for style in styles}) == len(styles)
+    assert len({(style.colour, style.line) for style in styles}) == len(styles)
 
 
 def test_controls_are_paired_differences(tmp_path):

@@ -17,12 +17,19 @@ from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, LinearSVC
 from sklearn.utils._testing import ignore_warnings
 
-from sklearn_temo import LandmarkCountDisplay, TEMOClassifier, smallest_k
+from sklearn_temo import (
+    LandmarkCountDisplay,
+    TEMOClassifier,
+    make_temo_pipeline,
+    smallest_k,
+)
+from sklearn_temo.datasets import make_expression_clips
 
 mpl.use("Agg")
 
@@ -83,7 +90,7 @@ def test_points_are_mean_scores_and_bars_standard_errors_over_the_folds(search):
 
     display = LandmarkCountDisplay.from_cv_results(search)
     found = lines(display)
-    assert list(found) == ["LogisticRegression", "SVC(kernel='linear')", "SVC(kernel='rbf')"]
+    assert list(found) == ["logistic regression", "linear SVM", "RBF SVM"]
     results = search.cv_results_
     folds = np.array([results[f"split{i}_test_score"] for i in range(4)])
     for i, name in enumerate(found):
@@ -116,11 +123,22 @@ def test_the_marked_candidate_is_the_choice_of_smallest_k(search):
 @pytest.mark.parametrize(
     ("values", "names"),
     [
-        ([TEMOClassifier(), LogisticRegression()], ["TEMOClassifier", "LogisticRegression"]),
-        ([SVC(kernel="linear", C=2), SVC(C=2)], ["SVC(kernel='linear')", "SVC(kernel='rbf')"]),
+        (
+            [TEMOClassifier(), LogisticRegression(), TEMOClassifier(randomized=True)],
+            ["T-EMO, trained", "logistic regression", "T-EMO, randomized"],
+        ),
+        ([SVC(kernel="linear", C=2), SVC(C=2)], ["linear SVM", "RBF SVM"]),
+        (
+            [LinearDiscriminantAnalysis(), GaussianNB()],
+            ["linear discriminant analysis", "GaussianNB"],
+        ),
         (
             [make_pipeline(StandardScaler(), SVC(C=3)), LogisticRegression(C=3), SVC()],
-            ["SVC(C=3)", "LogisticRegression", "SVC(C=1.0)"],
+            ["RBF SVM (C=3)", "logistic regression", "RBF SVM (C=1.0)"],
+        ),
+        (
+            [GridSearchCV(LinearSVC(), {"C": [1, 2]}), LinearSVC()],
+            ["linear SVM, tuned", "linear SVM"],
         ),
         (
             [make_pipeline(StandardScaler(), SVC()), make_pipeline(MinMaxScaler(), SVC()), SVC()],
@@ -128,12 +146,9 @@ def test_the_marked_candidate_is_the_choice_of_smallest_k(search):
         ),
         (
             [OneVsRestClassifier(SVC(C=2)), OneVsRestClassifier(LogisticRegression())],
-            [
-                "OneVsRestClassifier(estimator=SVC(C=2))",
-                "OneVsRestClassifier(estimator=LogisticRegression())",
-            ],
+            ["RBF SVM, one against the rest", "logistic regression, one against the rest"],
         ),
-        (["passthrough", LogisticRegression()], ["classify='passthrough'", "LogisticRegression"]),
+        (["passthrough", LogisticRegression()], ["classify='passthrough'", "logistic regression"]),
     ],
 )
 def test_lines_are_named_by_what_differs(values, names):
@@ -151,7 +166,7 @@ def test_other_parameters_are_named_by_their_last_part():
         {"classify": LinearDiscriminantAnalysis(), "align__rotation": "full", "select__k": 8},
     ]
     display = LandmarkCountDisplay.from_cv_results(cv_results(params, np.full((3, 2), 0.5)))
-    assert display.names == ["SVC, C=1", "SVC, C=10", "LinearDiscriminantAnalysis"]
+    assert display.names == ["RBF SVM, C=1", "RBF SVM, C=10", "linear discriminant analysis"]
 
 
 def test_equal_estimators_of_several_grids_are_one_line_and_passthrough_is_all():
@@ -176,7 +191,7 @@ def test_by_draws_the_best_of_the_other_parameters():
     means = np.nan_to_num(scores.mean(axis=1)).reshape(2, 2, 3).max(axis=2)
     for (_, drawn, _), expected in zip(lines(display).values(), means, strict=True):
         np.testing.assert_allclose(drawn, expected)
-    assert list(lines(display)) == ["SVC", "LogisticRegression"]
+    assert list(lines(display)) == ["RBF SVM", "logistic regression"]
     with pytest.raises(ValueError, match=r"by has \['classifier'\].*'classify', 'classify__C'"):
         LandmarkCountDisplay.from_cv_results(cv_results(params, scores), by=["classifier"])
 
@@ -224,6 +239,62 @@ def test_colours_of_six_lines_are_told_apart_with_deficient_colour_vision(kind):
     seen = np.clip([cspace_convert(colour, vision, "sRGB1") for colour in colours], 0, 1)
     # In CAM02-UCS, a difference of 1 is about the smallest that is visible.
     assert min(deltaE(*pair, input_space="sRGB1") for pair in combinations(seen, 2)) > 10
+
+
+def styles(names):
+    """Colour, marker and line of each name in a display with these lines."""
+    scores = np.random.default_rng(0).uniform(size=(len(names), 2))
+    display = LandmarkCountDisplay([8] * len(names), scores, names=names).plot()
+    points = [container.lines[0] for container in display.errorbars_]
+    return [(each.get_color(), each.get_marker(), each.get_linestyle()) for each in points]
+
+
+def test_a_method_looks_the_same_in_all_pictures():
+    known = ["T-EMO, trained", "T-EMO, randomized", "linear SVM", "RBF SVM", "64 random"]
+    expected = [("#0072B2", "o"), ("#D55E00", "D"), ("#009E73", "s"), ("#CC79A7", "^")]
+    expected.append(("#7F7F7F", "x"))
+    assert [style[:2] for style in styles(known)] == expected
+    assert [style[:2] for style in styles(["other", "random forest", *known[::-1]])][
+        2:
+    ] == expected[::-1]
+    assert styles(["RBF SVM, one against the rest"]) == styles(["RBF SVM"])
+
+
+def test_many_lines_of_one_method_have_different_styles():
+    names = [f"RBF SVM (C={C})" for C in range(12)]
+    assert len(set(styles(names))) == 12
+    colours = [colour for colour, *_ in styles(names)]
+    assert colours[0] == "#CC79A7"
+    assert len(set(colours[:6])) == 6
+
+
+def test_the_best_score_with_all_landmarks_is_a_line(search):
+    def level(display):
+        (label,) = [text for text in legend(display) if text.startswith("all")]
+        lines = [line for line in display.ax_.get_lines() if line.get_label() == label]
+        return label, lines[0].get_ydata()[0]
+
+    display = LandmarkCountDisplay.from_cv_results(search)
+    of_all = [params["select__k"] == "all" for params in search.cv_results_["params"]]
+    best = search.cv_results_["mean_test_score"][of_all].max()
+    assert level(display) == ("all landmarks: best score", pytest.approx(best))
+    scores = [[0.5, 0.6], [0.8, 0.9]]
+    display = LandmarkCountDisplay([16, 468], scores, unit="points", n_landmarks=468).plot()
+    assert level(display) == ("all 468 points: best score", pytest.approx(0.85))
+    assert [tick.get_text() for tick in display.ax_.get_xticklabels()] == ["16", "all\n468"]
+    display = LandmarkCountDisplay([16, 468], scores).plot()
+    assert not any(text.startswith("all") for text in legend(display))
+
+
+def test_a_fitted_search_knows_all_landmarks_and_its_classifier():
+    clips = make_expression_clips(n_clips=42, n_frames=2, random_state=0)
+    classifier = TEMOClassifier(randomized=True)
+    pipe = make_temo_pipeline(landmarks="passthrough", classifier=classifier, random_state=0)
+    search = GridSearchCV(pipe, {"select__k": [64, 468]}, cv=2).fit(clips.data, clips.target)
+    display = LandmarkCountDisplay.from_cv_results(search)
+    assert display.n_landmarks == 468
+    assert legend(display)[0] == "T-EMO, randomized"
+    assert "all 468 landmarks: best score" in legend(display)
 
 
 def test_one_fold_has_no_error_bars():

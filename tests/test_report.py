@@ -261,9 +261,9 @@ def test_a_fitted_search_shows_its_own_scores(smiles, smile_evaluation, tmp_path
     )
     section = report["score_against_k"]
     assert section["metric"] == "accuracy"
-    assert [(line["name"], line["k"]) for line in section["lines"]] == [
-        ("TEMOClassifier", [16, 468]),
-        ("SVC", [16, 468]),
+    assert [(line["name"], line["style"], line["k"]) for line in section["lines"]] == [
+        ("T-EMO, randomized", 1, [16, 468]),
+        ("RBF SVM", 3, [16, 468]),
     ]
     means = np.ravel([line["mean"] for line in section["lines"]])
     assert sorted(means) == pytest.approx(sorted(search.cv_results_["mean_test_score"]), abs=1e-5)

@@ -23,6 +23,7 @@ import sklearn_temo
 from sklearn_temo import LandmarkAligner, mesh
 from sklearn_temo.blendshapes import NAMES
 from sklearn_temo.datasets import make_expression_clips
+from sklearn_temo.inspection._method_styles import method_styles
 from sklearn_temo.report._page import render_page
 
 CHECKOUT = Path(__file__).parents[1]
@@ -165,11 +166,15 @@ def sample_report():
             "lines": [
                 {
                     "name": name,
+                    "style": style,
                     "k": ks,
                     "mean": [float(accuracy - drop * np.exp(-k / rate)) for k in ks],
                     "standard_error": [0.03 - 0.002 * i for i in range(len(ks))],
                 }
-                for name, drop, rate in [("TEMOClassifier", 0.3, 14), ("SVM", 0.45, 30)]
+                for name, style, drop, rate in [
+                    ("T-EMO, trained", 0, 0.3, 14),
+                    ("RBF SVM", 3, 0.45, 30),
+                ]
             ],
             "smallest_k": 32,
             "note": "The landmarks were ranked in the training data of each fold.",
@@ -531,6 +536,14 @@ def test_all_controls_can_be_reached_with_the_keyboard(page):
 
 
 @needs_browser
+def test_methods_have_the_colours_of_the_displays():
+    names = ["T-EMO, trained", "T-EMO, randomized", "linear SVM", "RBF SVM", "random", "a", "b"]
+    light = (ASSETS / "report.css").read_text().partition("@media")[0]
+    colours = dict(re.findall(r"--line(\d): (#\w+);", light))
+    for style in method_styles(names):
+        assert colours[str(style.slot)] == style.colour.lower()
+
+
 def test_dark_mode_and_print_have_their_own_colours(page):
     def emulate(**media):
         page.execute_cdp_cmd("Emulation.setEmulatedMedia", media)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._method_styles import core_and_suffix, core_name, named_parameters
+
 _ABSENT = object()
 
 
@@ -48,16 +50,22 @@ def best_of_each(names: Sequence[str], k: Sequence[Any], scores: NDArray[np.floa
 
 def _describe(name: str, values: Sequence[Any]) -> list[str]:
     """Describe each value of one parameter; unequal values have unequal descriptions."""
-    estimators = [_last_step(value) for value in values]
+    parts = [core_and_suffix(value) if _is_estimator(value) else (None, "") for value in values]
     texts = []
-    for value, estimator in zip(values, estimators, strict=True):
+    for value, (core, suffix) in zip(values, parts, strict=True):
         if value is _ABSENT:
             texts.append("")
-        elif not _is_estimator(value):
+        elif core is None:
             texts.append(f"{name}={value!r}")
+        elif not _is_estimator(core):  # a pipeline that ends with "passthrough"
+            texts.append(_all_steps(value))
         else:
-            peers = [each for each in estimators if type(each) is type(estimator)]
-            texts.append(_class_and_differences(estimator, peers))
+            peers = [
+                other
+                for other, other_suffix in parts
+                if type(other) is type(core) and other_suffix == suffix
+            ]
+            texts.append(_words_and_differences(core, suffix, peers))
     keys = {
         text: {_key(v) for v, t in zip(values, texts, strict=True) if t == text} for text in texts
     }
@@ -67,21 +75,17 @@ def _describe(name: str, values: Sequence[Any]) -> list[str]:
     ]
 
 
-def _class_and_differences(estimator: Any, peers: Sequence[Any]) -> str:
+def _words_and_differences(estimator: Any, suffix: str, peers: Sequence[Any]) -> str:
+    name = core_name(estimator)
     own = estimator.get_params(deep=False)
-    others = [peer.get_params(deep=False) for peer in peers]
+    others = [peer.get_params(deep=False) for peer in peers if core_name(peer) == name]
     shown = [
-        f"{name}={_one_line(value)}"
-        for name, value in own.items()
-        if any(_key(other.get(name, _ABSENT)) != _key(value) for other in others)
+        f"{param}={_one_line(value)}"
+        for param, value in own.items()
+        if param not in named_parameters(estimator)
+        and any(_key(other.get(param, _ABSENT)) != _key(value) for other in others)
     ]
-    return type(estimator).__name__ + (f"({', '.join(shown)})" if shown else "")
-
-
-def _last_step(value: Any) -> Any:
-    while hasattr(value, "steps"):
-        value = value.steps[-1][1]
-    return value
+    return name + suffix + (f" ({', '.join(shown)})" if shown else "")
 
 
 def _all_steps(value: Any) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import cycle
 from numbers import Integral, Real
 from typing import Any
 
@@ -15,12 +14,9 @@ from .._column_names import noun_of
 from .._search_results import fewest_landmarks, read_search, standard_errors
 from .._warnings import warn_user
 from ._candidate_names import best_of_each, name_candidates
-from ._fitted_selectors import landmark_names
+from ._fitted_selectors import find_relevance, landmark_names
+from ._method_styles import method_name, method_styles
 
-# Okabe and Ito's colours that are visible on white and on black.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-_LINES = np.repeat(["-", "--", "-.", ":"], len(_COLOURS)).tolist()
 _GUIDE: dict[str, Any] = {"color": "0.5", "linewidth": 1.2, "linestyle": "--", "zorder": 1}
 # As parts of the logarithmic axis: between the lines at one k, and between labels of ticks.
 _SHIFT = 0.009
@@ -33,7 +29,8 @@ class LandmarkCountDisplay:
     The mean score over the folds is drawn for each number of landmarks, with one line for each
     classifier or other parameter that the search varied. Error bars are standard errors over the
     folds. The candidate with the fewest landmarks within one standard error of the best score is
-    marked. Create a display with :meth:`from_cv_results`; all parameters are stored as attributes.
+    marked, and a dotted line shows the best score with all landmarks. Create a display with
+    :meth:`from_cv_results`; all parameters are stored as attributes.
 
     Parameters
     ----------
@@ -48,6 +45,9 @@ class LandmarkCountDisplay:
         Name of the score.
     unit : str, default="landmarks"
         What is counted, such as "blendshapes".
+    n_landmarks : int, default=None
+        Number of all landmarks, which tells which candidates keep all. None if it is not known:
+        those with ``"all"`` or a share of 1.
 
     Attributes
     ----------
@@ -73,8 +73,10 @@ class LandmarkCountDisplay:
     The marked candidate follows the one-standard-error rule, see :func:`~sklearn_temo.smallest_k`.
     The dashed line is the best mean score minus its standard error.
 
-    The colours are those of Okabe and Ito [1]_, which are different for people with any type of
-    colour vision; lines also differ in their markers.
+    A method has the same colour and marker in all pictures: T-EMO, trained, is a blue line with
+    circles, T-EMO, randomized, an orange one with diamonds, a linear SVM a green one with squares,
+    and an RBF SVM a pink one with triangles. The colours are those of Okabe and Ito [1]_, which are
+    different for people with any type of colour vision.
 
     References
     ----------
@@ -91,12 +93,22 @@ class LandmarkCountDisplay:
     64
     """
 
-    def __init__(self, k, scores, *, names=None, score_name="score", unit="landmarks"):
+    def __init__(
+        self,
+        k,
+        scores,
+        *,
+        names=None,
+        score_name="score",
+        unit="landmarks",
+        n_landmarks=None,
+    ):
         self.k = k
         self.scores = scores
         self.names = names
         self.score_name = score_name
         self.unit = unit
+        self.n_landmarks = n_landmarks
 
     @classmethod
     def from_cv_results(
@@ -158,11 +170,14 @@ class LandmarkCountDisplay:
         >>> search = GridSearchCV(pipe, grid, cv=2, refit=False).fit(clips.data, clips.target)
         >>> display = LandmarkCountDisplay.from_cv_results(search)
         >>> display.names
-        ["SVC(kernel='rbf')", "SVC(kernel='linear')"]
+        ['RBF SVM', 'linear SVM']
         """
-        unit = "landmarks"
+        unit, n_landmarks, only_name = "landmarks", None, ""
         if hasattr(cv_results, "fit"):
             check_is_fitted(cv_results, "cv_results_")
+            relevance = find_relevance(cv_results)
+            n_landmarks = relevance[0].support.shape[-1] if relevance else None
+            only_name = method_name(getattr(cv_results, "best_estimator_", None))
             unit = f"{noun_of(landmark_names([cv_results]))}s"
             if score_name is None and isinstance(cv_results.scoring, str):
                 score_name = _words(cv_results.scoring)
@@ -173,6 +188,8 @@ class LandmarkCountDisplay:
             for params, n_resources in zip(others, cv_results["n_resources"], strict=True):
                 params["n_resources"] = int(n_resources)
         names = name_candidates(others, by)
+        if not any(names):
+            names = [only_name] * len(names)
         _warn_of_failures(results.params, results.scores)
         points = range(len(names)) if by is None else best_of_each(names, results.k, results.scores)
         return cls(
@@ -181,6 +198,7 @@ class LandmarkCountDisplay:
             names=[names[i] for i in points],
             score_name=score_name or _words(results.metric),
             unit=unit,
+            n_landmarks=n_landmarks,
         ).plot(**kwargs)
 
     def plot(self, ax=None, *, chance_level=None, mark_smallest=True, errorbar_kw=None):
@@ -214,7 +232,7 @@ class LandmarkCountDisplay:
         names = [""] * len(k) if self.names is None else list(self.names)
         scores = check_array(self.scores, ensure_all_finite=False, dtype=float, input_name="scores")
         check_consistent_length(k, scores, names)
-        places, ticks = _places(k)
+        places, ticks = _places(k, self.n_landmarks)
         mean, errors = _mean_and_errors(scores)
 
         own_figure = ax is None
@@ -224,16 +242,15 @@ class LandmarkCountDisplay:
         ax.set_xscale("log")
         width = np.log(max(ticks) / min(ticks)) or 1.0
         lines = list(dict.fromkeys(names))
-        styles = zip(lines, cycle(_COLOURS), cycle(_MARKERS), cycle(_LINES))
         shown = places.copy()
         self.errorbars_ = []
-        for i, (name, colour, marker, line) in enumerate(styles):
+        for i, (name, method) in enumerate(zip(lines, method_styles(lines), strict=True)):
             of_line = np.array([each == name for each in names])
             # Lines are shifted, since error bars at the same place would hide each other.
             shown[of_line] *= np.exp(width * _SHIFT * (i - (len(lines) - 1) / 2))
             order = np.flatnonzero(of_line)[np.argsort(places[of_line], kind="stable")]
-            style = {"color": colour, "marker": marker, "linestyle": line, "capsize": 2}
-            style |= {"markersize": 5, "linewidth": 1.2, "elinewidth": 1, "label": name}
+            style = method.curve | {"capsize": 2, "markersize": 5, "linewidth": 1.2}
+            style |= {"elinewidth": 1, "label": name}
             self.errorbars_.append(
                 ax.errorbar(
                     shown[order], mean[order], yerr=errors[order], **style | (errorbar_kw or {})
@@ -254,8 +271,14 @@ class LandmarkCountDisplay:
                 markeredgecolor=ax.xaxis.label.get_color(),
                 label=f"fewest within 1 standard error: {k[self.smallest_]}",
             )
+        keeps_all = self._keeps_all(k)
+        if not keeps_all.all() and np.isfinite(mean[keeps_all]).any():
+            number = "" if self.n_landmarks is None else f" {self.n_landmarks}"
+            label = f"all{number} {self.unit}: best score"
+            style = _GUIDE | {"linewidth": 1, "linestyle": ":"}
+            guides.append(ax.axhline(np.nanmax(mean[keeps_all]), label=label, **style))
         if chance_level is not None:
-            guides.append(ax.axhline(chance_level, label="chance", **_GUIDE | {"linestyle": ":"}))
+            guides.append(ax.axhline(chance_level, label="chance", **_GUIDE | {"linestyle": "-."}))
         handles = [*(self.errorbars_ if any(names) else []), *guides]
         if own_figure:
             style = {"loc": "outside lower center", "ncols": 2, "frameon": False}
@@ -272,6 +295,17 @@ class LandmarkCountDisplay:
         ax.set_ylabel(f"{self.score_name}\n{statistic}")
         ax.spines[["top", "right"]].set_visible(False)
         return self
+
+    def _keeps_all(self, k):
+        """Whether each candidate keeps all landmarks."""
+        return np.array(
+            [
+                each == "all"
+                if isinstance(each, str)
+                else each == (self.n_landmarks if isinstance(each, Integral) else 1.0)
+                for each in k
+            ]
+        )
 
 
 def _warn_of_failures(params: Sequence[Any], scores: NDArray[np.float64]) -> None:
@@ -295,7 +329,9 @@ def _mean_and_errors(scores: NDArray[np.float64]) -> tuple[Any, Any]:
     return finite.mean(axis=1), standard_errors(finite)
 
 
-def _places(k: Sequence[Any]) -> tuple[NDArray[np.float64], dict[float, str]]:
+def _places(
+    k: Sequence[Any], n_landmarks: int | None
+) -> tuple[NDArray[np.float64], dict[float, str]]:
     """Place of each candidate on the logarithmic axis, and the label of each place."""
     numbers = [each for each in k if not isinstance(each, str)]
     shares = [each for each in numbers if isinstance(each, Real) and not isinstance(each, Integral)]
@@ -306,10 +342,12 @@ def _places(k: Sequence[Any]) -> tuple[NDArray[np.float64], dict[float, str]]:
         )
     sorted_k = np.unique(np.array(numbers, dtype=float))
     ratio = np.median(sorted_k[1:] / sorted_k[:-1]) if len(sorted_k) > 1 else 2.0
-    everything = 1.0 if shares or not numbers else float(sorted_k[-1] * ratio)
+    everything = 1.0 if shares or not numbers else float(n_landmarks or sorted_k[-1] * ratio)
     labels = {float(each): f"{each:g}" for each in sorted_k}
-    if len(numbers) < len(k):
-        labels[everything] = "all"
+    if not shares and n_landmarks in labels:
+        labels[float(n_landmarks)] = f"all\n{n_landmarks}"
+    elif len(numbers) < len(k):
+        labels[everything] = "all" if n_landmarks is None else f"all\n{n_landmarks}"
     places = [everything if isinstance(each, str) else float(each) for each in k]
     return np.array(places), labels
 

@@ -17,6 +17,7 @@ from .._progress import Progress
 from .._search_results import SearchResults, fewest_landmarks, read_search, standard_errors
 from ..inspection._candidate_names import name_candidates
 from ..inspection._fitted_selectors import find_relevance
+from ..inspection._method_styles import method_name, method_styles
 from ..selection._ranking import count_kept
 from ._clips import ReportClips
 
@@ -43,15 +44,21 @@ def describe_score_against_k(
             metric = results.metric
             if metric == "score" and not callable(estimator.scoring):
                 metric = estimator.scoring or "accuracy"
-            return _describe_search(results, metric, n_landmarks)
+            return _describe_search(results, metric, n_landmarks, estimator)
     return _describe_rankings(evaluation, clips, n_landmarks, n_jobs, verbose)
 
 
-def _describe_search(results: SearchResults, metric: str, n_landmarks: int) -> dict[str, Any]:
+def _describe_search(
+    results: SearchResults, metric: str, n_landmarks: int, search: Any
+) -> dict[str, Any]:
     ks = [count_kept(k, n_landmarks) for k in results.k]
+    names = name_candidates(results.other_params)
+    if not any(names):
+        names = [method_name(getattr(search, "best_estimator_", None))] * len(names)
     return _section(
         metric,
-        name_candidates(results.other_params),
+        names,
+        names,
         ks,
         results.scores,
         "The scores of the search on its own folds. The search chose the best of them, so its "
@@ -80,6 +87,7 @@ def _describe_rankings(
     return _section(
         "balanced accuracy",
         ["first k of the ranking"] * len(ks),
+        [method_name(evaluation.estimators[0])] * len(ks),
         ks,
         np.transpose(scores),
         "In each fold, the selector ranked the landmarks on the training clips, the steps after "
@@ -132,17 +140,27 @@ def _score_fold(
 
 
 def _section(
-    metric: str, names: list[str], ks: list[int], scores: NDArray[np.float64], note: str
+    metric: str,
+    names: list[str],
+    methods: list[str],
+    ks: list[int],
+    scores: NDArray[np.float64],
+    note: str,
 ) -> dict[str, Any]:
-    """Section of the report; candidates that failed, with NaN, are left out."""
+    """Section of the report; candidates that failed, with NaN, are left out.
+
+    `methods` determine how the lines look.
+    """
     mean, errors = scores.mean(axis=1), standard_errors(scores)
+    styles = method_styles(list(dict.fromkeys(methods)))
     lines = []
-    for name in dict.fromkeys(names):
+    for name, style in zip(dict.fromkeys(names), styles, strict=True):
         points = [i for i in range(len(ks)) if names[i] == name and np.isfinite(mean[i])]
         points.sort(key=lambda i: ks[i])
         lines.append(
             {
                 "name": name or "score",
+                "style": style.slot,
                 "k": [ks[i] for i in points],
                 "mean": mean[points],
                 "standard_error": errors[points],

@@ -192,7 +192,39 @@ function responsive(draw, description) {
   return holder;
 }
 
-// Scores against k with one standard error: [{name, k, mean, standard_error}].
+// The marker of each method, the same as in the displays; "style" is the number of its style.
+const MARKERS = [
+  "M-3.5,0a3.5,3.5 0 1,0 7,0a3.5,3.5 0 1,0 -7,0z", // circle: T-EMO, trained
+  "M0,-4.8L4.8,0L0,4.8L-4.8,0z", // diamond: T-EMO, randomized
+  "M-3.5,-3.5H3.5V3.5H-3.5z", // square: linear SVM
+  "M0,-4.5L4.4,3.5H-4.4z", // triangle: RBF SVM
+  "M-3.5,-3.5L3.5,3.5M-3.5,3.5L3.5,-3.5", // cross: random landmarks
+  "M0,4.5L4.4,-3.5H-4.4z", // from here on, other methods
+  "M-1.5,-4.5H1.5V-1.5H4.5V1.5H1.5V4.5H-1.5V1.5H-4.5V-1.5H-1.5z",
+  "M-4.5,0L3.5,-4.4V4.4z",
+  "M4.5,0L-3.5,-4.4V4.4z",
+];
+const N_METHODS = 5;
+const styleOf = ({ style }) =>
+  style < N_METHODS ? style : N_METHODS + ((style - N_METHODS) % (MARKERS.length - N_METHODS));
+
+function marker(line, x, y, ...children) {
+  const style = styleOf(line);
+  const place = `translate(${x} ${y})`;
+  const attributes = { class: `point line${style}`, d: MARKERS[style], transform: place };
+  return svg("path", attributes, ...children);
+}
+
+// Line and marker of a legend.
+const key = (line) =>
+  svg(
+    "svg",
+    { class: "key", viewBox: "0 0 32 16", "aria-hidden": "true" },
+    svg("line", { class: `curve line${styleOf(line)}`, x1: 0, x2: 32, y1: 8, y2: 8 }),
+    marker(line, 16, 8),
+  );
+
+// Scores against k with one standard error: [{name, style, k, mean, standard_error}].
 function lineChart(lines, width, { yLabel, mark }) {
   const points = lines.map(({ k, mean, standard_error: error }) =>
     k
@@ -256,18 +288,14 @@ function lineChart(lines, width, { yLabel, mark }) {
   points.forEach((line, i) => {
     const path = (edge) => line.map((point) => `${X(point.x)},${Y(edge(point))}`);
     const band = [...path(({ y, e }) => y + e), ...path(({ y, e }) => y - e).reverse()];
+    const style = styleOf(lines[i]);
     chart.append(
-      svg("polygon", { class: `band line${i % 4}`, points: band.join(" ") }),
-      svg("polyline", { class: `curve line${i % 4}`, points: path(({ y }) => y).join(" ") }),
+      svg("polygon", { class: `band line${style}`, points: band.join(" ") }),
+      svg("polyline", { class: `curve line${style}`, points: path(({ y }) => y).join(" ") }),
     );
     for (const { x, y, e } of line) {
-      chart.append(
-        svg(
-          "circle",
-          { class: `point line${i % 4}`, cx: X(x), cy: Y(y), r: 3.5 },
-          svg("title", {}, `${lines[i].name}, k = ${x}: ${fixed(y, 3)} \u00b1 ${fixed(e, 3)}`),
-        ),
-      );
+      const text = `${lines[i].name}, k = ${x}: ${fixed(y, 3)} \u00b1 ${fixed(e, 3)}`;
+      chart.append(marker(lines[i], X(x), Y(y), svg("title", {}, text)));
     }
   });
   return chart;

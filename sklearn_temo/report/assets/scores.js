@@ -108,14 +108,7 @@ function curve() {
     html(
       "ul",
       { class: "legend" },
-      ...lines.map((line, i) =>
-        html(
-          "li",
-          {},
-          html("span", { class: `key line${i % 4}`, "aria-hidden": "true" }),
-          line.name,
-        ),
-      ),
+      ...lines.map((line) => html("li", {}, key(line), line.name)),
     ),
     responsive(
       draw,
