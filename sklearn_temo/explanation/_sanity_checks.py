@@ -47,6 +47,20 @@ class SanityCheck:
     --------
     check_random_weights : Compares with networks whose weights are shuffled.
     check_random_labels : Compares with networks that were fitted to permuted labels.
+
+    Examples
+    --------
+    >>> from sklearn_temo import make_temo_pipeline
+    >>> from sklearn_temo.datasets import load_london_smiles
+    >>> from sklearn_temo.explanation import check_random_weights
+    >>> smiles = load_london_smiles()
+    >>> pipe = make_temo_pipeline(landmarks="passthrough", k=64, random_state=0)
+    >>> pipe = pipe.set_params(classify__randomized=True).fit(smiles.data, smiles.target)
+    >>> check = check_random_weights(pipe, smiles.data, smiles.target, n_repeats=3, random_state=0)
+    >>> print(check)
+    random weights: passed. The rank correlation ... with shuffled weights is 0.2...
+    >>> bool(check.similarities.max() < check.reference.min())
+    True
     """
 
     name: str

@@ -60,16 +60,24 @@ class BlendshapeTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimato
 
     Examples
     --------
-    Landmarks and blendshapes side by side:
-
-    >>> from sklearn.pipeline import make_union
-    >>> from sklearn_temo import BlendshapeTransformer, LandmarkAligner
+    >>> from sklearn_temo import BlendshapeTransformer
     >>> from sklearn_temo.datasets import load_london_smiles
     >>> smiles = load_london_smiles()
-    >>> BlendshapeTransformer().fit_transform(smiles.data).shape
-    (204, 52)
-    >>> make_union(LandmarkAligner(), BlendshapeTransformer()).fit_transform(smiles.data).shape
-    (204, 1456)
+    >>> transformer = BlendshapeTransformer().set_output(transform="pandas")
+    >>> table = transformer.fit_transform(smiles.data)
+    >>> table = table[["f000_mouthSmileLeft", "f000_jawOpen"]]
+    >>> table.groupby(smiles.target).mean().astype(float).round(1)
+               f000_mouthSmileLeft  f000_jawOpen
+    happiness                  0.6           0.0
+    neutral                    0.0           0.0
+
+    Landmarks and blendshapes side by side, 1404 and 52 columns:
+
+    >>> from sklearn.pipeline import make_union
+    >>> from sklearn_temo import LandmarkAligner
+    >>> both = make_union(LandmarkAligner(), BlendshapeTransformer()).fit(smiles.data)
+    >>> len(both.get_feature_names_out())
+    1456
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
