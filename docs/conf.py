@@ -10,6 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import inspect
 import re
+import zlib
 from pathlib import Path
 
 from docutils import nodes
@@ -29,6 +30,7 @@ version = release
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
     "sphinx.ext.viewcode",
     "myst_parser",
     "numpydoc",
@@ -52,9 +54,94 @@ toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 numpydoc_use_plots = False
 
+# A reference that leads nowhere is an error, also one to another project.
 nitpicky = True
-# Only unresolved names of this package are errors.
-nitpick_ignore_regex = [("py:.*", r"(?!sklearn_temo).*")]
+
+# Types of parameters are links. Other words of a type, such as "shape", are text.
+numpydoc_xref_param_type = True
+numpydoc_xref_ignore = "all"
+numpydoc_xref_aliases = {
+    "array-like": ":term:`array-like <sklearn:array-like>`",
+    "estimator": ":term:`estimator <sklearn:estimator>`",
+    "estimators": ":term:`estimators <sklearn:estimators>`",
+    "path-like": ":term:`path-like <python:path-like object>`",
+    "Bunch": "sklearn.utils.Bunch",
+    "Pipeline": "sklearn.pipeline.Pipeline",
+    "Path": "pathlib.Path",
+    "DataFrame": "pandas.DataFrame",
+    "NotFittedError": "sklearn.exceptions.NotFittedError",
+    "ConvergenceWarning": "sklearn.exceptions.ConvergenceWarning",
+    "Tensor": "torch.Tensor",
+    "Axes": "matplotlib.axes.Axes",
+    "Figure": "matplotlib.figure.Figure",
+    "Colormap": "matplotlib.colors.Colormap",
+    "Colorbar": "matplotlib.colorbar.Colorbar",
+    "PathCollection": "matplotlib.collections.PathCollection",
+    "QuadMesh": "matplotlib.collections.QuadMesh",
+    "BarContainer": "matplotlib.container.BarContainer",
+    "ErrorbarContainer": "matplotlib.container.ErrorbarContainer",
+}
+
+
+def _listed_names():
+    """Names that docs/api.rst lists."""
+    return re.findall(r"^   (sklearn_temo[\w.]+)$", (HERE / "api.rst").read_text(), re.M)
+
+
+def _find(name):
+    found = sklearn_temo
+    for part in name.split(".")[1:]:
+        found = getattr(found, part)
+    return found
+
+
+def _member_names(found):
+    """Documented members of a class that are written in this package, inherited ones included."""
+    names = dict.fromkeys(
+        name
+        for base in found.__mro__
+        if base.__module__.startswith("sklearn_temo")
+        for name, value in vars(base).items()
+        if not re.match("_|set_.*_request", name) and (callable(value) or hasattr(value, "__get__"))
+    )
+    return [name for name in names if inspect.getdoc(getattr(found, name))]
+
+
+autosummary_context = {
+    "member_names": {
+        name: _member_names(_find(name)) for name in _listed_names() if inspect.isclass(_find(name))
+    }
+}
+numpydoc_xref_aliases |= {name.rpartition(".")[2]: name for name in _listed_names()}
+
+# -- Other projects ---------------------------------------------------------------------------
+
+
+def _write_inventories():
+    """Write the lists of names of other projects as inventories, since the build is offline.
+
+    The first line of docs/inventories/PROJECT.txt is the address of the project's documentation.
+    The others are a name, its role and its page, with ``$`` for the name. A name that is missing
+    there is an error of the build: add its line.
+    """
+    folder = HERE / "_build" / "inventories"
+    folder.mkdir(parents=True, exist_ok=True)
+    mapping = {}
+    for path in sorted((HERE / "inventories").glob("*.txt")):
+        address, *lines = path.read_text().splitlines()
+        entries = []
+        for line in lines:
+            name, role, page = re.fullmatch(r"(.+) (\w+:\w+) (\S+)", line).groups()
+            entries.append(f"{name} {role} 1 {page.replace('$', name)} -\n")
+        header = f"# Sphinx inventory version 2\n# Project: {path.stem}\n# Version: \n"
+        header += "# The remainder of this file is compressed using zlib.\n"
+        inventory = folder / f"{path.stem}.inv"
+        inventory.write_bytes(header.encode() + zlib.compress("".join(entries).encode()))
+        mapping[path.stem] = (address, str(inventory))
+    return mapping
+
+
+intersphinx_mapping = _write_inventories()
 
 # -- Pages -----------------------------------------------------------------------------------
 
@@ -122,7 +209,6 @@ def setup(app):
     app.add_html_math_renderer("mathml", (_inline_math, None), (_block_math, None))
     # After numpydoc, whose priority is the usual 500.
     app.connect("autodoc-process-docstring", _escape_fitted_names, priority=600)
-    app.connect("missing-reference", _link_to_scikit_learn)
     app.connect("builder-inited", _check_api_page)
 
 
@@ -143,18 +229,9 @@ def _escape_fitted_names(app, what, name, obj, options, lines):
             lines[number] = re.sub(r"(?<=\w)_(?=[,) ])", r"\_", line)
 
 
-def _link_to_scikit_learn(app, env, node, contnode):
-    """Link classes and functions of scikit-learn to their pages on its site."""
-    target = node.get("reftarget", "")
-    if node.get("refdomain") != "py" or not re.fullmatch(r"sklearn(\.\w+){2,}", target):
-        return None
-    address = f"https://scikit-learn.org/stable/modules/generated/{target}.html"
-    return nodes.reference("", "", contnode, internal=False, refuri=address)
-
-
 def _check_api_page(app):
     """Check that docs/api.rst lists all public names, and no others."""
-    listed = set(re.findall(r"^   (sklearn_temo[\w.]+)$", (HERE / "api.rst").read_text(), re.M))
+    listed = set(_listed_names())
     whole_modules = {"blendshapes", "head_pose", "mesh"}
     public = {f"sklearn_temo.{name}" for name in whole_modules}
     for name in sklearn_temo.__all__:

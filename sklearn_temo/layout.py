@@ -91,7 +91,7 @@ class LandmarkLayout:
         """Infer the layout of a set of clips.
 
         The layout is taken from the first of these sources that exists: the layout that the
-        previous step attached (see :class:`LandmarkArray`), the column names of a DataFrame, the
+        previous step attached (a ``LandmarkArray``), the column names of a DataFrame, the
         parameter `n_frames`, or a number of columns that only a full face mesh (468 or 478
         landmarks) has or, with ``n_coords=1``, only the 52 blendshapes.
 

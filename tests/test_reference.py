@@ -4,6 +4,7 @@ import ast
 import doctest
 import inspect
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -42,14 +43,14 @@ def docstring(name):
     package = Path(inspect.getfile(find(name.rpartition(".")[0]))).parent
     for path in package.glob("*.py"):
         body = ast.parse(path.read_text()).body
-        for assignment, text in zip(body, body[1:], strict=False):
+        for assignment, text in pairwise(body):
             targets = getattr(assignment, "targets", [getattr(assignment, "target", None)])
             if any(getattr(target, "id", None) == constant for target in targets):
                 return inspect.cleandoc(ast.literal_eval(text.value))
     raise LookupError(name)
 
 
-@pytest.mark.parametrize("name", public_objects())
+@pytest.mark.parametrize("name", list(public_objects()))
 def test_public_objects_have_examples_that_show_a_result(name):
     _, heading, text = docstring(name).partition("Examples\n--------\n")
     assert heading

@@ -93,7 +93,7 @@ def check_random_weights(
     Parameters
     ----------
     estimator : estimator
-        A fitted pipeline, search or predictor, as in :func:`explain_clips`, except a
+        A fitted pipeline, search or predictor, as in :func:`~sklearn_temo.explain_clips`, except a
         OneVsRestClassifier.
     X : list of clips, or array-like of shape (n_clips, n_features)
         Clips as the estimator takes them, for example the training clips.
@@ -132,7 +132,7 @@ def check_random_weights(
     See Also
     --------
     check_random_labels : Compares with networks that were fitted to permuted labels.
-    explain_clips : Computes shares.
+    sklearn_temo.explain_clips : Computes shares.
 
     Notes
     -----
@@ -207,7 +207,7 @@ def check_random_labels(
     Parameters
     ----------
     estimator : estimator
-        A fitted pipeline, search or predictor, as in :func:`explain_clips`, except a
+        A fitted pipeline, search or predictor, as in :func:`~sklearn_temo.explain_clips`, except a
         OneVsRestClassifier.
     X : list of clips, or array-like of shape (n_clips, n_features)
         Clips as the estimator takes them, for example the training clips.
