@@ -3,16 +3,31 @@
 import ast
 import doctest
 import inspect
+import pydoc
 import re
+import tomllib
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC
+from sklearn.utils import estimator_html_repr
 
 import sklearn_temo
+from sklearn_temo import (
+    BlendshapeTransformer,
+    FaceMirror,
+    StabilityLandmarkSelector,
+    TEMORegressor,
+    _doc_links,
+    make_temo_pipeline,
+)
 
 CHECKOUT = Path(__file__).parents[1]
 LISTED = re.findall(r"^   (sklearn_temo[\w.]+)$", (CHECKOUT / "docs/api.rst").read_text(), re.M)
+INVENTORIES = sorted((CHECKOUT / "docs/inventories").glob("*.txt"))
 
 
 def find(name):
@@ -69,3 +84,48 @@ def test_constants_name_examples_that_run():
     for name in constants:
         test = doctest.DocTestParser().get_doctest(docstring(name), {}, name, None, 0)
         assert not doctest.DocTestRunner().run(test).failed
+
+
+def test_html_of_estimators_links_to_their_pages():
+    pipe = make_pipeline(
+        make_temo_pipeline(),
+        BlendshapeTransformer(),
+        StabilityLandmarkSelector(estimator=TEMORegressor()),
+        SVC(),
+    )
+    html = estimator_html_repr(pipe) + estimator_html_repr(FaceMirror())
+    address = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["urls"][
+        "Documentation"
+    ]
+    pages = set(re.findall(rf'href="{address}api/generated/([\w.]+)\.html"', html))
+    assert pages == {
+        "sklearn_temo.BlendshapeTransformer",
+        "sklearn_temo.FaceLandmarkTransformer",
+        "sklearn_temo.FaceMirror",
+        "sklearn_temo.IGLandmarkSelector",
+        "sklearn_temo.LandmarkAligner",
+        "sklearn_temo.StabilityLandmarkSelector",
+        "sklearn_temo.TEMOClassifier",
+        "sklearn_temo.TEMORegressor",
+    }
+    assert pages <= set(LISTED)
+    assert "https://scikit-learn.org/" in html  # the page of SVC
+
+
+def test_without_the_address_of_the_documentation_there_is_no_link(monkeypatch):
+    monkeypatch.setattr(_doc_links, "documentation_address", lambda: "")
+    html = estimator_html_repr(FaceMirror())
+    assert "api/generated" not in html
+    assert "FaceMirror" in html
+
+
+@pytest.mark.parametrize("path", INVENTORIES, ids=lambda path: path.stem)
+def test_names_of_other_projects_exist_and_are_sorted(path):
+    address, *lines = path.read_text().splitlines()
+    assert re.fullmatch(r"https://\S+[^/]", address)
+    assert lines == sorted(set(lines), key=str.lower)
+    for line in lines:
+        name, role, page = re.fullmatch(r"(.+) (\w+:\w+) (\S+)", line).groups()
+        assert ".html" in page
+        if role.startswith("py:"):
+            assert pydoc.locate(name) is not None or name == "None", name

@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import mesh
+from .._doc_links import DocLinkMixin
 from ..head_pose import procrustes_rotation
 from ..layout import LandmarkLayout, known_layout
 
@@ -26,7 +27,7 @@ def _can_invert(aligner: LandmarkAligner) -> bool:
     return True
 
 
-class LandmarkAligner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class LandmarkAligner(CallbackSupportMixin, DocLinkMixin, TransformerMixin, BaseEstimator):
     """Remove the position, rotation and size of the head, and keep the movement of the face.
 
     Each frame is moved so that the landmarks that expressions hardly move lie where they lie on

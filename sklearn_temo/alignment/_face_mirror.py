@@ -10,12 +10,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_X_y
 
+from .._doc_links import DocLinkMixin
 from .._validation import check_no_nan
 from ..layout import LandmarkLayout
 from ..mirror import Mirror
 
 
-class FaceMirror(BaseEstimator):
+class FaceMirror(DocLinkMixin, BaseEstimator):
     """Add the mirror image of every clip to the training data.
 
     A mirrored face shows the same emotion, so mirror images enlarge small training sets.

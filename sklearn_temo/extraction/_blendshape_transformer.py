@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import mesh
+from .._doc_links import DocLinkMixin
 from ..blendshapes import NAMES, predict_blendshapes
 from ..layout import LandmarkLayout
 
@@ -21,7 +22,7 @@ from ..layout import LandmarkLayout
 _MIN_RESEMBLANCE = 0.65
 
 
-class BlendshapeTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class BlendshapeTransformer(CallbackSupportMixin, DocLinkMixin, TransformerMixin, BaseEstimator):
     """Turn rows of landmarks into rows of blendshapes, without the clips.
 
     A blendshape is a facial action, such as ``mouthSmileLeft``, with a number from 0 to 1 in each

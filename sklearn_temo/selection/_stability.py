@@ -15,6 +15,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import validate_data
 
+from .._doc_links import DocLinkMixin
 from .._progress import Progress
 from .._validation import check_rows
 from .._warnings import warn_user
@@ -23,7 +24,9 @@ from ._ig import IGLandmarkSelector
 from ._landmark_support import LandmarkSelectorMixin
 
 
-class StabilityLandmarkSelector(MetaEstimatorMixin, LandmarkSelectorMixin, BaseEstimator):
+class StabilityLandmarkSelector(
+    MetaEstimatorMixin, LandmarkSelectorMixin, DocLinkMixin, BaseEstimator
+):
     r"""Select landmarks that are chosen on most halves of the clips.
 
     This is stability selection with complementary pairs [1]_ [2]_. The clips are split at random
