@@ -9,12 +9,18 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import inspect
+import json
 import re
 import zlib
 from pathlib import Path
 
+import numpy as np
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
+from PIL import Image
+from sphinx import addnodes
+from sphinx.util import logging
+from sphinx_gallery import backreferences
 from sphinx_gallery.sorting import ExplicitOrder
 
 import sklearn_temo
@@ -39,6 +45,8 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 # claims/ holds what a page includes.
 exclude_patterns = ["_build", "claims"]
 default_role = "code"
@@ -188,6 +196,11 @@ _EXAMPLES = [
     "plot_dask.py",
 ]
 
+# The text of a thumbnail is the title of its example.
+for _name in ("THUMBNAIL_TEMPLATE", "BACKREF_THUMBNAIL_TEMPLATE"):
+    _template = getattr(backreferences, _name).replace(":alt:", ":alt: Result of: {title}")
+    setattr(backreferences, _name, _template)
+
 sphinx_gallery_conf = {
     "examples_dirs": ["../examples/gallery", "../examples/tutorial"],
     "gallery_dirs": ["auto_examples", "tutorial"],
@@ -210,6 +223,9 @@ def setup(app):
     # After numpydoc, whose priority is the usual 500.
     app.connect("autodoc-process-docstring", _escape_fitted_names, priority=600)
     app.connect("builder-inited", _check_api_page)
+    app.connect("env-check-consistency", _check_that_examples_name_all)
+    app.connect("doctree-read", _add_anchors_of_source_pages)
+    app.connect("build-finished", _keep_photographs_in_dark_mode)
 
 
 def _inline_math(translator, node):
@@ -244,3 +260,68 @@ def _check_api_page(app):
             public |= {f"sklearn_temo.{name}.{inner}" for inner in inner_names}
     if listed != public:
         raise RuntimeError(f"docs/api.rst differs from the public names: {sorted(listed ^ public)}")
+
+
+def _check_that_examples_name_all(app, env):
+    """Warn of public names that no example of the gallery or the tutorial mentions."""
+    folder = Path(app.srcdir) / app.config.sphinx_gallery_conf["backreferences_dir"]
+    mentioned = set(json.loads((folder / "backreferences_all.json").read_text()))
+    missing = [
+        name
+        for name in _listed_names()
+        if name not in mentioned and not any(other.startswith(f"{name}.") for other in mentioned)
+    ]
+    if missing:
+        logging.getLogger(__name__).warning(
+            "no example mentions %s of %s public names: %s",
+            len(missing),
+            len(_listed_names()),
+            ", ".join(missing),
+        )
+
+
+def _add_anchors_of_source_pages(app, doctree):
+    """Add the anchors to which the pages of the source code link.
+
+    These pages name an object by the module in which another object of the same file is documented:
+    `sklearn_temo.live.run_live`, since `LivePrediction` is not in the root of the package.
+    """
+    for signature in doctree.findall(addnodes.desc_signature):
+        name = signature.get("fullname")
+        if not name or not signature["ids"]:
+            continue
+        found = inspect.getmodule(_find(f"{signature['module']}.{name.partition('.')[0]}"))
+        if found is None:
+            continue
+        module = re.split(r"\._", found.__name__)[0]
+        for other in (f"sklearn_temo.{name}", f"{module}.{name}"):
+            if other not in signature["ids"]:
+                signature["ids"].append(other)
+
+
+def _keep_photographs_in_dark_mode(app, exception):
+    """Add the pictures that contain a photograph to the style sheet, which inverts plots.
+
+    A photograph has thousands of colours, a plot some hundreds.
+    """
+    if exception or app.builder.name != "html":
+        return
+    photographs = [
+        path.name
+        for path in sorted(Path(app.outdir, "_images").glob("sphx_glr_*.png"))
+        if _count_colours(path) > 1000
+    ]
+    if photographs:
+        selectors = ",\n".join(
+            f'html[data-theme="dark"] .bd-content img[src$="/{name}"]:not(.only-dark)'
+            for name in photographs
+        )
+        with Path(app.outdir, "_static", "pages.css").open("a") as file:
+            file.write(f"\n{selectors} {{\n  filter: none !important;\n}}\n")
+
+
+def _count_colours(path):
+    """Number of colours of a picture, with 5 bits for each of red, green and blue."""
+    with Image.open(path) as picture:
+        pixels = np.asarray(picture.convert("RGB")).reshape(-1, 3).astype(int) >> 3
+    return len(np.unique(pixels @ [1024, 32, 1]))
