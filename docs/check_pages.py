@@ -36,7 +36,7 @@ SHOWN = {
     "claims": "user_guide/claims.html",
 }
 
-# The innermost elements that are wider than the window, or than the column of the text, and that are
+# The innermost elements that are wider than the window, or than the column of the text, and are
 # not inside an element that scrolls.
 TOO_WIDE = """
 const column = document.querySelector('.bd-article-container');
@@ -44,16 +44,17 @@ const width = window.innerWidth;
 if (document.documentElement.scrollWidth <= width
     && (!column || column.scrollWidth <= column.clientWidth + 1)) return [];
 const scrolls = element => {
-  for (let e = element.parentElement; e && e !== column && e !== document.body; e = e.parentElement) {
-    if (getComputedStyle(e).overflowX !== 'visible') return true;
-  }
-  return false;
+  const parent = element.parentElement;
+  if (!parent || parent === column || parent === document.body) return false;
+  return getComputedStyle(parent).overflowX !== 'visible' || scrolls(parent);
 };
 const wide = [...document.body.querySelectorAll('*')].filter(
   e => e.getBoundingClientRect().right > width + 1 && e.getClientRects().length && !scrolls(e));
 const inner = wide.filter(e => ![...e.children].some(child => wide.includes(child)));
-return (inner.length ? inner : [column || document.body]).slice(0, 3).map(
-  e => `${e.tagName.toLowerCase()}.${e.className}: ${(e.textContent || e.src || '').trim().slice(0, 60)}`);
+return (inner.length ? inner : [column || document.body]).slice(0, 3).map(e => {
+  const text = (e.textContent || e.src || '').trim().slice(0, 60);
+  return `${e.tagName.toLowerCase()}.${e.className}: ${text}`;
+});
 """
 # Blocks of code that do not fit, or in which a line of up to 100 characters must wrap.
 CLIPPED = """
@@ -114,9 +115,12 @@ def check_links(folder: Path) -> list[str]:
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             if not target.is_file():
                 problems.append(f"{name}: the link {link} leads to no file")
-            elif parts.fragment and target in pages:
-                if unquote(parts.fragment) not in pages[target].anchors:
-                    problems.append(f"{name}: the link {link} leads to no place on that page")
+            elif (
+                parts.fragment
+                and target in pages
+                and unquote(parts.fragment) not in pages[target].anchors
+            ):
+                problems.append(f"{name}: the link {link} leads to no place on that page")
     return problems
 
 
@@ -156,11 +160,15 @@ def check_layout(folder: Path, driver: Any) -> list[str]:
             continue
         set_width(driver, NARROW)
         driver.get(path.resolve().as_uri())
-        for element in driver.execute_script(TOO_WIDE):
-            problems.append(f"{name}: wider than {NARROW} pixels: {element}")
+        problems += [
+            f"{name}: wider than {NARROW} pixels: {element}"
+            for element in driver.execute_script(TOO_WIDE)
+        ]
         set_width(driver, WIDE)
-        for element in driver.execute_script(CLIPPED):
-            problems.append(f"{name}: code does not fit at {WIDE} pixels: {element}")
+        problems += [
+            f"{name}: code does not fit at {WIDE} pixels: {element}"
+            for element in driver.execute_script(CLIPPED)
+        ]
     return problems
 
 
@@ -206,7 +214,7 @@ def main() -> int:
                 take_screenshots(args.folder, driver, args.screenshots)
     for problem in problems:
         print(problem)
-    print(f"{len(problems)} problems in {sum(1 for _ in args.folder.rglob('*.html'))} pages")
+    print(f"problems: {len(problems)}")
     return bool(problems)
 
 

@@ -57,7 +57,7 @@ smartquotes = False
 
 autosummary_generate = True
 autodoc_typehints = "none"
-autodoc_member_order = "bysource"
+autodoc_member_order = "alphabetical"
 toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 numpydoc_use_plots = False
@@ -168,6 +168,11 @@ html_show_sourcelink = False
 html_copy_source = False
 html_math_renderer = "mathml"
 
+# Copy the commands without prompts and without what they print.
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+copybutton_selector = ":not(.highlight-none) > div.highlight pre"
+
 # -- Gallery ---------------------------------------------------------------------------------
 
 _TUTORIAL = [
@@ -213,8 +218,10 @@ sphinx_gallery_conf = {
     "write_computation_times": False,
     "min_reported_time": 600,
     "remove_config_comments": True,
-    # The last value of a block is mostly an object of matplotlib, whose repr is not informative.
-    "capture_repr": (),
+    # Estimators and tables, where they are the last value of a block. Other last values are mostly
+    # objects of matplotlib, whose repr is not informative.
+    "capture_repr": ("_repr_html_",),
+    "parallel": 2,
 }
 
 
