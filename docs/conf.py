@@ -11,13 +11,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import inspect
 import json
 import re
+import sys
 import zlib
 from pathlib import Path
 
-import numpy as np
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
-from PIL import Image
 from sphinx import addnodes
 from sphinx.util import logging
 from sphinx_gallery import backreferences
@@ -26,6 +25,9 @@ from sphinx_gallery.sorting import ExplicitOrder
 import sklearn_temo
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+import photographs  # noqa: E402
 
 project = "sklearn_temo"
 author = "The sklearn_temo developers"
@@ -221,6 +223,7 @@ sphinx_gallery_conf = {
     # Estimators and tables, where they are the last value of a block. Other last values are mostly
     # objects of matplotlib, whose repr is not informative.
     "capture_repr": ("_repr_html_",),
+    "image_scrapers": ("photographs.scrape_figures",),
     "parallel": 2,
 }
 
@@ -232,7 +235,7 @@ def setup(app):
     app.connect("builder-inited", _check_api_page)
     app.connect("env-check-consistency", _check_that_examples_name_all)
     app.connect("doctree-read", _add_anchors_of_source_pages)
-    app.connect("build-finished", _keep_photographs_in_dark_mode)
+    app.connect("build-finished", photographs.add_to_style_sheet)
 
 
 def _inline_math(translator, node):
@@ -304,31 +307,3 @@ def _add_anchors_of_source_pages(app, doctree):
         for other in (f"sklearn_temo.{name}", f"{module}.{name}"):
             if other not in signature["ids"]:
                 signature["ids"].append(other)
-
-
-def _keep_photographs_in_dark_mode(app, exception):
-    """Add the pictures that contain a photograph to the style sheet, which inverts plots.
-
-    A photograph has thousands of colours, a plot some hundreds.
-    """
-    if exception or app.builder.name != "html":
-        return
-    photographs = [
-        path.name
-        for path in sorted(Path(app.outdir, "_images").glob("sphx_glr_*.png"))
-        if _count_colours(path) > 1000
-    ]
-    if photographs:
-        selectors = ",\n".join(
-            f'html[data-theme="dark"] .bd-content img[src$="/{name}"]:not(.only-dark)'
-            for name in photographs
-        )
-        with Path(app.outdir, "_static", "pages.css").open("a") as file:
-            file.write(f"\n{selectors} {{\n  filter: none !important;\n}}\n")
-
-
-def _count_colours(path):
-    """Number of colours of a picture, with 5 bits for each of red, green and blue."""
-    with Image.open(path) as picture:
-        pixels = np.asarray(picture.convert("RGB")).reshape(-1, 3).astype(int) >> 3
-    return len(np.unique(pixels @ [1024, 32, 1]))
