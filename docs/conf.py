@@ -142,6 +142,9 @@ def _write_inventories():
         entries = []
         for line in lines:
             name, role, page = re.fullmatch(r"(.+) (\w+:\w+) (\S+)", line).groups()
+            if role.startswith("py:") and "." in name:
+                # Full names in types of parameters.
+                numpydoc_xref_aliases.setdefault(name, f":obj:`{name}`")
             entries.append(f"{name} {role} 1 {page.replace('$', name)} -\n")
         header = f"# Sphinx inventory version 2\n# Project: {path.stem}\n# Version: \n"
         header += "# The remainder of this file is compressed using zlib.\n"
