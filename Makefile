@@ -98,9 +98,12 @@ lint: $(VENV)/installed-lint ## check style, spelling, docstrings and types
 	find sklearn_temo -name '*.py' -exec $(BIN)/numpydoc lint {} +
 	$(BIN)/mypy
 
-docs: $(VENV)/installed-docs $(VENV)/installed-test ## check and build the documentation
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --doctest-glob='*.rst' docs/user_guide
+docs: export OMP_NUM_THREADS = 1
+docs: export MPLBACKEND = Agg
+docs: $(VENV)/installed-docs $(VENV)/installed-test browser ## check and build the documentation
+	$(BIN)/python -m pytest -q -n 2 --doctest-glob='*.rst' docs/*.rst docs/user_guide docs/project
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+	$(BIN)/python docs/check_pages.py docs/_build/html
 
 # The wheel is built from the source archive, so that a file missing there is missed at once.
 wheel: $(VENV)/installed-test ## build the source archive and the wheel into dist/, and check them
@@ -121,14 +124,15 @@ constraints: ## pin the newest versions of everything in constraints.txt
 	mv build/newest/constraints.txt constraints.txt
 	rm -rf build/newest
 
-# The page of a report is tested in a browser, which pip cannot install.
+# The page of a report and those of the documentation are tested in a browser, which pip cannot
+# install.
 browser:
 	@command -v chromium > /dev/null && command -v chromedriver > /dev/null || \
 	if grep -qsx ID=debian /etc/os-release && [ "$$(id -u)" = 0 ]; then \
 		apt-get -qq update && apt-get -qq install -y chromium chromium-driver; \
 	else \
-		echo "make: chromium and chromedriver are not on the PATH: the tests of the page of a" \
-			"report are skipped; on Debian, install chromium and chromium-driver" >&2; \
+		echo "make: chromium and chromedriver are not on the PATH: the tests of pages in a" \
+			"browser are skipped; on Debian, install chromium and chromium-driver" >&2; \
 	fi
 
 clean: ## remove what the other targets made, except .venv

@@ -9,10 +9,11 @@ from typing import Any
 from joblib import Memory
 from sklearn.base import BaseEstimator
 
+from ._doc_links import DocLinkMixin
 from ._warnings import warn_user
 
 
-class CachingEstimator(BaseEstimator):
+class CachingEstimator(DocLinkMixin, BaseEstimator):
     """Estimator with a parameter `memory`, whose folder is resolved when the parameter is set.
 
     A relative path means the same folder after a change of the working directory, also in a clone.

@@ -1,4 +1,15 @@
-"""Blendshapes: facial actions with a number from 0 to 1 in each frame, computed from landmarks."""
+"""Blendshapes: facial actions with a number from 0 to 1 in each frame, computed from landmarks.
+
+Examples
+--------
+>>> from sklearn_temo import blendshapes
+>>> len(blendshapes.NAMES), blendshapes.NAMES[44]
+(52, 'mouthSmileLeft')
+>>> blendshapes.MIRROR["mouthSmileLeft"]
+'mouthSmileRight'
+>>> blendshapes.ACTION_UNITS["mouthSmileLeft"]
+(12,)
+"""
 
 from __future__ import annotations
 

@@ -54,10 +54,11 @@ class LandmarkLayout:
     >>> layout.n_features
     24
     >>> X = np.arange(48.0).reshape(2, 24)
-    >>> layout.unflatten(X).shape
-    (2, 2, 4, 3)
-    >>> layout.feature_mask([True, False, False, False]).sum()
-    np.int64(6)
+    >>> layout.unflatten(X)[0, 1, 2]  # of the first row: frame 1, landmark 2
+    array([18., 19., 20.])
+    >>> layout.feature_names()[layout.feature_mask([True, False, False, False])]
+    array(['f000_p000_x', 'f000_p000_y', 'f000_p000_z', 'f001_p000_x',
+           'f001_p000_y', 'f001_p000_z'], dtype=object)
 
     Named landmarks:
 
@@ -90,7 +91,7 @@ class LandmarkLayout:
         """Infer the layout of a set of clips.
 
         The layout is taken from the first of these sources that exists: the layout that the
-        previous step attached (see :class:`LandmarkArray`), the column names of a DataFrame, the
+        previous step attached (a ``LandmarkArray``), the column names of a DataFrame, the
         parameter `n_frames`, or a number of columns that only a full face mesh (468 or 478
         landmarks) has or, with ``n_coords=1``, only the 52 blendshapes.
 
@@ -293,6 +294,14 @@ class LandmarkLayout:
         -------
         ndarray or Tensor of shape (..., n_frames, n_landmarks, n_coords)
             A view, no copy.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_temo import LandmarkLayout
+        >>> layout = LandmarkLayout(n_frames=2, n_landmarks=2, n_coords=1)
+        >>> layout.unflatten(np.array([[1, 2, 3, 4]])).tolist()
+        [[[[1], [2]], [[3], [4]]]]
         """
         return X.reshape(*X.shape[:-1], *self.shape)
 
@@ -307,6 +316,14 @@ class LandmarkLayout:
         -------
         ndarray of shape (..., n_features)
             A view where `clips` is contiguous.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_temo import LandmarkLayout
+        >>> layout = LandmarkLayout(n_frames=2, n_landmarks=2, n_coords=1)
+        >>> layout.flatten(np.array([[[[1], [2]], [[3], [4]]]]))
+        array([[1, 2, 3, 4]])
         """
         return clips.reshape(*clips.shape[:-3], self.n_features)
 
@@ -320,6 +337,15 @@ class LandmarkLayout:
         Returns
         -------
         ndarray of bool of shape (n_features,)
+
+        Examples
+        --------
+        The columns of landmark 1:
+
+        >>> from sklearn_temo import LandmarkLayout
+        >>> layout = LandmarkLayout(n_frames=2, n_landmarks=2, n_coords=2)
+        >>> layout.feature_mask([False, True])
+        array([False, False,  True,  True, False, False,  True,  True])
         """
         mask = np.asarray(landmark_mask, dtype=bool)
         if mask.shape != (self.n_landmarks,):
@@ -343,6 +369,12 @@ class LandmarkLayout:
         Returns
         -------
         ndarray of str of shape (n_features,)
+
+        Examples
+        --------
+        >>> from sklearn_temo import LandmarkLayout
+        >>> print(*LandmarkLayout(n_frames=2, n_landmarks=1, n_coords=2).feature_names())
+        f000_p000_x f000_p000_y f001_p000_x f001_p000_y
         """
         if self.names is not None and landmarks is not None:
             raise ValueError(f"landmarks must be None, since the {self.noun}s have names.")

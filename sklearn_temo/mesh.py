@@ -3,6 +3,16 @@
 The tables are in ``models/face_geometry.json``, which ``tools/write_face_geometry.py`` writes from
 the bundled model. Left and right are the subject's own, as in MediaPipe: the subject's left is
 where x is large.
+
+Examples
+--------
+>>> from sklearn_temo import mesh
+>>> mesh.N_LANDMARKS, mesh.N_LANDMARKS_WITH_IRISES, mesh.FULL_MESHES
+(468, 478, (468, 478))
+>>> print(*mesh.REGIONS[:5], sep=", ")
+forehead, right brow, left brow, right eye, left eye
+>>> mesh.MODEL_SHA256[:8]
+'64184e22'
 """
 
 from __future__ import annotations
@@ -59,6 +69,12 @@ def model_path() -> Path:
     ------
     RuntimeError
         If the file is missing or its SHA-256 differs from `MODEL_SHA256`.
+
+    Examples
+    --------
+    >>> from sklearn_temo import mesh
+    >>> mesh.model_path().name
+    'face_landmarker.task'
     """
     path = Path(str(resources.files("sklearn_temo") / "models" / "face_landmarker.task"))
     if not path.is_file():
@@ -81,19 +97,44 @@ def canonical_face() -> NDArray[np.float64]:
     ndarray of shape (468, 3)
         In centimetres; x to the subject's left, y **up**, z towards the viewer. (Extracted
         landmarks have y down and z away from the viewer.)
+
+    Examples
+    --------
+    >>> from sklearn_temo import mesh
+    >>> nose, chin = mesh.canonical_face()[[4, 152]]
+    >>> print(f"the tip of the nose is {nose[2] - chin[2]:.1f} cm in front of the chin")
+    the tip of the nose is 3.3 cm in front of the chin
     """
     return _read_only(_geometry()["vertices"])
 
 
 @cache
 def triangles() -> NDArray[np.intp]:
-    """Triangles of the mesh, ndarray of shape (898, 3)."""
+    """Triangles of the mesh, ndarray of shape (898, 3).
+
+    Examples
+    --------
+    >>> from sklearn_temo import mesh
+    >>> print(mesh.triangles()[0], "is the first of", len(mesh.triangles()))
+    [173 155 133] is the first of 898
+    """
     return _read_only(_geometry()["triangles"])
 
 
 @cache
 def edges() -> NDArray[np.intp]:
-    """Edges of the triangles without repetition, ndarray of shape (1365, 2)."""
+    """Edges of the triangles without repetition, ndarray of shape (1365, 2).
+
+    Examples
+    --------
+    The neighbours of landmark 4, the tip of the nose:
+
+    >>> from sklearn_temo import mesh
+    >>> edges = mesh.edges()
+    >>> neighbours = edges[(edges == 4).any(axis=1)]
+    >>> neighbours[neighbours != 4]
+    array([  1,   5,  45, 275])
+    """
     sides = triangles()[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)
     return _read_only(np.unique(np.sort(sides, axis=1), axis=0))
 
@@ -106,6 +147,20 @@ def pose_weights() -> NDArray[np.float64]:
     -------
     ndarray of shape (468,)
         Positive at the 33 landmarks that expressions hardly move, zero elsewhere; their sum is 1.
+
+    Examples
+    --------
+    The five landmarks with the largest weights, and their regions:
+
+    >>> from sklearn_temo import mesh
+    >>> largest = mesh.pose_weights().argsort()[-5:]
+    >>> for landmark in largest:
+    ...     print(landmark, mesh.regions()[landmark])
+    365 left cheek
+    136 right cheek
+    4 nose
+    358 nose
+    129 nose
     """
     weights = np.array(_geometry()["pose_weights"])
     return _read_only(weights / weights.sum())
@@ -119,6 +174,15 @@ def contours() -> dict[str, NDArray[np.intp]]:
     -------
     dict of str to ndarray of shape (n_edges, 2)
         MediaPipe's connection tables by name, such as ``"left_eyebrow"``.
+
+    Examples
+    --------
+    >>> from sklearn_temo import mesh
+    >>> print(*mesh.contours(), sep=", ")
+    lips, nose, left_eye, right_eye, left_eyebrow, right_eyebrow, face_oval
+    >>> mesh.contours()["lips"][:2]
+    array([[ 61, 146],
+           [146,  91]])
     """
     return {name: _read_only(table) for name, table in _geometry()["contours"].items()}
 
@@ -128,6 +192,13 @@ def eye_corners() -> NDArray[np.intp]:
     """Corners of the eyes, ndarray of shape (2, 2): the subject's right eye, then the left.
 
     They are the landmarks of an eye's contour that have a pose weight: blinking does not move them.
+
+    Examples
+    --------
+    >>> from sklearn_temo import mesh
+    >>> mesh.eye_corners()
+    array([[ 33, 133],
+           [263, 362]])
     """
     eyes = (contours()["right_eye"], contours()["left_eye"])
     return _read_only([np.intersect1d(eye, np.flatnonzero(pose_weights())) for eye in eyes])
@@ -145,18 +216,39 @@ def eye_centres(landmarks: NDArray[Any]) -> NDArray[Any]:
     -------
     ndarray of shape (..., 2, n_coords)
         The subject's right eye, then the left.
+
+    Examples
+    --------
+    >>> from sklearn_temo import mesh
+    >>> right, left = mesh.eye_centres(mesh.canonical_face())
+    >>> print(f"the eyes of the canonical face are {left[0] - right[0]:.1f} cm apart")
+    the eyes of the canonical face are 6.3 cm apart
     """
     return landmarks[..., eye_corners(), :].mean(axis=-2)
 
 
 @cache
 def iris_centres() -> NDArray[np.intp]:
-    """Landmarks at the centres of the irises: the subject's right eye, then the left."""
+    """Landmarks at the centres of the irises: the subject's right eye, then the left.
+
+    Examples
+    --------
+    >>> from sklearn_temo import mesh
+    >>> mesh.iris_centres()
+    array([468, 473])
+    """
     return _read_only(_IRIS_PAIRS[0])
 
 
 def is_full_mesh(n_landmarks: int) -> bool:
-    """Whether a number of landmarks is that of a full mesh: 468, or 478 with the irises."""
+    """Whether a number of landmarks is that of a full mesh: 468, or 478 with the irises.
+
+    Examples
+    --------
+    >>> from sklearn_temo import mesh
+    >>> mesh.is_full_mesh(478), mesh.is_full_mesh(68)
+    (True, False)
+    """
     return n_landmarks in FULL_MESHES
 
 
@@ -177,6 +269,14 @@ def mirror_pairs(n_landmarks: int = N_LANDMARKS) -> NDArray[np.intp]:
     ------
     ValueError
         If `n_landmarks` is not that of a full mesh.
+
+    Examples
+    --------
+    The outer corners of the eyes, landmarks 33 and 263, and the tip of the nose:
+
+    >>> from sklearn_temo import mesh
+    >>> mesh.mirror_pairs()[[33, 263, 4]]
+    array([263,  33,   4])
     """
     _check_full_mesh(n_landmarks)
     pairs = np.arange(n_landmarks)
@@ -207,6 +307,15 @@ def regions(n_landmarks: int = N_LANDMARKS) -> NDArray[np.str_]:
     ------
     ValueError
         If `n_landmarks` is not that of a full mesh.
+
+    Examples
+    --------
+    >>> from sklearn_temo import mesh
+    >>> regions = mesh.regions()
+    >>> print(regions[4], regions[13], regions[152], sep=", ")
+    nose, lips, chin
+    >>> int((regions == "lips").sum())
+    97
     """
     if n_landmarks != N_LANDMARKS:
         _check_full_mesh(n_landmarks)

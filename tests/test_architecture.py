@@ -28,6 +28,7 @@ BASE = {
     "_cache_folder",
     "_column_names",
     "_data_hash",
+    "_doc_links",
     "_face_checks",
     "_clip_window",
     "_frame_folder",
@@ -43,8 +44,9 @@ STEPS = {"extraction", "alignment", "classification", "attribution", "inspection
 # The modules and folders below the package, and the ones that each may import.
 MAY_IMPORT: dict[str, set[str]] = {
     "_atomic_files": set(),
-    "_cache_folder": {"_warnings"},
+    "_cache_folder": {"_doc_links", "_warnings"},
     "_data_hash": set(),
+    "_doc_links": set(),
     "_column_names": {"blendshapes"},
     "_face_checks": {"blendshapes", "mesh"},
     "_clip_window": set(),

@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import mesh
+from .._doc_links import DocLinkMixin
 from ..head_pose import procrustes_rotation
 from ..layout import LandmarkLayout, known_layout
 
@@ -26,7 +27,7 @@ def _can_invert(aligner: LandmarkAligner) -> bool:
     return True
 
 
-class LandmarkAligner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class LandmarkAligner(CallbackSupportMixin, DocLinkMixin, TransformerMixin, BaseEstimator):
     """Remove the position, rotation and size of the head, and keep the movement of the face.
 
     Each frame is moved so that the landmarks that expressions hardly move lie where they lie on
@@ -81,11 +82,22 @@ class LandmarkAligner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     Examples
     --------
+    The tip of the nose in two photographs of one person, before the alignment in pixels, and after
+    it in units of the distance between the eyes:
+
+    >>> import numpy as np
     >>> from sklearn_temo import LandmarkAligner
-    >>> from sklearn_temo.datasets import make_expression_clips
-    >>> clips = make_expression_clips(n_clips=7, n_frames=4, random_state=0)
-    >>> LandmarkAligner().fit_transform(clips.data).shape
-    (7, 5616)
+    >>> from sklearn_temo.datasets import load_london_smiles
+    >>> smiles = load_london_smiles()
+    >>> photographs = smiles.data[smiles.groups == "001"]
+    >>> aligned = LandmarkAligner().fit_transform(photographs)
+    >>> nose = smiles.layout.feature_mask(np.arange(468) == 4)
+    >>> print(photographs[:, nose].round())
+    [[ 665.  743. -113.]
+     [ 649.  820. -113.]]
+    >>> print(aligned[:, nose].round(2))
+    [[-0.05  0.08 -0.62]
+     [-0.11  0.11 -0.6 ]]
     """
 
     _parameter_constraints: dict[str, list[Any]] = {

@@ -10,12 +10,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_X_y
 
+from .._doc_links import DocLinkMixin
 from .._validation import check_no_nan
 from ..layout import LandmarkLayout
 from ..mirror import Mirror
 
 
-class FaceMirror(BaseEstimator):
+class FaceMirror(DocLinkMixin, BaseEstimator):
     """Add the mirror image of every clip to the training data.
 
     A mirrored face shows the same emotion, so mirror images enlarge small training sets.
@@ -55,12 +56,23 @@ class FaceMirror(BaseEstimator):
     Examples
     --------
     >>> from sklearn_temo import FaceMirror, LandmarkAligner
-    >>> from sklearn_temo.datasets import make_expression_clips
-    >>> clips = make_expression_clips(n_clips=21, n_frames=4, random_state=0)
-    >>> X = LandmarkAligner().fit_transform(clips.data)
-    >>> X_both, y_both = FaceMirror().fit_resample(X, clips.target)
-    >>> X_both.shape, y_both.shape
-    ((42, 5616), (42,))
+    >>> from sklearn_temo.datasets import load_london_smiles
+    >>> smiles = load_london_smiles()
+    >>> X = LandmarkAligner().fit_transform(smiles.data)
+    >>> X_both, y_both = FaceMirror().fit_resample(X, smiles.target)
+    >>> print(f"{len(X)} photographs, {len(X_both)} with their mirror images")
+    204 photographs, 408 with their mirror images
+
+    In a pipeline, only the rows of the fit are mirrored:
+
+    >>> from imblearn.pipeline import make_pipeline
+    >>> from sklearn.svm import SVC
+    >>> train = smiles.groups < "080"
+    >>> pipe = make_pipeline(LandmarkAligner(), FaceMirror(), SVC(C=100))
+    >>> pipe = pipe.fit(smiles.data[train], smiles.target[train])
+    >>> accuracy = pipe.score(smiles.data[~train], smiles.target[~train])
+    >>> print(f"accuracy {accuracy:.1f}")
+    accuracy 0.9
     """
 
     _parameter_constraints: dict[str, list[Any]] = {

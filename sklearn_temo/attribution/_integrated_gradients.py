@@ -170,13 +170,18 @@ def integrated_gradients(
     Examples
     --------
     >>> import numpy as np
-    >>> from torch import nn
+    >>> import torch
     >>> from sklearn_temo.attribution import integrated_gradients
+    >>> module = torch.nn.Linear(3, 2, bias=False)
+    >>> module.weight.data = torch.tensor([[1.0, -2.0, 0.0], [0.0, 0.0, 1.0]])
     >>> attributions, gap = integrated_gradients(
-    ...     nn.Linear(3, 2), np.ones((4, 3)), np.zeros((1, 3)), target=0
+    ...     module, np.array([[1.0, 1.0, 1.0], [3.0, 0.0, 5.0]]), np.zeros((1, 3)), target=0
     ... )
-    >>> attributions.shape, gap.shape
-    ((1, 4, 3), (1, 4))
+    >>> attributions.round(3)
+    array([[[ 1., -2.,  0.],
+            [ 3., -0.,  0.]]], dtype=float32)
+    >>> bool(gap.max() < 1e-6)
+    True
     """
     settings = IntegrationSettings(n_steps, tol, batch_size, device, verbose)
     X, baselines, target = check_inputs(X, baselines, target)

@@ -45,6 +45,26 @@ class LandmarkRelevance:
         Number of pairs of sample and baseline, counted once for each output that is explained.
     n_unconverged : int
         Number of pairs whose gap is above the tolerance.
+
+    Examples
+    --------
+    The first of three landmarks has no weight in this network:
+
+    >>> import numpy as np
+    >>> import torch
+    >>> from sklearn_temo import LandmarkLayout
+    >>> from sklearn_temo.attribution import landmark_relevance
+    >>> module = torch.nn.Linear(3, 2, bias=False)
+    >>> module.weight.data = torch.tensor([[0.0, 1.0, 2.0], [0.0, 3.0, 0.0]])
+    >>> layout = LandmarkLayout(n_frames=1, n_landmarks=3, n_coords=1)
+    >>> relevance = landmark_relevance(
+    ...     module, np.ones((2, 3)), np.zeros((1, 3)), [0, 1], layout
+    ... )
+    >>> relevance.per_class.round(3)
+    array([[0., 1., 2.],
+           [0., 3., 0.]])
+    >>> relevance.overall.round(2)
+    array([0.  , 0.67, 0.33])
     """
 
     per_class: NDArray[np.float64]
@@ -135,22 +155,22 @@ def landmark_relevance(
     Examples
     --------
     >>> import numpy as np
-    >>> from torch import nn
+    >>> import torch
     >>> from sklearn_temo import LandmarkLayout
     >>> from sklearn_temo.attribution import landmark_relevance
-    >>> layout = LandmarkLayout(n_frames=2, n_landmarks=3, n_coords=1)
-    >>> relevance = landmark_relevance(
-    ...     nn.Linear(6, 2), np.ones((4, 6)), np.zeros((1, 6)), [0, 1, 0, 1], layout
-    ... )
-    >>> relevance.per_class.shape, relevance.overall.shape
-    ((2, 3), (3,))
+    >>> module = torch.nn.Linear(4, 2, bias=False)
+    >>> module.weight.data = torch.tensor([[0.0, 1.0, 0.0, 2.0], [3.0, 0.0, -1.0, 0.0]])
+    >>> layout = LandmarkLayout(n_frames=2, n_landmarks=2, n_coords=1)
+    >>> X, baselines = np.ones((4, 4)), np.zeros((1, 4))
+    >>> landmark_relevance(module, X, baselines, [0, 1, 0, 1], layout).per_class.round(3)
+    array([[0., 3.],
+           [2., 0.]])
 
     The outputs of a regression, here valence and arousal:
 
-    >>> landmark_relevance(
-    ...     nn.Linear(6, 2), np.ones((4, 6)), np.zeros((1, 6)), None, layout
-    ... ).per_class.shape
-    (2, 3)
+    >>> landmark_relevance(module, X, baselines, None, layout).per_class.round(3)
+    array([[0., 3.],
+           [2., 0.]])
     """
     settings = IntegrationSettings(n_steps, tol, batch_size, device, verbose)
     relevance = aggregate_relevance(

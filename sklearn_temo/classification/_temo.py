@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from .._doc_links import DocLinkMixin
 from .._progress import Progress
 from .._threads import one_thread
 from .._validation import check_rows
@@ -47,7 +48,7 @@ _REDUCTION_PARAMETERS = ("n_filters", "n_components", "depth_weight")
 _TRAINING_PARAMETERS = ("dropout", "first_frame_dropout", "noise", "n_members")
 
 
-class BaseTEMO(CallbackSupportMixin, BaseEstimator):
+class BaseTEMO(CallbackSupportMixin, DocLinkMixin, BaseEstimator):
     """Base of the classifier and the regressor, which encode their targets."""
 
     _parameter_constraints: dict[str, list[Any]] = {

@@ -113,12 +113,13 @@ def load_cremad_sample(*, return_X_y: bool = False) -> Any:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> from sklearn_temo.datasets import load_cremad_sample
     >>> sample = load_cremad_sample()
-    >>> len(sample.data)
-    6
-    >>> print(*sample.target)
-    anger disgust fear happiness neutral sadness
+    >>> for clip, emotion in zip(sample.data[:2], sample.target):
+    ...     print(Path(clip).name, emotion)
+    1001_DFA_ANG_XX.flv anger
+    1001_DFA_DIS_XX.flv disgust
     """
     return _as_bunch(_BUNDLED, list(_KNOWN), return_X_y)
 

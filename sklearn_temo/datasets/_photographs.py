@@ -81,10 +81,12 @@ def load_london_smiles(*, return_X_y: bool = False) -> Any:
     --------
     >>> from sklearn_temo.datasets import load_london_smiles
     >>> smiles = load_london_smiles()
-    >>> smiles.data.shape
-    (204, 1404)
+    >>> print(len(smiles.data), "photographs of", len(set(smiles.groups)), "people")
+    204 photographs of 102 people
     >>> print(*smiles.target_names)
     happiness neutral
+    >>> smiles.layout
+    LandmarkLayout(n_frames=1, n_landmarks=468, n_coords=3)
     """
     return _load("london_smiles", 468, return_X_y)
 
@@ -143,10 +145,10 @@ def load_sign_digits(*, return_X_y: bool = False) -> Any:
     --------
     >>> from sklearn_temo.datasets import load_sign_digits
     >>> digits = load_sign_digits()
-    >>> digits.data.shape
-    (2062, 63)
-    >>> print(digits.landmark_names[4])
-    thumb_tip
+    >>> print(len(digits.data), "hands that show", *digits.target_names)
+    2062 hands that show 0 1 2 3 4 5 6 7 8 9
+    >>> print(*digits.landmark_names[:5])
+    wrist thumb_cmc thumb_mcp thumb_ip thumb_tip
     """
     loaded = _load("sign_digits", 21, return_X_y)
     if not return_X_y:

@@ -194,12 +194,22 @@ def make_expression_clips(
     --------
     >>> from sklearn_temo.datasets import make_expression_clips
     >>> clips = make_expression_clips(n_clips=70, n_subjects=10, random_state=0)
-    >>> clips.data.shape
-    (70, 22464)
+    >>> print(clips.target[0], clips.groups[0])
+    sadness 3
     >>> clips.action_units["happiness"]
     ['AU6 cheek raiser', 'AU12 lip corner puller']
-    >>> clips.moving.shape
-    (7, 468)
+
+    The number of landmarks that move in each emotion:
+
+    >>> for emotion, moving in zip(clips.target_names, clips.moving):
+    ...     print(emotion, moving.sum())
+    anger 88
+    contempt 38
+    disgust 92
+    fear 149
+    happiness 90
+    sadness 62
+    surprise 135
     """
     names = np.unique(list(EMOTIONS) if emotions is None else emotions)
     if not set(names) <= set(EMOTIONS):

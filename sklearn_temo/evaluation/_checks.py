@@ -22,7 +22,14 @@ EVALUATION_CHECKS = {
     "unstable_selection": "the folds select different landmarks",
     "identity": "the landmarks tell people apart better than the estimator tells classes apart",
 }
-"""Checks of :func:`~sklearn_temo.evaluate`: names, and the problems that they find."""
+"""Checks of :func:`~sklearn_temo.evaluate`: names, and the problems that they find.
+
+Examples
+--------
+>>> from sklearn_temo.evaluation import EVALUATION_CHECKS
+>>> print(EVALUATION_CHECKS["shared_people"])
+a person has clips in the training and the test data of a fold
+"""
 
 
 _CHECKS: dict[str, Callable[[Run], Finding]] = {

@@ -22,6 +22,31 @@ class ScoreInterval(NamedTuple):
     value : float
     low, high : float
         Ends of the interval; NaN if there are fewer than two people, or clips without groups.
+
+    Examples
+    --------
+    >>> from sklearn_temo.evaluation import ScoreInterval
+    >>> score = ScoreInterval(0.82, 0.75, 0.88)
+    >>> print(score)
+    0.820 (0.750 to 0.880)
+    >>> score.low > 0.5
+    True
+
+    :func:`~sklearn_temo.evaluate` returns such scores:
+
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.svm import SVC
+    >>> from sklearn_temo import LandmarkAligner, evaluate
+    >>> from sklearn_temo.datasets import load_london_smiles
+    >>> smiles = load_london_smiles()
+    >>> pipe = make_pipeline(LandmarkAligner(), SVC(C=100))
+    >>> result = evaluate(
+    ...     pipe, smiles.data, smiles.target, groups=smiles.groups, cv=3, random_state=0
+    ... )
+    >>> print(result.scores["estimator"]["accuracy"])
+    0.897 (0.858 to 0.936)
+    >>> print(result.differences["best SVM"]["accuracy"])
+    -0.005 (-0.039 to 0.029)
     """
 
     value: float
@@ -45,6 +70,22 @@ class Check:
         What was found; for a warning also what to do.
     numbers : dict of str to float or int
         The numbers behind the verdict.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.svm import SVC
+    >>> from sklearn_temo import LandmarkAligner, evaluate
+    >>> from sklearn_temo.datasets import load_london_smiles
+    >>> smiles = load_london_smiles()
+    >>> pipe = make_pipeline(LandmarkAligner(), SVC(C=100))
+    >>> result = evaluate(
+    ...     pipe, smiles.data, smiles.target, groups=smiles.groups, cv=3, random_state=0
+    ... )
+    >>> for check in result.checks[:2]:
+    ...     print(check.verdict, check, sep=" | ")
+    passed | no_groups: 102 people.
+    passed | shared_people: no person is on both sides of a split.
     """
 
     name: str
@@ -96,6 +137,33 @@ class Evaluation:
     See Also
     --------
     sklearn_temo.evaluate : Computes the scores and the checks.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.svm import SVC
+    >>> from sklearn_temo import LandmarkAligner, evaluate
+    >>> from sklearn_temo.datasets import load_london_smiles
+    >>> smiles = load_london_smiles()
+    >>> pipe = make_pipeline(LandmarkAligner(), SVC(C=100))
+    >>> result = evaluate(
+    ...     pipe, smiles.data, smiles.target, groups=smiles.groups, cv=3, random_state=0
+    ... )
+    >>> print(result)
+    204 tested clips of 102 people, 2 classes, 3 folds
+    <BLANKLINE>
+                    accuracy                balanced accuracy       estimator better by
+    estimator       0.897 (0.858 to 0.936)  0.897 (0.858 to 0.936)
+    majority class  0.500 (0.500 to 0.500)  0.500 (0.500 to 0.500)  +0.397 (+0.358 to +0.436)
+    best SVM        0.902 (0.863 to 0.941)  0.902 (0.863 to 0.941)  -0.005 (-0.039 to +0.029)
+    ...
+    Clips by true class (rows) and predicted class
+    true class  happiness  neutral  recall
+    happiness   88         14       0.863
+    neutral     7          95       0.931
+    <BLANKLINE>
+    Checks: 8 passed, 2 not run
+    ...
     """
 
     classes: NDArray[Any]

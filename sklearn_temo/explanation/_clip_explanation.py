@@ -70,8 +70,9 @@ class ClipExplanation:
     --------
     >>> from sklearn_temo import explain_clips, make_temo_pipeline
     >>> from sklearn_temo.datasets import make_expression_clips
-    >>> clips = make_expression_clips(n_clips=35, n_frames=2, random_state=0)
+    >>> clips = make_expression_clips(n_clips=42, n_frames=4, random_state=0)
     >>> pipe = make_temo_pipeline(landmarks="passthrough", k=64, random_state=0)
+    >>> pipe = pipe.set_params(classify__randomized=True)
     >>> explanation = explain_clips(pipe.fit(clips.data, clips.target), clips.data[:3])
     >>> print(explanation[0])
     clip 0: target ...
@@ -80,10 +81,13 @@ class ClipExplanation:
         for: ...
         against: ...
         most telling frame: ..., movement ...
-    >>> explanation.by_region()["lips"].shape
-    (3, 2)
-    >>> explanation.to_frame().shape
-    (384, 8)
+
+    The share of the lips in each frame of the first clip, and the table of all shares:
+
+    >>> explanation.by_region()["lips"][0].round(1)
+    array([0. , 0.7, 0.5, 0.3], dtype=float32)
+    >>> explanation.to_frame().groupby("region")["share"].sum().idxmax()
+    'lips'
     """
 
     attributions: NDArray[np.float32]

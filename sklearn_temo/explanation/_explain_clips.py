@@ -138,16 +138,23 @@ def explain_clips(
     Examples
     --------
     >>> from sklearn_temo import explain_clips, make_temo_pipeline
-    >>> from sklearn_temo.datasets import make_expression_clips
-    >>> clips = make_expression_clips(n_clips=70, n_frames=4, random_state=0)
-    >>> pipe = make_temo_pipeline(landmarks="passthrough", k=64, random_state=0)
-    >>> pipe = pipe.fit(clips.data, clips.target)
-    >>> explanation = explain_clips(pipe, clips.data[:3])
-    >>> explanation.attributions.shape
-    (3, 4, 468)
-    >>> difference = explanation.logit - explanation.base_logit
-    >>> abs(explanation.attributions.sum(axis=(1, 2)) - difference).max() < 1e-3
-    np.True_
+    >>> from sklearn_temo.datasets import load_london_smiles
+    >>> smiles = load_london_smiles()
+    >>> pipe = make_temo_pipeline(landmarks="passthrough", k=32, random_state=0)
+    >>> pipe = pipe.set_params(classify__randomized=True).fit(smiles.data, smiles.target)
+    >>> explanation = explain_clips(pipe, smiles.data[:1])
+    >>> print(explanation[0])
+    clip 0: target neutral
+        logit 3.17, at the baselines 0.276: +2.89
+        for: left cheek +1.19, left brow +0.81, lips +0.748
+        against: right cheek -0.31, chin -0.299, right brow -0.00657
+        most telling frame: 0, share +2.89
+
+    The shares sum up to the difference of the logits:
+
+    >>> shares = explanation.attributions.sum(axis=(1, 2))
+    >>> bool(abs(shares - (explanation.logit - explanation.base_logit)).max() < 1e-3)
+    True
     """
     chain, extractor = FittedChain.of(estimator), None
     if chain.steps and hasattr(chain.steps[0], "extract"):

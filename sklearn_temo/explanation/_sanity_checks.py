@@ -47,6 +47,20 @@ class SanityCheck:
     --------
     check_random_weights : Compares with networks whose weights are shuffled.
     check_random_labels : Compares with networks that were fitted to permuted labels.
+
+    Examples
+    --------
+    >>> from sklearn_temo import make_temo_pipeline
+    >>> from sklearn_temo.datasets import load_london_smiles
+    >>> from sklearn_temo.explanation import check_random_weights
+    >>> smiles = load_london_smiles()
+    >>> pipe = make_temo_pipeline(landmarks="passthrough", k=64, random_state=0)
+    >>> pipe = pipe.set_params(classify__randomized=True).fit(smiles.data, smiles.target)
+    >>> check = check_random_weights(pipe, smiles.data, smiles.target, n_repeats=3, random_state=0)
+    >>> print(check)
+    random weights: passed. The rank correlation ... with shuffled weights is 0.2...
+    >>> bool(check.similarities.max() < check.reference.min())
+    True
     """
 
     name: str
@@ -79,7 +93,7 @@ def check_random_weights(
     Parameters
     ----------
     estimator : estimator
-        A fitted pipeline, search or predictor, as in :func:`explain_clips`, except a
+        A fitted pipeline, search or predictor, as in :func:`~sklearn_temo.explain_clips`, except a
         OneVsRestClassifier.
     X : list of clips, or array-like of shape (n_clips, n_features)
         Clips as the estimator takes them, for example the training clips.
@@ -118,7 +132,7 @@ def check_random_weights(
     See Also
     --------
     check_random_labels : Compares with networks that were fitted to permuted labels.
-    explain_clips : Computes shares.
+    sklearn_temo.explain_clips : Computes shares.
 
     Notes
     -----
@@ -193,7 +207,7 @@ def check_random_labels(
     Parameters
     ----------
     estimator : estimator
-        A fitted pipeline, search or predictor, as in :func:`explain_clips`, except a
+        A fitted pipeline, search or predictor, as in :func:`~sklearn_temo.explain_clips`, except a
         OneVsRestClassifier.
     X : list of clips, or array-like of shape (n_clips, n_features)
         Clips as the estimator takes them, for example the training clips.

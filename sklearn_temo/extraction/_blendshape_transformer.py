@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import mesh
+from .._doc_links import DocLinkMixin
 from ..blendshapes import NAMES, predict_blendshapes
 from ..layout import LandmarkLayout
 
@@ -21,7 +22,7 @@ from ..layout import LandmarkLayout
 _MIN_RESEMBLANCE = 0.65
 
 
-class BlendshapeTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class BlendshapeTransformer(CallbackSupportMixin, DocLinkMixin, TransformerMixin, BaseEstimator):
     """Turn rows of landmarks into rows of blendshapes, without the clips.
 
     A blendshape is a facial action, such as ``mouthSmileLeft``, with a number from 0 to 1 in each
@@ -60,16 +61,24 @@ class BlendshapeTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimato
 
     Examples
     --------
-    Landmarks and blendshapes side by side:
-
-    >>> from sklearn.pipeline import make_union
-    >>> from sklearn_temo import BlendshapeTransformer, LandmarkAligner
+    >>> from sklearn_temo import BlendshapeTransformer
     >>> from sklearn_temo.datasets import load_london_smiles
     >>> smiles = load_london_smiles()
-    >>> BlendshapeTransformer().fit_transform(smiles.data).shape
-    (204, 52)
-    >>> make_union(LandmarkAligner(), BlendshapeTransformer()).fit_transform(smiles.data).shape
-    (204, 1456)
+    >>> transformer = BlendshapeTransformer().set_output(transform="pandas")
+    >>> table = transformer.fit_transform(smiles.data)
+    >>> table = table[["f000_mouthSmileLeft", "f000_jawOpen"]]
+    >>> table.groupby(smiles.target).mean().astype(float).round(1)
+               f000_mouthSmileLeft  f000_jawOpen
+    happiness                  0.6           0.0
+    neutral                    0.0           0.0
+
+    Landmarks and blendshapes side by side, 1404 and 52 columns:
+
+    >>> from sklearn.pipeline import make_union
+    >>> from sklearn_temo import LandmarkAligner
+    >>> both = make_union(LandmarkAligner(), BlendshapeTransformer()).fit(smiles.data)
+    >>> len(both.get_feature_names_out())
+    1456
     """
 
     _parameter_constraints: dict[str, list[Any]] = {

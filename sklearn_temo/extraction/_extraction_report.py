@@ -23,6 +23,22 @@ class ReportedClip:
         Its name, as in :class:`ClipLandmarks`, with the times of a :class:`ClipWindow`.
     reason : str
         The message, which begins with the index and the name of the clip.
+
+    Examples
+    --------
+    A clip without a face:
+
+    >>> import warnings
+    >>> import numpy as np
+    >>> from sklearn_temo import FaceLandmarkTransformer
+    >>> from sklearn_temo.datasets import load_cremad_sample
+    >>> clips = [load_cremad_sample().data[0], np.zeros((4, 240, 320, 3), np.uint8)]
+    >>> transformer = FaceLandmarkTransformer(n_frames=2, on_error="skip-with-nan")
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     X = transformer.fit_transform(clips)
+    >>> (skipped,) = transformer.report_.skipped
+    >>> print(skipped.reason)
+    clip 1 (array of shape (4, 240, 320, 3)): no face found in any of its 2 sampled frames; ...
     """
 
     index: int
@@ -72,6 +88,15 @@ class ExtractionReport:
     times that of the errors, and 1.4826 times the median absolute value of a normal variable is its
     standard deviation. Errors that are the same in consecutive frames, such as a contour that is
     off throughout a clip, do not count.
+
+    Examples
+    --------
+    >>> from sklearn_temo import FaceLandmarkTransformer
+    >>> from sklearn_temo.datasets import load_cremad_sample
+    >>> transformer = FaceLandmarkTransformer(n_frames=4)
+    >>> X = transformer.fit_transform(load_cremad_sample().data[:2])
+    >>> print(transformer.report_)
+    2 of 2 clips extracted, 0 from the cache, a face in 8 of 8 frames
     """
 
     n_clips: int
@@ -111,6 +136,26 @@ class SkippedClipsWarning(_ReportWarning):
     ----------
     report : ExtractionReport
         Names the clips and the reasons.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> from sklearn_temo import FaceLandmarkTransformer
+    >>> from sklearn_temo.datasets import load_cremad_sample
+    >>> from sklearn_temo.extraction import SkippedClipsWarning
+    >>> clips = [load_cremad_sample().data[0], np.zeros((4, 240, 320, 3), np.uint8)]
+    >>> transformer = FaceLandmarkTransformer(n_frames=2, on_error="skip-with-nan")
+    >>> with warnings.catch_warnings(record=True, category=SkippedClipsWarning) as caught:
+    ...     X = transformer.fit_transform(clips)
+    >>> print(caught[0].message)
+    1 of 2 clips could not be used and are NaN; the first: clip 1 (array of shape (4, 240, 320, 3)):
+    no face found in any of its 2 sampled frames; ...
+    >>> np.isnan(X).all(axis=1)
+    array([False,  True])
+
+    To stop instead, turn the warning into an error with
+    ``warnings.simplefilter("error", SkippedClipsWarning)``.
     """
 
     def __str__(self) -> str:
@@ -128,6 +173,23 @@ class DoubtfulClipsWarning(_ReportWarning):
     ----------
     report : ExtractionReport
         Names the clips and the reasons.
+
+    Examples
+    --------
+    A clip in which the face is missing from three of four frames:
+
+    >>> import warnings
+    >>> from sklearn_temo import FaceLandmarkTransformer
+    >>> from sklearn_temo.datasets import load_cremad_sample
+    >>> from sklearn_temo.extraction import DoubtfulClipsWarning
+    >>> transformer = FaceLandmarkTransformer(n_frames=4)
+    >>> frames = transformer.read_frames(load_cremad_sample().data[0])
+    >>> frames[1:] = 0
+    >>> with warnings.catch_warnings(record=True, category=DoubtfulClipsWarning) as caught:
+    ...     X = transformer.fit_transform([frames])
+    >>> print(caught[0].message)
+    the landmarks of 1 of 1 clips are doubtful; the first: clip 0 (array of shape (4, 360, 480, 3)):
+    a face was found in 1 of 4 searched frames, fewer than min_detected=0.5; ...
     """
 
     def __str__(self) -> str:

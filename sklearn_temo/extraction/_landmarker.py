@@ -99,8 +99,10 @@ def close_landmarkers() -> None:
     >>> from sklearn_temo import FaceLandmarkTransformer
     >>> from sklearn_temo.datasets import load_cremad_sample
     >>> from sklearn_temo.extraction import close_landmarkers
-    >>> clips = load_cremad_sample().data[:1]
-    >>> X = FaceLandmarkTransformer(n_frames=1).transform(clips)
+    >>> transformer = FaceLandmarkTransformer(n_frames=1)
+    >>> X = transformer.fit_transform(load_cremad_sample().data[:1])
+    >>> print(transformer.report_)
+    1 of 1 clips extracted, 0 from the cache, a face in 1 of 1 frames
     >>> close_landmarkers()
     """
     # The stack closes all of them even if closing one raises an error.

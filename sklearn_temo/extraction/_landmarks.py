@@ -60,6 +60,25 @@ class ClipLandmarks:
     onset, offset : float or None
         Start and end of the part of the file that is the clip, see :class:`ClipWindow`; None is
         the start or the end of the file.
+
+    Examples
+    --------
+    >>> from sklearn_temo import FaceLandmarkTransformer
+    >>> from sklearn_temo.datasets import load_cremad_sample
+    >>> path = load_cremad_sample().data[0]
+    >>> (clip,) = FaceLandmarkTransformer(n_frames=4).extract([path])
+    >>> print(f"{clip.size[0]} x {clip.size[1]} pixels, {clip.fps:.2f} frames per second")
+    480 x 360 pixels, 29.97 frames per second
+    >>> clip.times.round(2)
+    array([0.03, 0.76, 1.5 , 2.23])
+    >>> clip.detected
+    array([ True,  True,  True,  True])
+
+    The tip of the nose, landmark 4, in the first frame:
+
+    >>> x, y, z = clip.landmarks[0, 4]
+    >>> print(f"{x:.0f} pixels from the left, {y:.0f} from the top")
+    218 pixels from the left, 150 from the top
     """
 
     landmarks: NDArray[np.float32]

@@ -124,13 +124,13 @@ def save_landmarks(
     >>> sample = load_cremad_sample()
     >>> clips = FaceLandmarkTransformer(n_frames=2).extract(sample.data[:2])
     >>> with TemporaryDirectory() as folder:
-    ...     file = Path(folder, "landmarks.npz")
+    ...     file = Path(folder, "landmarks.csv")
     ...     save_landmarks(file, clips, labels=sample.target[:2], groups=sample.groups[:2])
-    ...     table = load_landmarks(file)
-    >>> table.data.shape
-    (2, 2808)
-    >>> print(*table.labels)
-    anger disgust
+    ...     header, first, *others = file.read_text().splitlines()
+    >>> print(header)
+    source,label,group,frame,time,detected,width,height,fps,pose_00,...,p467_z
+    >>> print(len(others) + 1, "rows")
+    4 rows
     """
     path = check_table_place(path, columns)
     if not all(isinstance(clip, ClipLandmarks) for clip in clips):
@@ -224,6 +224,28 @@ def load_landmarks(path: str | os.PathLike[str]) -> Bunch:
     See Also
     --------
     save_landmarks : Writes the table.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from sklearn_temo import FaceLandmarkTransformer
+    >>> from sklearn_temo.datasets import load_cremad_sample
+    >>> from sklearn_temo.extraction import load_landmarks, save_landmarks
+    >>> sample = load_cremad_sample()
+    >>> clips = FaceLandmarkTransformer(n_frames=2).extract(sample.data[:2])
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder, "landmarks.npz")
+    ...     save_landmarks(file, clips, labels=sample.target[:2])
+    ...     table = load_landmarks(file)
+    >>> print(*table.labels)
+    anger disgust
+    >>> table.times.round(2)
+    array([[0.03, 2.23],
+           [0.03, 2.33]])
+    >>> from sklearn_temo import LandmarkLayout
+    >>> LandmarkLayout.infer(table.data)
+    LandmarkLayout(n_frames=2, n_landmarks=468, n_coords=3)
     """
     path = _check_extension(path)
     with open(path, "rb") as file:

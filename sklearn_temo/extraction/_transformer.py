@@ -169,14 +169,24 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
     --------
     >>> from sklearn_temo import FaceLandmarkTransformer
     >>> from sklearn_temo.datasets import load_cremad_sample
-    >>> clips = load_cremad_sample().data[:2]
+    >>> sample = load_cremad_sample()
     >>> transformer = FaceLandmarkTransformer(n_frames=4)
-    >>> transformer.fit_transform(clips).shape
-    (2, 5616)
-    >>> transformer.extract(clips)[0].detected
-    array([ True,  True,  True,  True])
-    >>> FaceLandmarkTransformer(n_frames=4, output="blendshapes").fit_transform(clips).shape
-    (2, 208)
+    >>> X = transformer.fit_transform(sample.data[:2])
+    >>> transformer.get_feature_names_out()[:3]
+    array(['f000_p000_x', 'f000_p000_y', 'f000_p000_z'], dtype=object)
+    >>> print(transformer.report_)
+    2 of 2 clips extracted, 0 from the cache, a face in 8 of 8 frames
+
+    The strongest smile in each clip, as a blendshape:
+
+    >>> transformer = FaceLandmarkTransformer(n_frames=4, output="blendshapes")
+    >>> X = transformer.fit_transform(sample.data[2:5])
+    >>> smile = [name.endswith("mouthSmileLeft") for name in transformer.get_feature_names_out()]
+    >>> for emotion, values in zip(sample.target[2:5], X[:, smile]):
+    ...     print(emotion, values.max().round(1))
+    fear 0.6
+    happiness 0.9
+    neutral 0.3
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
@@ -368,8 +378,10 @@ class FaceLandmarkTransformer(CallbackSupportMixin, TransformerMixin, CachingEst
         --------
         >>> from sklearn_temo import FaceLandmarkTransformer
         >>> from sklearn_temo.datasets import load_cremad_sample
-        >>> FaceLandmarkTransformer(n_frames=4).read_frames(load_cremad_sample().data[0]).shape
-        (4, 360, 480, 3)
+        >>> frames = FaceLandmarkTransformer(n_frames=4).read_frames(load_cremad_sample().data[0])
+        >>> n_frames, height, width, n_channels = frames.shape
+        >>> print(f"{n_frames} frames of {width} x {height} pixels")
+        4 frames of 480 x 360 pixels
         """
         self._validate_params()
         (checked,) = check_clips([clip])

@@ -88,8 +88,8 @@ class ClipExplanationDisplay:
     >>> face = mesh.canonical_face() * [1, -1, 1]
     >>> shares = np.where(mesh.regions() == "lips", 0.02, -0.001)
     >>> display = ClipExplanationDisplay(shares, face, target="happiness").plot()
-    >>> len(display.scatter_.get_offsets())
-    468
+    >>> print(mesh.regions()[display.shares.argmax()], display.target)
+    lips happiness
     """
 
     def __init__(
@@ -158,6 +158,18 @@ class ClipExplanationDisplay:
         ValueError
             If `part`, `images` or `frame` is unknown, or there are no images for
             ``images="frames"``, or no reference frame for ``part="identity"``.
+
+        Examples
+        --------
+        >>> from sklearn_temo import ClipExplanationDisplay, explain_clips, make_temo_pipeline, mesh
+        >>> from sklearn_temo.datasets import load_london_smiles
+        >>> smiles = load_london_smiles()
+        >>> pipe = make_temo_pipeline(landmarks="passthrough", k=32, random_state=0)
+        >>> pipe = pipe.set_params(classify__randomized=True).fit(smiles.data, smiles.target)
+        >>> explanation = explain_clips(pipe, smiles.data[:1])
+        >>> display = ClipExplanationDisplay.from_explanation(explanation)
+        >>> print(display.target, mesh.regions()[abs(display.shares).argmax()], sep=": ")
+        neutral: left cheek
         """
         parts = {
             "movement": "the movement",

@@ -94,8 +94,8 @@ class LandmarkRelevanceDisplay:
     >>> from sklearn_temo import LandmarkRelevanceDisplay, mesh
     >>> scores = np.exp(-np.abs(mesh.canonical_face()[:, 1] + 4.3))
     >>> display = LandmarkRelevanceDisplay.from_scores(scores)
-    >>> len(display.axes_)
-    1
+    >>> print(mesh.regions()[display.scores.argmax()])
+    lips
 
     Blendshapes:
 
@@ -180,8 +180,8 @@ class LandmarkRelevanceDisplay:
         >>> display = LandmarkRelevanceDisplay.from_scores(
         ...     clips.moving, class_names=clips.target_names, normalize=False, score_name="moves"
         ... )
-        >>> len(display.axes_)
-        7
+        >>> print(*(axes.get_title() for axes in display.axes_), sep=", ")
+        anger, contempt, disgust, fear, happiness, sadness, surprise
         """
         display = cls(
             scores,
@@ -251,16 +251,17 @@ class LandmarkRelevanceDisplay:
 
         Examples
         --------
-        >>> from sklearn_temo import IGLandmarkSelector, LandmarkAligner, LandmarkRelevanceDisplay
-        >>> from sklearn_temo.datasets import make_expression_clips
-        >>> clips = make_expression_clips(n_clips=42, n_frames=4, random_state=0)
-        >>> X = LandmarkAligner().fit_transform(clips.data)
-        >>> selector = IGLandmarkSelector(k=64, random_state=0).fit(X, clips.target)
-        >>> display = LandmarkRelevanceDisplay.from_estimator(
-        ...     selector, X, clips.target, arrows=True
-        ... )
-        >>> display.positions.shape
-        (7, 468, 2)
+        >>> from sklearn_temo import IGLandmarkSelector, LandmarkAligner
+        >>> from sklearn_temo import LandmarkRelevanceDisplay, mesh
+        >>> from sklearn_temo.datasets import load_london_smiles
+        >>> smiles = load_london_smiles()
+        >>> X = LandmarkAligner().fit_transform(smiles.data)
+        >>> selector = IGLandmarkSelector(k=64, random_state=0).fit(X, smiles.target)
+        >>> display = LandmarkRelevanceDisplay.from_estimator(selector, X, smiles.target)
+        >>> for name, scores in zip(display.class_names, display.scores):
+        ...     print(name, mesh.regions()[scores.argmax()])
+        happiness lips
+        neutral lips
         """
         found = find_relevance(estimator)
         if not found:
@@ -326,17 +327,17 @@ class LandmarkRelevanceDisplay:
         Examples
         --------
         >>> from sklearn.model_selection import cross_validate
-        >>> from sklearn_temo import LandmarkRelevanceDisplay, make_temo_pipeline
-        >>> from sklearn_temo.datasets import make_expression_clips
-        >>> clips = make_expression_clips(n_clips=42, n_frames=4, random_state=0)
+        >>> from sklearn_temo import LandmarkRelevanceDisplay, make_temo_pipeline, mesh
+        >>> from sklearn_temo.datasets import load_london_smiles
+        >>> smiles = load_london_smiles()
         >>> pipe = make_temo_pipeline(landmarks="passthrough", k=64, random_state=0)
-        >>> _ = pipe.set_params(classify__max_epochs=5)
+        >>> pipe = pipe.set_params(classify__randomized=True)
         >>> cv_results = cross_validate(
-        ...     pipe, clips.data, clips.target, cv=3, return_estimator=True
+        ...     pipe, smiles.data, smiles.target, cv=3, return_estimator=True
         ... )
         >>> display = LandmarkRelevanceDisplay.from_cv_results(cv_results)
-        >>> display.scores.shape
-        (468,)
+        >>> print(mesh.regions()[display.scores.argmax()])
+        lips
         """
         from matplotlib.colors import Normalize
 

@@ -88,18 +88,25 @@ def selection_stability(selections: Any, *, confidence_level: float = 0.95) -> B
     >>> round(result.stability, 2)
     0.33
 
-    The selections of a cross-validation:
+    The selections of a cross-validation over people:
 
-    >>> from sklearn.model_selection import cross_validate
+    >>> from sklearn.model_selection import GroupKFold, cross_validate
     >>> from sklearn_temo import make_temo_pipeline
-    >>> from sklearn_temo.datasets import make_expression_clips
-    >>> clips = make_expression_clips(n_clips=42, n_frames=4, random_state=0)
-    >>> pipe = make_temo_pipeline(landmarks="passthrough", k=64, random_state=0)
-    >>> _ = pipe.set_params(classify__max_epochs=5)
-    >>> folds = cross_validate(pipe, clips.data, clips.target, cv=3, return_estimator=True)
+    >>> from sklearn_temo.datasets import load_london_smiles
+    >>> smiles = load_london_smiles()
+    >>> pipe = make_temo_pipeline(landmarks="passthrough", k=32, random_state=0)
+    >>> pipe = pipe.set_params(classify__randomized=True)
+    >>> folds = cross_validate(
+    ...     pipe,
+    ...     smiles.data,
+    ...     smiles.target,
+    ...     groups=smiles.groups,
+    ...     cv=GroupKFold(3),
+    ...     return_estimator=True,
+    ... )
     >>> result = selection_stability(folds["estimator"])
-    >>> result.supports.shape
-    (3, 468)
+    >>> print(f"{(result.frequencies == 1).sum()} landmarks are in all 3 folds")
+    15 landmarks are in all 3 folds
     """
     if not 0 < confidence_level < 1:
         raise ValueError(f"confidence_level must be between 0 and 1, got {confidence_level}.")

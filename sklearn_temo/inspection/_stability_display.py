@@ -113,6 +113,16 @@ class SelectionStabilityDisplay:
         Returns
         -------
         SelectionStabilityDisplay
+
+        Examples
+        --------
+        >>> from sklearn_temo import SelectionStabilityDisplay
+        >>> supports = [[True, True, False, False], [True, False, True, False]]
+        >>> display = SelectionStabilityDisplay.from_supports(
+        ...     supports, names=["browInnerUp", "jawOpen", "mouthPucker", "cheekPuff"]
+        ... )
+        >>> display.result_.frequencies
+        array([1. , 0.5, 0.5, 0. ])
         """
         display = cls(supports, confidence_level=confidence_level, positions=positions, names=names)
         return display.plot(**kwargs)

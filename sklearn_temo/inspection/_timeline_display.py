@@ -87,8 +87,8 @@ class RelevanceTimelineDisplay:
     >>> from sklearn_temo import RelevanceTimelineDisplay
     >>> shares = np.array([[0.0, 0.2, 0.5], [0.1, -0.3, 0.4]])
     >>> display = RelevanceTimelineDisplay(shares, regions=["nose", "lips"]).plot()
-    >>> sorted(display.axes_)
-    ['logit', 'shares']
+    >>> print(*(label.get_text() for label in display.axes_["shares"].get_yticklabels()))
+    nose lips
     """
 
     def __init__(
@@ -142,6 +142,18 @@ class RelevanceTimelineDisplay:
         ValueError
             If the landmarks are not a full mesh and there are no `regions`, if no clip is selected,
             or if there are no images for ``images="frames"``.
+
+        Examples
+        --------
+        >>> from sklearn_temo import RelevanceTimelineDisplay, explain_clips, make_temo_pipeline
+        >>> from sklearn_temo.datasets import make_expression_clips
+        >>> clips = make_expression_clips(n_clips=42, n_frames=4, random_state=0)
+        >>> pipe = make_temo_pipeline(landmarks="passthrough", k=64, random_state=0)
+        >>> pipe = pipe.set_params(classify__randomized=True).fit(clips.data, clips.target)
+        >>> explanation = explain_clips(pipe, clips.data[:1])
+        >>> display = RelevanceTimelineDisplay.from_explanation(explanation)
+        >>> print(display.regions[abs(display.shares).sum(axis=1).argmax()])
+        lips
         """
         chosen = np.atleast_1d(np.arange(len(explanation))[slice(None) if clip is None else clip])
         if not len(chosen):

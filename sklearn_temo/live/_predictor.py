@@ -58,6 +58,21 @@ class LivePrediction:
         Class of the highest smoothed probability; None without a prediction.
     message : str
         Why there is no prediction; empty if there is one.
+
+    Examples
+    --------
+    >>> from sklearn_temo import FaceLandmarkTransformer, LivePredictor, make_temo_pipeline
+    >>> from sklearn_temo.datasets import load_cremad_sample, load_london_smiles
+    >>> smiles = load_london_smiles()
+    >>> pipe = make_temo_pipeline(landmarks="passthrough", k=32, random_state=0)
+    >>> pipe = pipe.set_params(classify__randomized=True).fit(smiles.data, smiles.target)
+    >>> frames = FaceLandmarkTransformer(n_frames=8).read_frames(load_cremad_sample().data[3])
+    >>> with LivePredictor(pipe, window=0.3) as live:
+    ...     first, *_, last = [live.update(frame, time=i / 10) for i, frame in enumerate(frames)]
+    >>> print(first.label, first.message, sep=": ")
+    None: 0.0 s of a window of 0.3 s
+    >>> print(last.label, last.detected)
+    happiness True
     """
 
     time: float
@@ -141,17 +156,24 @@ class LivePredictor:
 
     Examples
     --------
+    A model of photographs, and the frames of a clip of acted happiness:
+
     >>> from sklearn_temo import FaceLandmarkTransformer, LivePredictor, make_temo_pipeline
-    >>> from sklearn_temo.datasets import load_cremad_sample, make_expression_clips
-    >>> clips = make_expression_clips(n_clips=70, n_frames=4, random_state=0)
-    >>> pipe = make_temo_pipeline(landmarks="passthrough", k=64, random_state=0)
-    >>> pipe = pipe.fit(clips.data, clips.target)
+    >>> from sklearn_temo.datasets import load_cremad_sample, load_london_smiles
+    >>> smiles = load_london_smiles()
+    >>> pipe = make_temo_pipeline(landmarks="passthrough", k=32, random_state=0)
+    >>> pipe = pipe.set_params(classify__randomized=True).fit(smiles.data, smiles.target)
     >>> frames = FaceLandmarkTransformer(n_frames=8).read_frames(load_cremad_sample().data[3])
-    >>> with LivePredictor(pipe, window=0.5) as live:
+    >>> with LivePredictor(pipe, window=0.3) as live:
     ...     for number, frame in enumerate(frames):
     ...         prediction = live.update(frame, time=number / 10)
-    >>> prediction.probabilities.shape
-    (7,)
+    ...         print(f"{prediction.time:.1f} s: {prediction.label or prediction.message}")
+    0.0 s: 0.0 s of a window of 0.3 s
+    0.1 s: 0.1 s of a window of 0.3 s
+    0.2 s: 0.2 s of a window of 0.3 s
+    0.3 s: happiness
+    ...
+    0.7 s: happiness
     """
 
     def __init__(

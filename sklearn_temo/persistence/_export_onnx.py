@@ -66,15 +66,17 @@ def export_onnx(pipeline: Any, path: str | os.PathLike[str]) -> None:
     --------
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
-    >>> from sklearn_temo import TEMOClassifier, export_onnx, make_temo_pipeline
-    >>> from sklearn_temo.datasets import make_expression_clips
-    >>> clips = make_expression_clips(n_clips=42, n_frames=4, random_state=0)
-    >>> pipe = make_temo_pipeline(
-    ...     landmarks="passthrough", classifier=TEMOClassifier(randomized=True), random_state=0
-    ... ).fit(clips.data, clips.target)
+    >>> from onnxruntime import InferenceSession
+    >>> from sklearn_temo import export_onnx, make_temo_pipeline
+    >>> from sklearn_temo.datasets import load_london_smiles
+    >>> smiles = load_london_smiles()
+    >>> pipe = make_temo_pipeline(landmarks="passthrough", k=32, random_state=0)
+    >>> pipe = pipe.set_params(classify__randomized=True).fit(smiles.data, smiles.target)
     >>> with TemporaryDirectory() as folder:
-    ...     export_onnx(pipe, Path(folder, "model.onnx"))
-    ...     graph = Path(folder, "model.onnx").read_bytes()
+    ...     export_onnx(pipe, Path(folder, "smiles.onnx"))
+    ...     session = InferenceSession(Path(folder, "smiles.onnx"))
+    >>> print(session.get_inputs()[0].name, "->", session.get_outputs()[0].name)
+    rows -> probabilities
     """
     path = Path(path).expanduser()
     if path.suffix.casefold() != ".onnx":

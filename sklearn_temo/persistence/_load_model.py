@@ -26,7 +26,7 @@ PACKAGES = ("sklearn-temo", "scikit-learn", "numpy", "torch", "mediapipe", "skop
 
 
 def load_model(path: str | os.PathLike[str], *, trusted: Iterable[str | type] = ()) -> Any:
-    """Load an estimator that :func:`save_model` saved.
+    """Load an estimator that :func:`~sklearn_temo.save_model` saved.
 
     No code of the file runs. The types and functions that the file names are compared with a list
     of safe ones before anything is built: those of skops, which has the estimators of scikit-learn
@@ -35,7 +35,7 @@ def load_model(path: str | os.PathLike[str], *, trusted: Iterable[str | type] = 
     Parameters
     ----------
     path : str or path-like
-        File of :func:`save_model`.
+        File of :func:`~sklearn_temo.save_model`.
     trusted : iterable of str or type, default=()
         Further types and functions to trust, or their full names. They are imported, and instances
         of them are built from the file: pass only types that you know. Never pass

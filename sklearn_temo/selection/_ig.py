@@ -184,15 +184,20 @@ class IGLandmarkSelector(
 
     Examples
     --------
-    >>> from sklearn_temo import IGLandmarkSelector, LandmarkAligner
-    >>> from sklearn_temo.datasets import make_expression_clips
-    >>> clips = make_expression_clips(n_clips=42, n_frames=4, random_state=0)
-    >>> X = LandmarkAligner().fit_transform(clips.data)
-    >>> selector = IGLandmarkSelector(k=64, random_state=0)
-    >>> selector.fit_transform(X, clips.target).shape
-    (42, 768)
-    >>> selector.get_landmark_support().sum()
-    np.int64(64)
+    >>> from sklearn_temo import IGLandmarkSelector, LandmarkAligner, mesh
+    >>> from sklearn_temo.datasets import load_london_smiles
+    >>> smiles = load_london_smiles()
+    >>> X = LandmarkAligner().fit_transform(smiles.data)
+    >>> selector = IGLandmarkSelector(k=32, random_state=0).fit(X, smiles.target)
+
+    The 32 selected landmarks by region of the face:
+
+    >>> from collections import Counter
+    >>> regions = mesh.regions()[selector.get_landmark_support()]
+    >>> for region, number in Counter(regions.tolist()).most_common(2):
+    ...     print(region, number)
+    lips 18
+    nose 4
     """
 
     _parameter_constraints: dict[str, Any] = {

@@ -26,8 +26,8 @@ class LandmarkSelectorMixin(SelectorMixin):
         -------
         ndarray of shape (n_clips, n_frames * n_kept * n_coords)
             Clips of the selected landmarks. An array has its layout attached (see
-            :class:`LandmarkArray`), so that the next step needs no `n_frames`. A DataFrame or
-            another container if :meth:`set_output` asks for one.
+            ``LandmarkArray``), so that the next step needs no `n_frames`. A DataFrame or
+            another container if ``set_output`` asks for one.
         """
         kept = super().transform(X)
         self.layout_.check(X)

@@ -1,0 +1,47 @@
+"""Pictures of the gallery that contain a photograph, which dark mode must not invert."""
+
+from pathlib import Path
+
+from sphinx_gallery.scrapers import matplotlib_scraper
+
+_MARK = ".photograph"
+
+
+def scrape_figures(block, block_vars, gallery_conf, **kwargs):
+    """Save the figures of a block, and mark those that show a photograph by an empty file."""
+    import matplotlib.pyplot as plt
+
+    marks = [_has_photograph(plt.figure(number)) for number in plt.get_fignums()]
+    written = matplotlib_scraper(block, block_vars, gallery_conf, **kwargs)
+    paths = block_vars["image_path_iterator"].paths[-len(marks) :] if marks else []
+    for path, marked in zip(paths, marks, strict=True):
+        mark = Path(path).with_suffix(_MARK)
+        mark.touch() if marked else mark.unlink(missing_ok=True)
+    return written
+
+
+def _has_photograph(figure):
+    from matplotlib.image import _ImageBase
+
+    images = figure.findobj(lambda artist: isinstance(artist, _ImageBase))
+    return any(image.get_array() is not None and image.get_array().ndim == 3 for image in images)
+
+
+def add_to_style_sheet(app, exception):
+    """Add the marked pictures, and the thumbnails of their examples, to the style sheet."""
+    if exception or app.builder.name != "html":
+        return
+    marked = [
+        mark.stem
+        for folder in app.config.sphinx_gallery_conf["gallery_dirs"]
+        for mark in sorted(Path(app.srcdir, folder, "images").glob(f"*{_MARK}"))
+    ]
+    thumbnails = {f"{name.rpartition('_')[0]}_thumb" for name in marked}
+    selectors = ",\n".join(
+        f'html[data-theme="dark"] .bd-content img[src*="/{name}."]'
+        for name in sorted({*marked, *thumbnails})
+    )
+    style_sheet = Path(app.srcdir, "_static", "pages.css").read_text()
+    if marked:
+        style_sheet += f"\n{selectors} {{\n  filter: none !important;\n}}\n"
+    Path(app.outdir, "_static", "pages.css").write_text(style_sheet)
