@@ -18,6 +18,7 @@ from functools import cache
 from itertools import combinations
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from textwrap import wrap
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -491,32 +492,37 @@ def draw(measured: Sequence[tuple[Mistake, np.ndarray]], file: Path, dark: bool)
     from matplotlib import pyplot as plt
 
     shown = [(row, values) for row, values in measured if row.chance is not None]
-    ink, faint = ("#e8e8e8", "#777777") if dark else ("#222222", "#999999")
+    ink = "#e8e8e8" if dark else "#222222"
     style = dict.fromkeys(
         ["text.color", "axes.labelcolor", "xtick.color", "ytick.color", "axes.edgecolor"], ink
     )
     with mpl.rc_context({**style, "svg.hashsalt": "leakage", "font.size": 11}):
-        figure, ax = plt.subplots(figsize=(8.2, 0.78 * len(shown) + 1.2), layout="constrained")
-        for place, (row, values) in enumerate(shown):
+        # A heading above the first row of each mistake.
+        is_first = [i == 0 or shown[i - 1][0].name != row.name for i, (row, _) in enumerate(shown)]
+        places = np.arange(len(shown)) + 0.5 * np.cumsum(is_first)
+        figure, ax = plt.subplots(figsize=(8.2, 0.5 * places[-1] + 1.2), layout="constrained")
+        for place, first, (row, values) in zip(places, is_first, shown, strict=True):
+            if first:
+                ax.text(0, place - 0.46, row.name, va="bottom", weight="bold", fontsize=10)
             for side, colour in enumerate((WRONG, RIGHT)):
                 height = place + 0.36 * (side - 0.5)
                 mean, error = values[:, side].mean(), standard_error(values[:, side])
                 ax.barh(height, mean, 0.34, color=colour, zorder=2)
                 ax.errorbar(mean, height, xerr=np.nan_to_num(error), color=ink, capsize=2, zorder=3)
-                ax.text(102, height, f"{mean:.0f}", va="center", ha="left", fontsize=9.5)
+                ax.text(103, height, f"{mean:.0f}", va="center", ha="left", fontsize=9)
             ends = [place - 0.42, place + 0.42]
-            ax.plot([row.chance] * 2, ends, color=faint, linestyle=":", zorder=4)
-        names = [f"{row.name}\n{short(row.data)}" for row, _ in shown]
-        ax.set_yticks(range(len(shown)), names, fontsize=9.5)
-        ax.set_ylim(len(shown) - 0.5, -0.5)
-        ax.set_xlim(0, 100)
+            ax.plot([row.chance] * 2, ends, color=ink, linestyle=":", zorder=4)
+        ax.set_yticks(places, [short(row.data) for row, _ in shown], fontsize=9.5)
+        ax.set_ylim(places[-1] + 0.5, places[0] - 1)
+        ax.set_xlim(0, 110)
+        ax.set_xticks(range(0, 101, 25))
         ax.tick_params(axis="y", length=0)
         ax.spines[["left", "right", "top"]].set_visible(False)
         ax.set_xlabel("score in percent (mean and standard error over repeats)")
         handles = [
             plt.Rectangle((0, 0), 1, 1, color=WRONG, label="wrong way"),
             plt.Rectangle((0, 0), 1, 1, color=RIGHT, label="right way"),
-            plt.Line2D([], [], color=faint, linestyle=":", label="guessing"),
+            plt.Line2D([], [], color=ink, linestyle=":", label="guessing"),
         ]
         figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False)
         figure.savefig(file, transparent=True, metadata={"Date": None})
@@ -526,10 +532,7 @@ def draw(measured: Sequence[tuple[Mistake, np.ndarray]], file: Path, dark: bool)
 def short(data: str) -> str:
     """Labels and clips, without the classifier, on lines of the picture."""
     text = data.partition(";")[0]
-    if len(text) <= 52:
-        return text
-    middle = text.rfind(", ", 0, 52)
-    return f"{text[: middle + 1]}\n{text[middle + 2 :]}"
+    return "\n".join(wrap(text, 48))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
