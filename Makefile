@@ -16,7 +16,7 @@ INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraint
 # Two pips at once would break one environment.
 .NOTPARALLEL:
 
-.PHONY: help demo test browser figures bench-attribution bench-networks bench-extraction bench-claims bench-selectors bench-explanations bench-report bench-engines bench-facial-actions bench-onnx bench-live bench-smoothing fuzz endurance lint docs wheel constraints clean
+.PHONY: help demo test browser figures bench-attribution bench-networks bench-extraction bench-claims bench-selectors bench-explanations bench-report bench-engines bench-facial-actions bench-onnx bench-live bench-smoothing bench-leakage fuzz endurance lint docs wheel constraints clean
 
 help: ## print this list
 	@echo "usage: make TARGET"
@@ -83,6 +83,10 @@ bench-live: $(VENV)/installed-test ## print the frame rate of live prediction
 bench-smoothing: export OMP_NUM_THREADS = 1
 bench-smoothing: $(VENV)/installed-test ## print the jitter of landmarks, and what smoothing changes
 	$(BIN)/python -m benchmarks.smoothing
+
+bench-leakage: export OMP_NUM_THREADS = 1
+bench-leakage: $(VENV)/installed-test ## measure wrong ways to evaluate; writes docs/benchmarks
+	$(BIN)/python -m benchmarks.leakage $(ARGS)
 
 fuzz: $(VENV)/installed-test ## read 2,000 damaged files of 40 formats, and count what happens
 	$(BIN)/python -m benchmarks.fuzz $(ARGS)
