@@ -74,10 +74,10 @@ for ax, emotion in zip(axes, ("happiness", "fear", "neutral"), strict=True):
     with LivePredictor(model, window=0.1, smoothing=0.3) as live:
         found = [live.update(frame, time) for frame, time in zip(frames, times, strict=True)]
     found = [each for each in found if each.label]
-    ax.plot([each.time for each in found], [each.probabilities[0] for each in found])
+    times, smile = zip(*[(each.time, each.probabilities[0]) for each in found], strict=True)
+    ax.plot(times, smile, color="#D55E00")
     ax.set(title=f"acted emotion: {emotion}", xlabel="time in s", ylim=(0, 1.02))
-    smile = np.mean([each.label == "happiness" for each in found])
-    print(f"{emotion}: a smile is predicted in {smile:.0%} of the frames")
+    print(f"{emotion}: a smile is predicted in {np.mean(np.array(smile) > 0.5):.0%} of the frames")
 axes[0].set_ylabel("probability of a smile")
 plt.show()
 
