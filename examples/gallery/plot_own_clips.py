@@ -9,9 +9,9 @@ the clips that cannot be trusted, and splits the others by person.
 # %%
 # Folders: emotion / person / clip
 # --------------------------------
-# A folder is made from the clips of one actor that the package includes: `ann` is the actor in the
-# videos, and `bob` is the actor in folders of numbered images. Two things go wrong on purpose: most
-# images of fear are black, and one video is cut off.
+# A folder is made from the clips of one actor that the package includes: ``ann`` is the actor in
+# the videos, and ``bob`` is the same actor in folders of numbered images. Two things go wrong on
+# purpose: most images of fear are black, and one video is cut off.
 
 import warnings
 from pathlib import Path

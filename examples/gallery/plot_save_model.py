@@ -32,9 +32,9 @@ from sklearn_temo.datasets import load_cremad_sample, load_london_smiles
 
 smiles = load_london_smiles()
 temo = TEMOClassifier(randomized=True)
-options = {"landmarks": "passthrough", "rotation": "full", "random_state": 0}
-pipe = make_temo_pipeline(k=64, classifier=temo, **options)
-pipe.fit(smiles.data, smiles.target)
+pipe = make_temo_pipeline(
+    landmarks="passthrough", k=64, rotation="full", classifier=temo, random_state=0
+).fit(smiles.data, smiles.target)
 probabilities = pipe.predict_proba(smiles.data)
 
 folder = TemporaryDirectory()
@@ -52,8 +52,8 @@ print(f"largest difference after loading: {difference:.0e}")
 
 graph = Path(folder.name, "smiles.onnx")
 export_onnx(model, graph)
-session = onnxruntime.InferenceSession(graph)
-from_graph = session.run(None, {"rows": np.asarray(smiles.data)})[0]
+rows = {"rows": np.asarray(smiles.data)}
+from_graph = onnxruntime.InferenceSession(graph).run(None, rows)[0]
 print(f"largest difference of the graph: {np.abs(from_graph - probabilities).max():.0e}")
 folder.cleanup()
 
@@ -74,17 +74,17 @@ for ax, emotion in zip(axes, ("happiness", "fear", "neutral"), strict=True):
     with LivePredictor(model, window=0.1, smoothing=0.3) as live:
         found = [live.update(frame, time) for frame, time in zip(frames, times, strict=True)]
     found = [each for each in found if each.label]
-    times, smile = zip(*[(each.time, each.probabilities[0]) for each in found], strict=True)
-    ax.plot(times, smile, color="#D55E00")
+    smile = np.array([each.probabilities[0] for each in found])  # the first class is happiness
+    ax.plot([each.time for each in found], smile, color="#D55E00")
     ax.set(title=f"acted emotion: {emotion}", xlabel="time in s", ylim=(0, 1.02))
-    print(f"{emotion}: a smile is predicted in {np.mean(np.array(smile) > 0.5):.0%} of the frames")
+    print(f"{emotion}: a smile is predicted in {np.mean(smile > 0.5):.0%} of the frames")
 axes[0].set_ylabel("probability of a smile")
 plt.show()
 
 # %%
 # What to conclude
 # ----------------
-# The saved model and the graph predict what the pipeline predicts, up to rounding. The model sees a
-# smile in fear and in a neutral face, too: it was fitted to photographs of people who do not speak.
-# Test a model on clips from the place where it will be used. :func:`~sklearn_temo.run_live` (see
-# :ref:`live`) reads a camera or a video, and returns a :class:`~sklearn_temo.live.LiveSummary`.
+# File and graph predict what the pipeline predicts, up to rounding (:ref:`saving`). The model
+# predicts a smile in acted fear and in a neutral clip, too: test a model on clips from the place
+# where it will be used. :func:`~sklearn_temo.run_live` (:ref:`live`) reads a camera or a video, and
+# returns a :class:`~sklearn_temo.live.LiveSummary`.
