@@ -80,8 +80,8 @@ plt.show()
 # ----------------
 # The network says in words what it uses: mostly the corners of the mouth. The names have a price,
 # since 52 numbers hold less than 468 landmarks. Names are not action units as a human coder sees
-# them, and they can be wrong: these landmarks have no irises, so that ``eyeLookDownRight`` is guessed
-# from the lids. :ref:`facial_actions` lists the limits.
+# them, and they can be wrong: without landmarks of the irises, ``eyeLookDownRight`` is guessed from
+# the lids. :ref:`facial_actions` lists the limits.
 #
 # :func:`~sklearn_temo.explain_clips` gives the shares of the actions in one clip,
 # :func:`~sklearn_temo.blendshapes.predict_blendshapes` the values of single frames, and
