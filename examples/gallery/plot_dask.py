@@ -2,22 +2,18 @@
 Does a cluster find the same landmarks?
 =======================================
 
-Finding faces is the slowest step, and clips do not depend on each other. The same call that
-extracts clips in one process extracts them on a `Dask <https://distributed.dask.org>`_ cluster.
-This example starts a small cluster on this machine, compares the landmarks, and draws what each
-worker did.
+Finding faces is the slowest step. The same call that extracts clips in one process extracts them
+on a `Dask <https://distributed.dask.org>`_ cluster. This example starts a small cluster on this
+machine, compares the landmarks, and draws what each worker did.
 """
 
 # %%
 # A cluster of two processes
 # --------------------------
 # ``LocalCluster`` stands in for a real one: there, ``Client("scheduler.example:8786")`` is the only
-# line that differs. Each worker has one thread, since MediaPipe processes one frame at a time.
-# ``parallel_config(backend="dask")`` sends the clips to the workers. ``get_task_stream`` records
-# when each task ran.
-#
-# The workers are new processes, which import this file first. The guard keeps them from starting
-# clusters of their own; notebooks need no guard.
+# line that differs. ``parallel_config(backend="dask")`` sends the clips to the workers, and
+# ``get_task_stream`` records when each task ran. The workers import this file first: the guard
+# (not needed in notebooks) keeps them from starting clusters of their own.
 
 from time import perf_counter
 
@@ -31,8 +27,7 @@ from sklearn_temo.datasets import load_cremad_sample
 
 if __name__ == "__main__":
     sample = load_cremad_sample()
-    # Each clip twice, so that there is work for two workers.
-    clips = [*sample.data, *sample.data]
+    clips = [*sample.data, *sample.data]  # each clip twice
     transformer = FaceLandmarkTransformer(n_frames=16)
 
     start = perf_counter()
@@ -92,5 +87,4 @@ if __name__ == "__main__":
 # a cluster does not pay: its start, and that of MediaPipe in each worker, takes longer than the
 # clips. For many clips, add ``memory``, a folder that all machines share, and
 # ``on_error="skip-with-nan"``: what is finished is not lost if a machine fails. See :ref:`clusters`
-# for SLURM, failures, and the cost of a million clips. On one machine,
-# ``FaceLandmarkTransformer(n_jobs=-1)`` needs no cluster.
+# for SLURM and failures. On one machine, ``FaceLandmarkTransformer(n_jobs=-1)`` is enough.

@@ -76,32 +76,13 @@ right.set_title("relevance in the network")
 plt.show()
 
 # %%
-# One face in words
-# -----------------
-# :func:`~sklearn_temo.explain_clips` gives the share of each action in the logit of a single face.
-# This is the smiling face to which the network gives the lowest probability of a smile.
-
-from sklearn_temo import explain_clips
-
-pipe = pipes["10 blendshapes"]
-happy = np.flatnonzero(smiles.target == "happiness")
-face = happy[pipe.predict_proba(smiles.data[happy])[:, 0].argmin()]
-explanation = explain_clips(pipe, smiles.data[[face]], target="happiness")
-print(explanation)
-
-shares = {name: float(share.sum()) for name, share in explanation.by_name().items()}
-for name in sorted(shares, key=lambda name: -abs(shares[name]))[:5]:
-    value, usual = values[face, NAMES.index(name)], means["happiness"][NAMES.index(name)]
-    print(f"{name:16} share {shares[name]:+.2f}: {value:.2f}, in an average smile {usual:.2f}")
-
-# %%
 # What to conclude
 # ----------------
 # The network says in words what it uses: mostly the corners of the mouth. The names have a price,
 # since 52 numbers hold less than 468 landmarks. Names are not action units as a human coder sees
-# them, and they can be wrong. The landmarks of these photographs have no irises, so that
-# ``eyeLookDownRight`` is guessed from the lids, and still has a share. :ref:`facial_actions` lists
-# the names, the action units and the limits.
+# them, and they can be wrong: without landmarks of the irises, ``eyeLookDownRight`` is guessed from
+# the lids. :ref:`facial_actions` lists the limits.
 #
-# For single frames, use :func:`~sklearn_temo.blendshapes.predict_blendshapes`, and
-# :func:`~sklearn_temo.head_pose.estimate_head_pose` for the position of the head.
+# :func:`~sklearn_temo.explain_clips` gives the shares of the actions in one clip,
+# :func:`~sklearn_temo.blendshapes.predict_blendshapes` the values of single frames, and
+# :func:`~sklearn_temo.head_pose.estimate_head_pose` the position of the head.

@@ -2,9 +2,8 @@
 Which part of the hand tells the digit?
 =======================================
 
-The selector and the classifier accept landmarks of any object, not only of faces. This example
-uses photographs of hands that show the digits 0 to 9 in sign language, with the 21 landmarks of
-MediaPipe's hand landmarker.
+The selector and the classifier accept landmarks of any object. Here they get the 21 landmarks of
+hands that show the digits 0 to 9 in sign language.
 """
 
 # %%
@@ -20,7 +19,7 @@ from sklearn_temo.datasets import load_sign_digits
 digits = load_sign_digits()
 used = np.isin(digits.groups, np.unique(digits.groups)[::3])
 X, y, groups = digits.data[used], digits.target[used], digits.groups[used]
-print(f"{len(y)} photographs, {digits.layout}")
+print(f"{len(y)} photographs")
 
 # %%
 # :class:`~sklearn_temo.LandmarkAligner` is for faces. For hands, two lines do the same: they move
@@ -34,8 +33,8 @@ X = digits.layout.attach(digits.layout.flatten(hands))
 # %%
 # Accuracy on people who are not in the training set
 # --------------------------------------------------
-# The classifier is T-EMO, trained. The selector is a step of the pipeline, so it never uses the
-# test fold. The layout is attached to ``X``, so neither of them needs ``n_frames``.
+# The classifier is T-EMO, trained. The layout is attached to ``X``, so that neither the selector
+# nor the classifier needs ``n_frames``.
 
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -46,7 +45,6 @@ cv = StratifiedGroupKFold(3)
 pipe = make_pipeline(IGLandmarkSelector(k=5, random_state=0), TEMOClassifier(random_state=0))
 scores = cross_val_score(pipe, X, y, groups=groups, cv=cv)
 
-# Five random landmarks, drawn three times.
 five = LandmarkLayout(n_frames=1, n_landmarks=5, n_coords=3)
 random_scores = []
 for seed in range(3):
@@ -58,15 +56,14 @@ for seed in range(3):
 
 all_scores = cross_val_score(TEMOClassifier(random_state=0), X, y, groups=groups, cv=cv)
 print(f"5 selected: {scores.mean():.2f} accuracy")
-print(f"5 random:   {np.mean(random_scores):.2f}")
+print(f"5 random, drawn three times: {np.mean(random_scores):.2f}")
 print(f"all 21:     {all_scores.mean():.2f} (chance 0.10)")
 
 # %%
 # Relevant landmarks
 # ------------------
-# Other landmarks than those of the face are drawn at the ``positions`` that are passed, here those
-# of an open hand: the mean of the fives. Larger and stronger in colour is more relevant. Kept
-# landmarks are filled and have a name.
+# ``positions`` are those of an open hand: the mean of the fives. Larger and stronger in colour is
+# more relevant. Kept landmarks are filled and have a name.
 
 import matplotlib.pyplot as plt
 
@@ -74,8 +71,6 @@ from sklearn_temo import LandmarkRelevanceDisplay
 
 selector = pipe.fit(X, y)[0]
 kept = selector.get_landmark_support()
-print("kept:", *digits.landmark_names[kept])
-
 open_hand = hands[y == "5", 0, :, :2].mean(axis=0) * [1, -1]
 fig, ax = plt.subplots(figsize=(6, 5), layout="constrained")
 for connection in digits.connections:
