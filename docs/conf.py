@@ -27,7 +27,7 @@ import sklearn_temo
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-import photographs  # noqa: E402
+import gallery_hooks  # noqa: E402
 
 project = "sklearn_temo"
 author = "The sklearn_temo developers"
@@ -226,8 +226,9 @@ sphinx_gallery_conf = {
     # Estimators and tables, where they are the last value of a block. Other last values are mostly
     # objects of matplotlib, whose repr is not informative.
     "capture_repr": ("_repr_html_",),
-    "image_scrapers": ("photographs.scrape_figures",),
+    "image_scrapers": ("gallery_hooks.scrape_figures",),
     "parallel": 2,
+    "reset_modules": ("matplotlib", "seaborn", "gallery_hooks.reset_start_method"),
 }
 
 
@@ -238,7 +239,7 @@ def setup(app):
     app.connect("builder-inited", _check_api_page)
     app.connect("env-check-consistency", _check_that_examples_name_all)
     app.connect("doctree-read", _add_anchors_of_source_pages)
-    app.connect("build-finished", photographs.add_to_style_sheet)
+    app.connect("build-finished", gallery_hooks.add_to_style_sheet)
 
 
 def _inline_math(translator, node):

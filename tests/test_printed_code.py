@@ -1,4 +1,4 @@
-"""The code that the README prints, and all commands of the README and the guide."""
+"""The code of the README, the commands of the README and the guide, and the examples' length."""
 
 import re
 import shlex
@@ -71,3 +71,8 @@ def test_printed_commands_are_understood(command):
     options, rest = parser.parse_known_args(shlex.split(command)[1:])
     assert options.command in choices
     assert not rest
+
+
+@pytest.mark.parametrize("script", sorted((CHECKOUT / "examples/gallery").glob("*.py")))
+def test_examples_are_short(script):
+    assert 40 <= len(script.read_text().splitlines()) <= 90

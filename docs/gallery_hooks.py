@@ -1,5 +1,6 @@
-"""Pictures of the gallery that contain a photograph, which dark mode must not invert."""
+"""What the build of the gallery needs beside its configuration."""
 
+import multiprocessing
 from pathlib import Path
 
 from sphinx_gallery.scrapers import matplotlib_scraper
@@ -7,8 +8,17 @@ from sphinx_gallery.scrapers import matplotlib_scraper
 _MARK = ".photograph"
 
 
+def reset_start_method(gallery_conf, file):
+    """Let examples start processes: those of joblib, which run the examples, cannot do so."""
+    if multiprocessing.get_start_method() == "loky":
+        multiprocessing.set_start_method("spawn", force=True)
+
+
 def scrape_figures(block, block_vars, gallery_conf, **kwargs):
-    """Save the figures of a block, and mark those that show a photograph by an empty file."""
+    """Save the figures of a block, and mark photographs, which dark mode must not invert.
+
+    The mark is an empty file beside the picture.
+    """
     import matplotlib.pyplot as plt
 
     marks = [_has_photograph(plt.figure(number)) for number in plt.get_fignums()]
