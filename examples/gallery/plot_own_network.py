@@ -74,7 +74,6 @@ plt.show()
 # %%
 # The same attributions as captum
 # -------------------------------
-
 own = selectors["own network"]
 X = torch.tensor(pipe[:2].transform(smiles.data), dtype=torch.float32)
 net, baseline = own.estimator_.module_.eval(), torch.tensor(own.baselines_[:1])
@@ -86,5 +85,6 @@ print(f"largest difference: {abs(ours - theirs).max() / abs(theirs).max():.0e} o
 # What to conclude
 # ----------------
 # Both networks use the corners of the mouth most. Few kept landmarks are the same, since neighbours
-# move together. More in :ref:`own_networks`: :func:`~sklearn_temo.attribution.make_baselines`,
-# :func:`~sklearn_temo.attribution.landmark_relevance` (:class:`~sklearn_temo.attribution.LandmarkRelevance`).
+# move together. More: :ref:`own_networks`, :func:`~sklearn_temo.attribution.make_baselines`,
+# :func:`~sklearn_temo.attribution.landmark_relevance`,
+# :class:`~sklearn_temo.attribution.LandmarkRelevance`.
