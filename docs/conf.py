@@ -95,7 +95,7 @@ numpydoc_xref_aliases = {
 
 def _listed_names():
     """Names that docs/api.rst lists."""
-    return re.findall(r"^   (sklearn_temo[\w.]+)$", (HERE / "api.rst").read_text(), re.M)
+    return re.findall(r"^   ~(sklearn_temo[\w.]+)$", (HERE / "api.rst").read_text(), re.M)
 
 
 def _find(name):

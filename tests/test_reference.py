@@ -26,7 +26,7 @@ from sklearn_temo import (
 )
 
 CHECKOUT = Path(__file__).parents[1]
-LISTED = re.findall(r"^   (sklearn_temo[\w.]+)$", (CHECKOUT / "docs/api.rst").read_text(), re.M)
+LISTED = re.findall(r"^   ~(sklearn_temo[\w.]+)$", (CHECKOUT / "docs/api.rst").read_text(), re.M)
 INVENTORIES = sorted((CHECKOUT / "docs/inventories").glob("*.txt"))
 
 
