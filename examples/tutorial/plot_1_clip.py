@@ -56,7 +56,7 @@ plt.show()
 # --------------------
 # MediaPipe finds 468 landmarks in the face of each frame. A :term:`landmark` is a numbered point,
 # such as a corner of the mouth, with three coordinates in pixels: x to the right, y down, and z
-# away from the camera. The frames of a clip follow each other in its row.
+# away from the camera. A row holds the frames of one clip, one after the other.
 
 X = extractor.fit_transform(paths)
 
@@ -80,8 +80,8 @@ for frame in range(8):
 #
 # Was a face found?
 # -----------------
-# A row looks the same whether the landmarks were found or filled in from neighbouring frames. The
-# report of the last run tells: read it before you use the rows.
+# If no face is found in a frame, its landmarks are filled in from neighbouring frames. The row does
+# not show this, but the report of the last run does: read it before you use the rows.
 
 print(extractor.report_)
 
@@ -91,5 +91,5 @@ print(extractor.report_)
 # so. :ref:`extraction` describes what can be done about it.
 #
 # Next: :ref:`2. Landmarks become movements <sphx_glr_tutorial_plot_2_landmarks.py>`. More about
-# this step: :ref:`datasets` for your own folder of clips, :ref:`layout` for the order of the
+# this step: :ref:`own_clips` for your own folder of clips, :ref:`layout` for the order of the
 # columns, :ref:`engines` for what runs the networks.

@@ -10,7 +10,7 @@ and what :class:`~sklearn_temo.LandmarkAligner` removes.
 # Landmarks on the photograph
 # ---------------------------
 # With ``n_frames=None`` all frames of a clip are used. The landmarks are positions in the images
-# that `read_frames` returns, so that they can be drawn on them.
+# that `read_frames` returns, so the landmarks can be drawn on these images.
 
 from sklearn_temo import FaceLandmarkTransformer
 from sklearn_temo.datasets import load_cremad_sample
@@ -117,8 +117,8 @@ plt.show()
 # Much of the change in pixels is movement of the head. :class:`~sklearn_temo.LandmarkAligner`
 # moves, turns and scales each frame so that the landmarks that expressions hardly move lie on
 # those of a standard face. By default it removes the tilt of the head in the picture;
-# ``rotation="full"`` also removes nodding and turning. With ``reference=None`` the result is
-# positions. By default, all frames but the first are displacements from the first one.
+# ``rotation="full"`` also removes nodding and turning. With ``reference=None``, the aligner returns
+# positions. By default, it returns all frames but the first as displacements from the first one.
 
 from sklearn_temo import LandmarkAligner, LandmarkLayout
 
@@ -145,8 +145,8 @@ fig.suptitle("Every fifth frame of the clip of happiness, drawn on top of each o
 plt.show()
 
 # %%
-# How far the landmarks of a region are from their mean place over the clip, as a standard
-# deviation in distances of the eyes:
+# In numbers: the standard deviation of the landmarks of a region around their mean places in the
+# clip, in distances of the eyes:
 
 for title, positions in stages.items():
     spread = np.hypot(*positions.std(axis=0)[:, :2].T)
@@ -157,7 +157,7 @@ for title, positions in stages.items():
 # The nose, which a smile moves little, moves most before the alignment, because the actor nods.
 # After the full alignment it nearly stands still, and the lips keep their movement. Depth, which
 # the full alignment relies on, is an estimate of MediaPipe: :ref:`alignment` says when to use
-# which.
+# rotation.
 #
 # Next: :ref:`3. Which landmarks mattered, and when <sphx_glr_tutorial_plot_3_relevance.py>`. More
 # about this step: :ref:`facial_actions` for movements with names, such as a smile on the left

@@ -14,8 +14,8 @@ output for single frames of a person whom it has never seen, including where it 
 #
 # :func:`~sklearn_temo.make_temo_pipeline` aligns the landmarks, keeps the `k` most relevant ones,
 # and classifies with a small network. ``randomized=True`` fits this network in closed form, which
-# takes a fraction of a second: "T-EMO, randomized". Without it the network is trained, see
-# :ref:`classification`.
+# takes a fraction of a second. This classifier is called "T-EMO, randomized". Without the option,
+# the network is trained, see :ref:`classification`.
 
 from sklearn_temo import TEMOClassifier, make_temo_pipeline
 from sklearn_temo.datasets import load_london_smiles
@@ -34,9 +34,9 @@ print(f"fitted to {len(smiles.data)} photographs of {len(set(smiles.groups))} pe
 # %%
 # Which landmarks mattered
 # ------------------------
-# The :term:`relevance` of a landmark says how much the network's output depends on it, over all
-# photographs, by Integrated Gradients. The face is the mean of the smiling photographs. Larger and
-# stronger in colour is more relevant; hollow points are not used.
+# The :term:`relevance` of a landmark says how much it contributes to the network's output over all
+# photographs. It is computed by :term:`Integrated Gradients`. The drawn face is the mean of the
+# smiling photographs. Larger and stronger in colour is more relevant; hollow points are not used.
 
 import matplotlib.pyplot as plt
 
@@ -140,7 +140,8 @@ for emotion, clip in zip(emotions, clips, strict=True):
 # nearly all frames, those of the neutral clip included. Two reasons can be seen:
 #
 # - His resting face. When he has stopped speaking in the neutral clip, the logit is still above 0.
-#   In one frame, the model cannot tell a smile from a face whose shape is like that of a smile.
+#   A single frame does not tell the model whether he smiles, or whether his face always has a
+#   shape like this.
 # - Speech. Most curves fall at about 0.5 s and rise to a peak at about 1.2 s: the actor speaks the
 #   same sentence in all clips. Nobody speaks in the photographs that the model was fitted to.
 #
@@ -185,7 +186,7 @@ plt.show()
 # He opens his mouth to speak, and the model counts the lowered lower lip as a smile.
 #
 # A share depends on what a clip is compared with. With his own resting face as the baseline, the
-# shares tell what differs from it, and the shape of his face drops out:
+# shares show what differs from his resting face. The shape of his face then has no share:
 
 resting = frame_of("neutral", -1)
 frames = {"happiness": [smiling], "neutral": [speaking]}
@@ -203,8 +204,8 @@ for baselines, words in (("typical", "typical photographs"), ([resting], "his ow
 # counts as a smile.
 #
 # An explanation says which landmarks the network used, not what causes a smile, and not that the
-# output is right: it is as detailed for the wrong prediction as for the right one. Neighbouring
-# landmarks divide a share among themselves in many ways, so read the regions rather than points.
+# output is right: it is as detailed for the wrong prediction as for the right one. A share can be
+# divided among neighbouring landmarks in many ways, so read regions rather than single points.
 #
 # Next: :ref:`4. People never seen <sphx_glr_tutorial_plot_4_new_people.py>` measures how often the
 # model is right on new people. More about this step: :ref:`selection`, :ref:`explaining`, and
