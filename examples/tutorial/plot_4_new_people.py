@@ -2,14 +2,14 @@
 4. People never seen
 ====================
 
-You will learn to measure how often the model is right on people it was not fitted to, to see who is
-got wrong, and to compare 32 landmarks with all 468.
+You will learn to measure how often the model is right on people it was not fitted to, to find the
+people whose photographs it classifies wrongly, and to compare 32 landmarks with all 468.
 """
 
 # %%
 # One call
 # --------
-# :func:`~sklearn_temo.evaluate` cuts the people, not the photographs, into five parts. Each part
+# :func:`~sklearn_temo.evaluate` splits the people, not the photographs, into five parts. Each part
 # is tested once, by a model that was fitted to the other four. The people are passed as `groups`.
 
 from sklearn.model_selection import StratifiedGroupKFold
@@ -33,16 +33,16 @@ print(result)
 
 # %%
 # The first line is the score of the model, with an interval from a bootstrap over people. Half of
-# the photographs are smiles, so that guessing gives 0.5. The next lines are simpler models on the
-# same people, and the last column says how much better the model is. 32 random landmarks are
-# nearly as good as the 32 selected ones: the interval of the difference contains 0. The :ref:`last
-# page <sphx_glr_tutorial_plot_5_controls.py>` comes back to this. The checks look for common
-# mistakes, such as photographs of a person on both sides of a split, and found none.
+# the photographs are smiles, so guessing gives 0.5. The next lines are the scores of other models
+# on the same people. The last column shows how much better the model is than these. 32 random
+# landmarks are nearly as good as the 32 selected ones: the interval of the difference contains 0.
+# The :ref:`next page <sphx_glr_tutorial_plot_5_controls.py>` examines this. The checks look for
+# common mistakes, such as photographs of a person on both sides of a split. They found none.
 #
-# Who is got wrong
-# ----------------
-# Each person has two photographs, and so two logits of a smile from a model that was not fitted to
-# that person. The neutral photograph should be below 0, the smiling one above.
+# Whose photographs are classified wrongly
+# ----------------------------------------
+# Each person has two photographs. A model that was not fitted to this person gives each of them a
+# logit of a smile. It should be below 0 for the neutral photograph, and above 0 for the smile.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -76,11 +76,10 @@ plt.show()
 print(f"people whose smiling photograph has the larger logit: {(smiling > neutral).sum()} of 102")
 
 # %%
-# All points lie above the dotted line: in each pair of photographs, the one with the larger logit
-# is the smile. The errors come from the threshold, which is the same for all people although their
-# neutral faces differ. On :ref:`the page before <sphx_glr_tutorial_plot_3_relevance.py>`, the
-# actor had the same problem. With a neutral photograph of each person, compare each person with
-# that one.
+# All points lie above the dotted line: for each person, the smile has the larger logit. The errors
+# come from the threshold, which is the same for all people although their neutral faces differ. On
+# the :ref:`previous page <sphx_glr_tutorial_plot_3_relevance.py>`, the actor had the same problem.
+# If you have a neutral photograph of each person, compare the other photographs with it.
 #
 # The landmarks show why. These are the lower faces of four people of each kind:
 
@@ -105,11 +104,12 @@ for row, (kind, members) in zip(axes, kinds.items(), strict=True):
         ax.set(aspect="equal", xlim=(-1.1, 1.1), ylim=(-1.7, -0.2))
         ax.set_axis_off()
 fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", frameon=False, ncols=2)
-fig.suptitle("Neutral and smiling faces of people who are got right and wrong")
+fig.suptitle("Neutral and smiling faces of people who are classified right and wrong")
 plt.show()
 
 # %%
-# In numbers, as means over the people of each kind, in distances of the eyes:
+# The same in numbers: the mean width of the mouth of each kind, relative to the distance between
+# the eyes.
 
 width = np.linalg.norm(faces[:, 61] - faces[:, 291], axis=1)
 for kind, members in kinds.items():
@@ -117,13 +117,14 @@ for kind, members in kinds.items():
     print(f"{kind:31} mouth {before:.2f} wide, {after:.2f} in the smile: {after - before:+.2f}")
 
 # %%
-# Smiles are missed in people who hardly widen their mouth. Neutral faces are taken for smiles in
-# people whose mouth is wide already. Both are limits of one frame without a reference.
+# Smiles are missed in people who widen their mouth little. Neutral faces are taken for smiles in
+# people whose mouth is wide even when they do not smile. A single frame, without a neutral frame
+# of the same person, does not show this difference.
 #
 # 32 landmarks or all 468
 # -----------------------
-# The same folds with other numbers of landmarks. The selection is a part of the pipeline, so that
-# it is repeated in each fold without the test people.
+# These are the scores of the same folds with other numbers of landmarks. The selection is a part
+# of the pipeline, so it is repeated in each fold without the test people.
 
 from sklearn.model_selection import cross_val_predict
 
@@ -139,11 +140,13 @@ only_few, only_all = (right[32] & ~right["all"]).sum(), (right["all"] & ~right[3
 print(f"right with 32 only: {only_few} photographs, right with all 468 only: {only_all}")
 
 # %%
-# Four landmarks are too few. From eight on the score is nearly that of all 468, since a face that
-# smiles shows it in many places. Fewer landmarks are not better here, but they are enough, and
-# they are easier to look at. The best `k` of such a table is chosen with the test people, so its
-# score is too good; :ref:`choosing_k` chooses within the training people.
+# Four landmarks are too few. From eight landmarks on, the score is at most 0.025 below that of all
+# 468, since a smile moves many parts of the face. Fewer landmarks are not better here, but they
+# are enough, and easier to look at. Do not choose `k` from this table: the score of the best `k`
+# would be too high, since it was chosen with the test people. :ref:`choosing_k` shows how to
+# choose it with the training people only.
 #
-# Next: :ref:`5. Controls that could have proved us wrong <sphx_glr_tutorial_plot_5_controls.py>`.
+# Next: :ref:`5. Controls: what else could explain the score
+# <sphx_glr_tutorial_plot_5_controls.py>`.
 # More about this step: :ref:`evaluation`, and :ref:`mistakes that raise a score
 # <sphx_glr_auto_examples_plot_evaluate.py>`.

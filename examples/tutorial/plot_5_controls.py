@@ -1,17 +1,17 @@
 """
-5. Controls that could have proved us wrong
-===========================================
+5. Controls: what else could explain the score
+==============================================
 
-You will learn to test a result with controls: what the score would be if the landmarks, the labels
-or the folds were wrong on purpose, and whether the explanations depend on what was learned.
+You will learn to test a result with controls. They show what the score is with other landmarks,
+labels or folds, and whether the explanations depend on what the network has learned.
 """
 
 # %%
 # The result
 # ----------
-# The model of the pages before: 32 selected landmarks, tested on people that it was not fitted to.
-# Half of the photographs are smiles, so that guessing gives an accuracy of 0.5. In all controls
-# the network is "T-EMO, randomized".
+# This is the model of the previous pages: 32 selected landmarks, tested on people that it was not
+# fitted to. Half of the photographs are smiles, so guessing gives an accuracy of 0.5. The network
+# is always "T-EMO, randomized".
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
@@ -31,7 +31,7 @@ def hits(estimator, y=smiles.target, cv=people_apart):
 
 
 def selected(rotation="full"):
-    """The model of the pages before."""
+    """The model of the previous pages."""
     return make_temo_pipeline(
         landmarks="passthrough", k=32, rotation=rotation, classifier=network, random_state=0
     )
@@ -51,9 +51,9 @@ print(f"32 selected: accuracy {np.mean(results['32 selected']):.3f} ({low:.3f} t
 # %%
 # Control 1: other landmarks
 # --------------------------
-# If the selected landmarks matter, 32 others must be worse. The first control draws 32 landmarks
-# at random, ten times. The second keeps the 32 *least* relevant ones. The third keeps those of the
-# forehead.
+# If the selected landmarks matter more than others, other landmarks must give a lower score. The
+# first control draws 32 landmarks at random, ten times. The second keeps the 32 *least* relevant
+# landmarks. The third keeps those of the forehead, and the fourth all 468.
 
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.pipeline import make_pipeline
@@ -103,18 +103,17 @@ n_as_good = sum(np.mean(results["32 random"], axis=1) >= np.mean(results["32 sel
 print(f"random draws that are at least as good as the selection: {n_as_good} of 10")
 
 # %%
-# This is the embarrassing control. Random landmarks are nearly as good, and the least relevant
-# ones and those of the forehead are far above chance. Two reasons are likely. Neighbouring
-# landmarks move together, and 32 random ones nearly always include some near the mouth. And
-# MediaPipe estimates the whole mesh at once, so that a smile may shift all of it. So the score is
-# weak evidence that the selected landmarks are special: they are better than the mean of the
-# random draws by about 0.02, and one of the ten draws is better than they are. They are clearly
-# better than the least relevant landmarks.
+# Random landmarks are nearly as good as the selected ones: the difference is about 0.02, and one of
+# the ten draws is at least as good. The score is therefore weak evidence that the selected
+# landmarks are special. They are clearly better than the least relevant landmarks and than the
+# forehead, but these are also far above chance. Two reasons are likely. Neighbouring landmarks
+# move together, and 32 random ones nearly always include some near the mouth. MediaPipe estimates
+# the whole mesh at once, so a smile may shift all of it.
 #
 # Control 2: permuted labels
 # --------------------------
-# If a model learns labels that mean nothing, its score must be at chance. Here the labels of the
-# two photographs are exchanged for about half of the people, before the folds are made.
+# If the labels are random, the score must be at chance. Here the labels of the two photographs are
+# exchanged for about half of the people, before the folds are made.
 
 is_neutral = smiles.target == "neutral"
 results["permuted labels"] = []
@@ -128,10 +127,11 @@ print(
 )
 
 # %%
-# The score falls to chance, so nothing in the pipeline gives the labels of the test people away.
+# The mean score is at chance: the model learns nothing about the labels of the test people from
+# other information in the pipeline.
 #
-# Control 3: people on both sides
-# -------------------------------
+# Control 3: people on both sides of a split
+# ------------------------------------------
 # If photographs are split instead of people, a model may recognise the person.
 
 by_photograph = StratifiedKFold(5, shuffle=True, random_state=0)
@@ -139,14 +139,14 @@ results["split by photograph"] = [hits(selected(), cv=by_photograph)]
 print(f"split by photograph: accuracy {np.mean(results['split by photograph']):.3f}")
 
 # %%
-# The score is not higher. To recognise a person does not help here: the other photograph of this
-# person has the other label. With several clips of each person and emotion it does help, see
-# :ref:`mistakes that raise a score <sphx_glr_auto_examples_plot_evaluate.py>`.
+# The score is not higher. Recognising a person does not help here, because the other photograph of
+# this person has the other label. If a person has several clips with the same label, it does help,
+# see :ref:`mistakes that raise a score <sphx_glr_auto_examples_plot_evaluate.py>`.
 #
 # Control 4: the head instead of the face
 # ---------------------------------------
-# People raise their heads when they smile for a photograph. This classifier gets only the three
-# angles of the head:
+# People may raise their heads when they smile for a photograph. This classifier gets only the
+# three angles of the head:
 
 from scipy.spatial.transform import Rotation
 from sklearn.linear_model import LogisticRegression
@@ -167,8 +167,8 @@ print(f"angles of the head only: accuracy {np.mean(results['angles of the head o
 
 # %%
 # The angles alone are hardly better than chance. ``rotation="full"``, which was used so far,
-# removes them from the landmarks. With the default, ``rotation="in-plane"``, the raised head
-# stays:
+# removes them from the landmarks. With the default, ``rotation="in-plane"``, the landmarks still
+# contain how far the head is raised:
 
 results["32 selected, head raised"] = [hits(selected("in-plane"))]
 print(f"score with the head raised: {np.mean(results['32 selected, head raised']):.3f}")
@@ -180,13 +180,14 @@ for rotation in ("in-plane", "full"):
     print(f'rotation="{rotation}": relevance of the nose {nose:.1f} times the mean')
 
 # %%
-# The score hardly changes, but the explanation does: the nose, which is nearest to the camera and
-# moves most when the head is raised, becomes several times as relevant. A score does not show what
-# a model uses; a picture of the relevance does (:ref:`both faces
+# The score hardly changes, but the explanation does: the nose becomes several times as relevant. It
+# is nearest to the camera and moves most when the head is raised. A score does not show what a
+# model uses, but a picture of the relevance does (:ref:`both faces
 # <sphx_glr_auto_examples_plot_smiles.py>`).
 #
-# All controls beside the result
-# ------------------------------
+# The result and its controls in one picture
+# ------------------------------------------
+# Lines are 95 % intervals over people, and crosses are single draws.
 
 import matplotlib.pyplot as plt
 
@@ -210,13 +211,11 @@ fig.suptitle("Accuracy of the result (filled) and of its controls (hollow)")
 plt.show()
 
 # %%
-# Lines are intervals over people, crosses are single draws.
-#
 # Control 5: explanations of networks that learned nothing
 # --------------------------------------------------------
-# An explanation must change if the network has learned something else. The checks compare the
-# shares of the landmarks with those of networks with shuffled weights, and of networks that were
-# fitted to permuted labels.
+# The explanations must differ from those of a network that has learned nothing. The checks compare
+# the shares of the landmarks with those of networks with shuffled weights, and of networks that
+# were fitted to permuted labels.
 
 from sklearn_temo.explanation import check_random_labels, check_random_weights
 
@@ -224,17 +223,16 @@ for check in (check_random_weights, check_random_labels):
     print(check(fitted["full"], smiles.data, smiles.target, random_state=0))
 
 # %%
-# Both checks are passed: the explanations depend on what was learned. This is necessary, but it
-# does not show that they are right.
+# Both checks are passed: the explanations depend on what the network has learned. This does not
+# show that they are right.
 #
-# What remains
-# ------------
-# A posed smile can be recognised in photographs of people never seen, from landmarks of the face
-# and without the pose of the head. It can be recognised from nearly any part of the mesh. The
-# result holds for posed photographs with two expressions; :ref:`page 3
-# <sphx_glr_tutorial_plot_3_relevance.py>` showed that speech misleads the model.
+# What the controls show
+# ----------------------
+# A posed smile can be recognised in photographs of people that the model was not fitted to, from
+# landmarks of the face and without the pose of the head. Landmarks far from the mouth are less
+# good, but also far above chance. The result holds for posed photographs with two expressions:
+# :ref:`page 3 <sphx_glr_tutorial_plot_3_relevance.py>` shows that speech misleads the model.
 #
-# Next: the :doc:`user guide </user_guide/index>` in the order of the data, and the :doc:`examples
-# </auto_examples/index>`, of which :ref:`your own folder of clips
-# <sphx_glr_auto_examples_plot_own_clips.py>` is a good start. About controls: :ref:`evaluation`,
-# :ref:`explaining`, and :ref:`comparing_attributions`.
+# Next: the :doc:`user guide </user_guide/index>`, or the :doc:`examples </auto_examples/index>`.
+# :ref:`Your own folder of clips <sphx_glr_auto_examples_plot_own_clips.py>` is a good start. More
+# about controls: :ref:`evaluation`, :ref:`explaining` and :ref:`comparing_attributions`.
