@@ -313,8 +313,8 @@ def write_totals(results: list[Result]) -> None:
         "the landmarks of the undamaged clip, within 2 % of the distance between the eyes": (
             "as before",
         ),
-        "other landmarks, without a word": ("silent difference",),
-        "no face, without a word": ("silent NaN",),
+        "other landmarks, without a warning": ("silent difference",),
+        "no face, without a warning": ("silent NaN",),
         "an error or a warning that does not name the file": ("unnamed warning", "unnamed error"),
         "a crash, more than 20 s, or more than 1 GB of memory": OUTCOMES[-3:],
     }
