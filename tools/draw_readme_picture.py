@@ -31,7 +31,7 @@ KS = (4, 8, 16, 32, 64, 128, 468)
 N_REPEATS = 5
 METHODS = {
     "T-EMO, randomized, k selected": ("#D55E00", "D-"),
-    "linear SVM, standard, k selected": ("#009E73", "s-."),
+    "linear SVM, C = 0.01, k selected": ("#009E73", "s-."),
     "T-EMO, randomized, k random": ("#808080", "x--"),
 }
 
@@ -51,7 +51,7 @@ def scores(smiles: Bunch) -> dict[str, list[float]]:
             columns = np.asarray(smiles.layout.feature_mask(chosen))
             models = {
                 "T-EMO, randomized, k selected": (make_pipeline(selector, temo), X),
-                "linear SVM, standard, k selected": (make_pipeline(selector, svm), X),
+                "linear SVM, C = 0.01, k selected": (make_pipeline(selector, svm), X),
                 "T-EMO, randomized, k random": (temo.set_params(n_frames=1), X[:, columns]),
             }
             cv = StratifiedGroupKFold(5, shuffle=True, random_state=repeat)
