@@ -243,7 +243,8 @@ def setup(app):
 
 
 def _inline_math(translator, node):
-    translator.body.append(tex2mathml(node.astext(), as_block=False))
+    formula = tex2mathml(node.astext(), as_block=False)
+    translator.body.append(f'<span class="formula">{formula}</span>')
     raise nodes.SkipNode
 
 
