@@ -71,8 +71,8 @@ for (const block of document.querySelectorAll('pre')) {
 }
 return found;
 """
-# Formulas that a style sheet displays as something else, such as a block: their parts are then below
-# each other.
+# Formulas that a style sheet displays as something else, such as a block: their parts are then
+# below each other.
 NO_FORMULAS = """
 return [...document.querySelectorAll('math')].filter(
   math => !getComputedStyle(math).display.includes('math')).slice(0, 3).map(
