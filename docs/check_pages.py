@@ -5,8 +5,8 @@
 
 Every link inside the documentation leads to a page and a place on it, and every picture has
 alternative text. In a browser, no page is wider than a window of 400 pixels, and in a window of
-1400 pixels every line of code is as wide as its block allows. The browser is chromium; without it,
-only the links and the pictures are checked.
+1400 pixels every line of code is as wide as its block allows. The parts of a formula are beside
+each other. The browser is chromium; without it, only the links and the pictures are checked.
 """
 
 from __future__ import annotations
@@ -70,6 +70,13 @@ for (const block of document.querySelectorAll('pre')) {
   block.style.whiteSpace = '';
 }
 return found;
+"""
+# Formulas that a style sheet displays as something else, such as a block: their parts are then
+# below each other.
+NO_FORMULAS = """
+return [...document.querySelectorAll('math')].filter(
+  math => !getComputedStyle(math).display.includes('math')).slice(0, 3).map(
+  math => math.textContent.replace(/\\s+/g, ' ').trim().slice(0, 60));
 """
 
 
@@ -168,6 +175,10 @@ def check_layout(folder: Path, driver: Any) -> list[str]:
         problems += [
             f"{name}: code does not fit at {WIDE} pixels: {element}"
             for element in driver.execute_script(CLIPPED)
+        ]
+        problems += [
+            f"{name}: not displayed as a formula: {element}"
+            for element in driver.execute_script(NO_FORMULAS)
         ]
     return problems
 

@@ -53,6 +53,15 @@ def test_bad_links_and_pictures_are_named(tmp_path, body, problem):
 
 
 @needs_browser
+def test_layout_names_formulas_with_parts_below_each_other(tmp_path):
+    formula = "<math><mi>r</mi> <mo>=</mo> <mi>W</mi></math>"
+    write(tmp_path, good=formula, bad=f"<style>math {{display: inline-block}}</style>{formula}")
+    with check_pages.open_browser() as driver:
+        problems = check_pages.check_layout(tmp_path, driver)
+    assert problems == ["bad.html: not displayed as a formula: r = W"]
+
+
+@needs_browser
 def test_layout_names_what_is_too_wide(tmp_path):
     style = '<style>pre {overflow-x: auto; font: 12px monospace}</style><div class="%s">%s</div>'
     long_line = "x" * 300

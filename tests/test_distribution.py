@@ -169,3 +169,9 @@ def test_source_archive_can_be_tested_and_names_nobody(archives):
     names = {member.name.partition("/")[2] for member in members}
     assert {"Makefile", "constraints.txt", "tests/conftest.py", "CITATION.cff"} <= names
     assert {(member.uname, member.gname) for member in members} == {("root", "root")}
+
+
+def test_citations_name_this_version():
+    assert f"\nversion: {version('sklearn-temo')}\n" in (CHECKOUT / "CITATION.cff").read_text()
+    page = (CHECKOUT / "docs/project/citing.rst").read_text()
+    assert f"version = {{{version('sklearn-temo')}}}" in page

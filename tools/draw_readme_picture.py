@@ -30,8 +30,8 @@ FOLDER = Path(__file__).parents[1] / "docs/pictures"
 KS = (4, 8, 16, 32, 64, 128, 468)
 N_REPEATS = 5
 METHODS = {
-    "T-EMO, randomized, k selected": ("#D55E00", "D-"),
-    "linear SVM, C = 0.01, k selected": ("#009E73", "s-."),
+    "T-EMO, randomized, k selected": ("#D55E00", "D--"),
+    "linear SVM, C = 0.01, k selected": ("#009E73", "s:"),
     "T-EMO, randomized, k random": ("#808080", "x--"),
 }
 
@@ -104,6 +104,9 @@ def draw(
     ax = axes[2]
     for name, (colour, style) in METHODS.items():
         ax.plot(KS, 100 * np.array(found[name]), style, color=colour, label=name, markersize=6)
+    ax.lines[1].set_fillstyle("none")  # SVMs with standard preprocessing are hollow
+    everything = 100 * found["T-EMO, randomized, k selected"][-1]
+    ax.axhline(everything, color="#808080", linewidth=1, linestyle=":", label="T-EMO, all 468")
     ax.set_xscale("log")
     ax.set_xticks(KS, [str(k) for k in KS])
     ax.minorticks_off()

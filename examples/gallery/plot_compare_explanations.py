@@ -64,8 +64,8 @@ fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
 fig.suptitle(
     "Explanations of 30 synthetic clips, compared with what moves and what the network uses"
 )
-colours = ["#0072B2", "#E69F00", "#009E73", "grey"]
-for (name, of_clips), colour, marker in zip(shares.items(), colours, "ovsx", strict=True):
+colours = ["#E69F00", "black", "#56B4E9", "grey"]
+for (name, of_clips), colour, marker in zip(shares.items(), colours, "v*Px", strict=True):
     size = np.abs(of_clips)
     part = ((size * truth).sum(axis=1) / size.sum(axis=1)).mean()
     left.barh(name, part, color=colour)

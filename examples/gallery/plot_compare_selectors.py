@@ -66,18 +66,19 @@ for fold, (train, test) in enumerate(cv.split(X, y, smiles.groups)):
                     model.fit(X[train][:, kept], y[train])
                     scores[c, i, j, fold] += model.score(X[test][:, kept], y[test]) / n_draws
 
-fig, axes = plt.subplots(1, 2, figsize=(9, 4), sharey=True, layout="constrained")
+looks = [("#56B4E9", "P-", "full"), ("black", "*-", "full"), ("grey", "x--", "full")]
+fig, axes = plt.subplots(1, 2, figsize=(9, 4.4), sharey=True, layout="constrained")
 fig.suptitle("Smiles of new people: score against the number of landmarks, by selector")
 for ax, title, found in zip(axes, classifiers, scores, strict=True):
-    colours, markers = ["#0072B2", "#E69F00", "#009E73", "grey"], ["o-", "v-", "s-", "x--"]
-    for name, values, colour, marker in zip(names, found, colours, markers, strict=True):
+    own = ("#D55E00", "D--", "full") if "T-EMO" in title else ("#009E73", "s:", "none")
+    for name, values, (colour, look, fill) in zip(names, found, [own, *looks], strict=True):
         change = values[1] - found[0, 1]
         error = change.std(ddof=1) / 5**0.5
         print(f"{title}, {name}, k = 20: difference {change.mean():+.3f} ± {error:.3f}")
-        ax.plot(ks, values.mean(axis=1), marker, color=colour, label=name)
+        ax.plot(ks, values.mean(axis=1), look, color=colour, fillstyle=fill, label=name)
     ax.set(title=title, xlabel="number of landmarks", xticks=ks)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, frameon=False)
 axes[0].set_ylabel("accuracy, mean of 5 folds")
-axes[1].legend()
 plt.show()
 
 # %%

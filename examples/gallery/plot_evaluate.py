@@ -57,22 +57,22 @@ import matplotlib.pyplot as plt
 
 panels = {
     "Smiles of new people: selected landmarks are not better than random ones": {
-        "T-EMO, trained, 20 selected": result.scores["estimator"],
-        "T-EMO, trained, 20 random": result.scores["random landmarks"],
-        "better SVM, all 468": result.scores["best SVM"],
-        "majority class": result.scores["majority class"],
+        "T-EMO, trained, 20 selected": ("#0072B2", "o", result.scores["estimator"]),
+        "T-EMO, trained, 20 random": ("grey", "x", result.scores["random landmarks"]),
+        "better SVM, all 468": ("black", "P", result.scores["best SVM"]),
+        "majority class": ("black", "*", result.scores["majority class"]),
     },
     "Random labels of people: above chance only by a mistake": {
-        "people apart": apart.scores["estimator"],
-        "people on both sides": mixed.scores["estimator"],
+        "linear SVM, people apart": ("#009E73", "s", apart.scores["estimator"]),
+        "linear SVM, people on both sides": ("#009E73", "s", mixed.scores["estimator"]),
     },
 }
-ratios = {"height_ratios": [4, 2]}
-fig, axes = plt.subplots(2, figsize=(7, 3.8), sharex=True, layout="constrained", **ratios)
-for ax, (title, scores) in zip(axes, panels.items(), strict=True):
-    value, low, high = np.array([score["balanced_accuracy"] for score in scores.values()]).T
-    xerr = [value - low, high - value]
-    ax.errorbar(value, list(scores), xerr=xerr, fmt="o", color="#0072B2", capsize=3)
+_, axes = plt.subplots(2, figsize=(8, 4), sharex=True, height_ratios=[4, 2], layout="constrained")
+for ax, (title, rows) in zip(axes, panels.items(), strict=True):
+    for name, (colour, marker, score) in rows.items():
+        value, low, high = score["balanced_accuracy"]
+        xerr = [[value - low], [high - value]]
+        ax.errorbar(value, name, xerr=xerr, fmt=marker, color=colour, capsize=3)
     ax.axvline(0.5, linestyle=":", color="0.5", linewidth=1)
     ax.set_title(title, fontsize="medium", loc="right")
     ax.margins(y=0.25)

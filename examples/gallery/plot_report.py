@@ -47,24 +47,24 @@ folder.cleanup()
 import matplotlib.pyplot as plt
 
 names = {
-    "estimator": "T-EMO, randomized,\n64 selected",
-    "random landmarks": "T-EMO, randomized,\n64 random",
-    "best SVM": "better SVM, all 468",
-    "majority class": "majority class",
+    "estimator": ("T-EMO, randomized,\n64 selected", "D", "#D55E00"),
+    "random landmarks": ("T-EMO, randomized,\n64 random", "x", "grey"),
+    "best SVM": ("better SVM, all 468", "P", "black"),
+    "majority class": ("majority class", "*", "black"),
 }
 scores = {row["model"]: row["balanced_accuracy"] for row in report["scores"]["rows"]}
 curve = report["score_against_k"]["lines"][0]
-style = {"color": "#D55E00", "capsize": 3}
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-for model, name in names.items():
+for model, (name, marker, colour) in names.items():
     value, low, high = (scores[model][key] for key in ("value", "low", "high"))
-    left.errorbar(value, name, xerr=[[value - low], [high - value]], fmt="o", **style)
+    xerr = [[value - low], [high - value]]
+    left.errorbar(value, name, xerr=xerr, fmt=marker, color=colour, capsize=3)
 left.margins(y=0.15)
 left.invert_yaxis()
 left.set_xlabel("balanced accuracy, 95 % interval")
 left.set_title("Selected landmarks and simpler models", fontsize="medium")
-right.errorbar(curve["k"], curve["mean"], curve["standard_error"], marker="D", **style)
+right.errorbar(curve["k"], curve["mean"], curve["standard_error"], fmt="D--", color="#D55E00")
 right.set_xscale("log", base=2)
 right.set_xticks(curve["k"], curve["k"])
 right.set(xlabel="landmarks kept (k)", ylabel="balanced accuracy\nmean ± standard error of 5 folds")

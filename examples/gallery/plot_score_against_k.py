@@ -71,6 +71,7 @@ fig, ax = plt.subplots(figsize=(7.5, 4.6), layout="constrained")
 display = LandmarkCountDisplay.from_cv_results(search, ax=ax)
 for line, name in zip(display.errorbars_, classifiers, strict=True):
     line.set_label(name)
+    line[0].set_fillstyle("none" if "standard" in name else "full")
 ax.plot(k_values[:-1], random_scores, "x--", color="0.5", label="k random (T-EMO, randomized)")
 ax.legend(fontsize="small", frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
 ax.set_title("Smiles of people who are not in the training data")
@@ -86,5 +87,4 @@ for k, score, random in zip(k_values, selected, random_scores, strict=False):
 #   also learns from mirror images, see :class:`~sklearn_temo.FaceMirror`.
 # - This does not mean that *these* few matter: from 16 on, random ones are only 2 or 3 points
 #   worse, about as much as the error bars.
-# - The score of the chosen candidate is too high, because it is chosen on the same folds: see
-#   :ref:`choosing_k`.
+# - The score of the chosen `k` is too high: it is chosen on the same folds, see :ref:`choosing_k`.
