@@ -147,7 +147,7 @@ def million(paths: list[str]) -> None:
     worker = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     row(
         "core hours",
-        f"1e6 / ({len(paths)} clips / {taken:.1f} s) = {core_hours:.0f}",
+        f"1e6 / ({len(paths)} clips / {taken:.1f} s) / 3600 = {core_hours:.0f}",
     )
     row("hours on 2 cores, on 64 cores", f"{core_hours / 2:.0f}, {core_hours / 64:.1f}")
     row("size of the cache", f"1e6 x {entry / 1000:.0f} kB = {entry / 1000:.0f} GB in 1e6 files")

@@ -218,6 +218,10 @@ def test_invalid_parameters_are_errors(kwargs, message):
         make_expression_clips(**kwargs)
 
 
+@pytest.mark.skipif(
+    tuple(map(int, np.__version__.split(".")[:3])) < (2, 4, 5),
+    reason="the BLAS of older versions rounds differently with other numbers of threads",
+)
 def test_clips_do_not_depend_on_the_number_of_threads():
     made = []
     for n_threads in (1, 2):

@@ -282,7 +282,7 @@ def test_loaded_table_fits_the_pipeline(path):
 
 def test_csv_is_read_by_pandas(tmp_path, clips):
     save_landmarks(tmp_path / "t.csv", clips)
-    frame = pd.read_csv(tmp_path / "t.csv")
+    frame = pd.read_csv(tmp_path / "t.csv", float_precision="round_trip")
     assert frame.columns[:4].tolist() == ["source", "frame", "time", "detected"]
     assert frame.detected.dtype == bool
     read = frame.filter(regex="^p").to_numpy().astype(np.float32).reshape(3, -1)
