@@ -79,7 +79,7 @@ def draw(
 ) -> None:
     """Draw the three panels in the current style."""
     figure, axes = plt.subplots(
-        1, 3, figsize=(12, 4.6), layout="constrained", width_ratios=[0.95, 0.95, 1.3]
+        1, 3, figsize=(12, 4.3), layout="constrained", width_ratios=[0.95, 0.95, 1.3]
     )
     photo, points = smiling_frame()
     kept = selector.get_landmark_support()
