@@ -62,7 +62,8 @@ fig, ax = plt.subplots(figsize=(8, 4.6), layout="constrained")
 markers = [("o", "#0072B2"), ("s", "#D55E00"), ("^", "#009E73")]
 for (kind, members), (marker, colour) in zip(kinds.items(), markers, strict=True):
     label = f"{kind} ({members.sum()})"
-    ax.scatter(neutral[members], smiling[members], 28, colour, marker, label=label)
+    x, y = neutral[members], smiling[members]
+    ax.scatter(x, y, s=28, c=colour, marker=marker, label=label)
 ends = [logits.min() - 0.3, logits.max() + 0.3]
 ax.plot(ends, ends, color="grey", linestyle=":", label="equal logits")
 ax.axhline(0, color="grey", linewidth=0.8)
