@@ -130,8 +130,8 @@ for kind, members in kinds.items():
 #
 # 32 landmarks or all 468
 # -----------------------
-# These are the accuracies in the same folds with other numbers of landmarks. The selection is a part
-# of the pipeline, so it is repeated in each fold without the test people.
+# These are the accuracies in the same folds with other numbers of landmarks. The selection is a
+# part of the pipeline, so it is repeated in each fold without the test people.
 
 from sklearn.model_selection import cross_val_predict
 

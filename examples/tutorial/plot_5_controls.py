@@ -105,10 +105,11 @@ print(f"random draws that are at least as good as the selection: {n_as_good} of 
 # %%
 # Random landmarks are nearly as good as the selected ones: the difference is about 0.02, and one of
 # the ten draws is at least as good. :ref:`selected_and_random` has this difference for other folds
-# and draws. The score is therefore weak evidence that the selected landmarks are special. They are clearly better than the least relevant landmarks and than the
-# forehead, but these are also far above chance. Two reasons are likely. Neighbouring landmarks
-# move together, and 32 random ones nearly always include some near the mouth. MediaPipe estimates
-# the whole mesh at once, so a smile may shift all of it.
+# and draws. The score is therefore weak evidence that the selected landmarks are special. They are
+# clearly better than the least relevant landmarks and than the forehead, but these are also far
+# above chance. Two reasons are likely. Neighbouring landmarks move together, and 32 random ones
+# nearly always include some near the mouth. MediaPipe estimates the whole mesh at once, so a smile
+# may shift all of it.
 #
 # Control 2: permuted labels
 # --------------------------
