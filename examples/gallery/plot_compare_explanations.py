@@ -2,9 +2,9 @@
 Which explanations find the landmarks that move?
 ================================================
 
-:func:`~sklearn_temo.explain_clips` computes Integrated Gradients. `captum <https://captum.ai>`_ has
-other methods. In synthetic clips it is known which landmarks move, so that the methods can be
-compared with the truth.
+:func:`~sklearn_temo.explain_clips` computes Integrated Gradients. `captum <https://captum.ai>`_
+(``pip install captum``) has other methods. In synthetic clips it is known which landmarks move, so
+that the methods can be compared with the truth.
 """
 
 import matplotlib.pyplot as plt

@@ -84,7 +84,7 @@ plt.show()
 # %%
 # What to conclude, and what not
 # ------------------------------
-# 20 random landmarks are about as good as the 20 selected ones: this score does not show that the
-# selected ones matter more. A score far above chance may come from recognising people. The checks
+# 20 random landmarks are about as good as the 20 selected ones, which may not matter more (see
+# :ref:`selected_and_random`). A score far above chance may come from recognising people. The checks
 # find mistakes that leave traces, such as an :class:`~sklearn_temo.IGLandmarkSelector` outside the
 # folds. A parameter that was chosen with the test clips leaves none, see :ref:`evaluation`.

@@ -40,9 +40,9 @@ for emotion, video in zip(sample.target, sample.data, strict=True):
 # %%
 # List and extract
 # ----------------
-# :func:`~sklearn_temo.datasets.load_clip_folder` reads the emotion and the person from the names of
-# the folders. With ``on_error="skip-with-nan"``, a broken clip becomes a row of NaN.
-# ``report_``, an :class:`~sklearn_temo.extraction.ExtractionReport`, names each bad clip.
+# :func:`~sklearn_temo.datasets.load_clip_folder` reads emotions and people from the folder names.
+# Broken clips become rows of NaN. The :class:`~sklearn_temo.extraction.ExtractionReport` has a
+# :class:`~sklearn_temo.extraction.ReportedClip`, with the reason, for each bad clip.
 
 clips = load_clip_folder(root)
 transformer = FaceLandmarkTransformer(n_frames=8, on_error="skip-with-nan")

@@ -3,7 +3,7 @@ Does another network find the same landmarks?
 =============================================
 
 :class:`~sklearn_temo.IGLandmarkSelector` explains any torch network. This example draws the
-relevance in another network beside that in T-EMO, and compares attributions with captum's.
+relevance in another network and in T-EMO, and compares with captum (``pip install captum``).
 """
 
 # %%

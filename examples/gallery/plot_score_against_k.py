@@ -32,8 +32,8 @@ randomized = TEMOClassifier(n_frames=1, randomized=True, random_state=0)
 classifiers = {
     "T-EMO, trained": TEMOClassifier(random_state=0),
     "T-EMO, randomized": randomized,
-    "linear SVM, standard": make_pipeline(StandardScaler(), SVC(kernel="linear", C=0.01)),
-    "RBF SVM, standard": make_pipeline(StandardScaler(), SVC(C=10)),
+    "linear SVM, C=0.01": make_pipeline(StandardScaler(), SVC(kernel="linear", C=0.01)),
+    "RBF SVM, C=10": make_pipeline(StandardScaler(), SVC(C=10)),
 }
 k_values = [4, 8, 16, 32, 64, 128, 468]
 grid = {"classify": list(classifiers.values()), "select__k": k_values}
@@ -86,5 +86,5 @@ for k, score, random in zip(k_values, selected, random_scores, strict=False):
 # - With T-EMO, 32 landmarks are enough: more change the scores by less than the error bars. T-EMO
 #   also learns from mirror images, see :class:`~sklearn_temo.FaceMirror`.
 # - This does not mean that *these* few matter: from 16 on, random ones are only 2 or 3 points
-#   worse, about as much as the error bars.
+#   worse, about as much as the error bars. See :ref:`selected_and_random`.
 # - The score of the chosen `k` is too high: it is chosen on the same folds, see :ref:`choosing_k`.

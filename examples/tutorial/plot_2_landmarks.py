@@ -116,9 +116,10 @@ plt.show()
 # ------------------------
 # Much of the change in pixels is movement of the head. :class:`~sklearn_temo.LandmarkAligner`
 # moves, turns and scales each frame so that the landmarks that expressions hardly move lie on
-# those of a standard face. By default it removes the tilt of the head in the picture;
-# ``rotation="full"`` also removes nodding and turning. With ``reference=None``, the aligner returns
-# positions. By default, it returns all frames but the first as displacements from the first one.
+# those of a standard face. By default it removes the tilt of the head in the picture, and returns
+# displacements from the first frame; only the first frame keeps its positions. ``rotation="full"``
+# also removes nodding and turning. ``reference=None`` keeps the positions in all frames, which are
+# drawn here.
 
 from sklearn_temo import LandmarkAligner, LandmarkLayout
 

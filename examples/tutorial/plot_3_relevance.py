@@ -129,7 +129,7 @@ plt.show()
 
 # %%
 
-print("share of the frames in which the model predicts a smile, and median logit of the last 0.5 s")
+print("frames in which the model predicts a smile, and median logit of the last 0.5 s")
 for emotion, clip in zip(emotions, clips, strict=True):
     at_end = logits[emotion][clip.times > clip.times[-1] - 0.5]
     print(f"{emotion:10} {np.mean(logits[emotion] > 0):4.0%}   {np.median(at_end):+.1f}")
@@ -147,10 +147,13 @@ for emotion, clip in zip(emotions, clips, strict=True):
 #
 # Why: explain single frames
 # --------------------------
-# :func:`~sklearn_temo.explain_clips` divides the logit of one clip among the landmarks. Here a
-# clip is one frame, passed as an image, and an extractor in front of the fitted steps finds the
-# landmarks in it. The display then shows them on the photograph. Orange landmarks speak for a
-# smile, blue ones against it. This is the frame of happiness with the largest logit:
+# :func:`~sklearn_temo.explain_clips` compares the logit of one clip with that of the
+# :term:`baselines <baseline>`, by default typical photographs of the London set. It divides the
+# difference among the landmarks: the :term:`share` of a landmark is its contribution to the
+# difference. It is positive if the landmark speaks for a smile, and negative if it speaks against
+# it. Here a clip is one frame, passed as an image, and an extractor in front of the fitted steps
+# finds the landmarks in it. The display then shows them on the photograph: orange landmarks speak
+# for a smile, blue ones against it. This is the frame of happiness with the largest logit:
 
 from sklearn.pipeline import Pipeline
 
@@ -171,10 +174,9 @@ display.figure_.suptitle("Happiness: shares of the landmarks in the logit of a s
 plt.show()
 
 # %%
-# The shares add up to the difference between the logit of the frame and that of the
-# :term:`baselines <baseline>`, which are typical photographs of the London set. The lips have the
-# largest share, but the forehead has one as well. Now the same for the frame of the *neutral* clip
-# with the largest logit, which is a wrong prediction:
+# The shares add up to the difference of the logits. The lips have the largest share, but the
+# forehead has one as well. Now the same for the frame of the *neutral* clip with the largest logit,
+# which is a wrong prediction:
 
 speaking = frame_of("neutral", logits["neutral"].argmax())
 explanation = explain_clips(filmed, [speaking], target="happiness")
