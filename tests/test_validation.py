@@ -107,7 +107,7 @@ class TestMissingValues:
 
     def test_in_a_data_frame(self, aligned):
         X, y = aligned
-        X = pd.DataFrame(X)
+        X = pd.DataFrame(X.copy())
         X.iloc[3] = np.nan
         with pytest.raises(ValueError, match=r"NaN in 1 of 42 rows \(3\).* report_ "):
             temo().fit(X, y)

@@ -86,6 +86,5 @@ plt.show()
 # ----------------
 # In these folds and with T-EMO, Integrated Gradients do better than the other selectors by 1.7 to
 # 2.7 standard errors. With the linear SVM, F values and random landmarks do not differ from them by
-# more than the error. Other folds show smaller differences from random landmarks, see
-# :ref:`selected_and_random`. :ref:`benchmarks` has more selectors and more data.
-# :class:`~sklearn_temo.LandmarkRelevanceDisplay` draws where the landmarks are.
+# more than the error. Other folds show smaller differences from random landmarks
+# (:ref:`selected_and_random`). :ref:`benchmarks` has more selectors and more data.
