@@ -55,9 +55,9 @@ shares = {
 # %%
 # Two measures
 # ------------
-# Left: the part of the absolute shares on landmarks that move. Right, the deletion curve: landmarks
-# are replaced by those of the baseline, the largest shares first. The faster the probability of the
-# class falls, the better the shares describe what the *network* uses.
+# On the left, the fraction of the summed absolute shares that falls on moving landmarks. On the
+# right, the deletion curve: landmarks are replaced by those of the baseline, the largest shares
+# first. The faster the probability falls, the better the shares describe what the *network* uses.
 
 n_replaced = [0, 5, 10, 20, 40, 60, 80, 100]
 fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
@@ -74,7 +74,7 @@ for (name, of_clips), colour, marker in zip(shares.items(), colours, "v*Px", str
     curve = [temo.predict_proba(each)[np.arange(30), target].mean() for each in changed]
     right.plot(n_replaced, curve, marker=marker, color=colour, label=name)
     print(f"{name}: {part:.2f} on moving landmarks, probability {curve[3]:.2f} without 20")
-left.set(xlabel="part of the shares on landmarks that move", title="Compared with the truth")
+left.set(xlabel="fraction of absolute shares on moving landmarks", title="Compared with the truth")
 left.invert_yaxis()
 right.set(xlabel="landmarks replaced, largest shares first", title="Compared with the network")
 right.set_ylabel("mean probability of the class")
@@ -84,7 +84,7 @@ plt.show()
 # %%
 # What to conclude
 # ----------------
-# Integrated Gradients put the largest part of the shares, 0.61, on landmarks that move; the other
-# shares are on landmarks at rest. Their deletion curve falls as fast as that of gradient × input,
+# Integrated Gradients put the largest fraction, 0.61, on landmarks that move; the rest falls on
+# landmarks at rest. Their deletion curve falls as fast as that of gradient × input,
 # and faster than that of occlusion. :ref:`comparing_attributions` has real data.
 # :class:`~sklearn_temo.LandmarkRelevanceDisplay` draws shares on the face.

@@ -51,7 +51,8 @@ for title, clip in {"surest smile": right, "surest mistake": wrong}.items():
 # A correct prediction
 # --------------------
 # Orange landmarks speak for a smile, blue ones against it. The area of a dot is proportional to the
-# share of its landmark, and the bars are the sums of the regions.
+# share of its landmark. The bars of a region are the sums of its positive and of its negative
+# shares, and the black tick is the sum of both.
 
 import matplotlib.pyplot as plt
 

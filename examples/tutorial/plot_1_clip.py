@@ -66,7 +66,8 @@ print(f"{n_columns} columns: 8 frames x 468 landmarks x 3 coordinates = {8 * 468
 
 # %%
 # Each :term:`column` has a name: frame, landmark and coordinate. Landmark 61 is the right corner
-# of the mouth. Right and left are those of the person, so that it is on the left in the picture.
+# of the mouth. Right and left are the person's own, so the right corner is on the left of the
+# picture.
 
 names = extractor.get_feature_names_out().tolist()
 row = emotions.tolist().index("happiness")

@@ -88,7 +88,7 @@ for emotion, clip in clips.items():
 
 for name in measured["neutral"]:
     values = {emotion: np.median(lines[name]) for emotion, lines in measured.items()}
-    print(f"{name}, median of the frames in distances of the eyes:")
+    print(f"{name}, median of the frames, in units of the distance between the eyes:")
     print("   ", ", ".join(f"{emotion} {value:.2f}" for emotion, value in values.items()))
 
 # %%
@@ -99,7 +99,7 @@ for ax, name in zip(axes, measured["neutral"], strict=True):
     for emotion, clip in clips.items():
         ax.plot(clip.times, measured[emotion][name], label=emotion, **style[emotion])
     ax.set_title(name)
-    ax.set_ylabel("distances of the eyes")
+    ax.set_ylabel("distance between\nthe eyes = 1")
     ax.spines[["top", "right"]].set_visible(False)
 axes[0].legend(frameon=False, ncols=2, loc="lower right")
 axes[1].set_xlabel("time in seconds")
@@ -129,7 +129,11 @@ layout = LandmarkLayout(n_frames=len(faces), n_landmarks=468, n_coords=3)
 row = faces.reshape(1, -1)
 
 stages = {"as extracted": faces / distance(eyes[:, 0], eyes[:, 1]).mean()}
-for title, rotation in (("tilt removed", "in-plane"), ("tilt, nod and turn removed", "full")):
+rotations = {
+    "position, size and tilt removed": "in-plane",
+    "nod and turn removed as well": "full",
+}
+for title, rotation in rotations.items():
     aligner = LandmarkAligner(n_frames=len(faces), rotation=rotation, reference=None)
     stages[title] = layout.unflatten(aligner.fit_transform(row))[0]
 
@@ -146,19 +150,20 @@ fig.suptitle("Every fifth frame of the clip of happiness, drawn on top of each o
 plt.show()
 
 # %%
-# In numbers: the standard deviation of the landmarks of a region around their mean places in the
-# clip, in distances of the eyes:
+# In numbers: the standard deviation of the landmarks of two regions around their mean places in the
+# clip, in units of the distance between the eyes:
 
 for title, positions in stages.items():
     spread = np.hypot(*positions.std(axis=0)[:, :2].T)
     nose, lips = (spread[mesh.regions() == region].mean() for region in ("nose", "lips"))
-    print(f"{title + ':':28} nose {nose:.3f}, lips {lips:.3f}")
+    print(f"{title + ':':32} nose {nose:.3f}, lips {lips:.3f}")
 
 # %%
-# The nose, which a smile moves little, moves most before the alignment, because the actor nods.
-# After the full alignment it nearly stands still, and the lips keep their movement. Depth, which
-# the full alignment relies on, is an estimate of MediaPipe: :ref:`alignment` says when to use
-# rotation.
+# Before the alignment, the nose moves more than the lips, although a smile moves it little: the
+# actor nods, which moves the nose up and down in the picture. Removing position, size and tilt
+# takes most of this away, and the full rotation removes about half of the rest. The lips keep most
+# of their movement. The full rotation relies on depth, which is an estimate of MediaPipe:
+# :ref:`alignment` says when to use it, and has the numbers of all six clips.
 #
 # Next: :ref:`3. Which landmarks mattered, and when <sphx_glr_tutorial_plot_3_relevance.py>`. More
 # about this step: :ref:`facial_actions` for movements with names, such as a smile on the left

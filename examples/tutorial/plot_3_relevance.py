@@ -73,10 +73,12 @@ for region in mesh.REGIONS:
 # %%
 # When: a person the model has never seen
 # ---------------------------------------
-# The fitted model takes one frame. Each frame of the six clips of the actor is a row, so the model
-# gives a :term:`logit` of a smile for each frame: above 0 the model predicts happiness, below 0
-# neutral. The scale on the right shows the same as a probability.
+# The fitted model takes one frame. 31 frames of each of the six clips of the actor are rows, so the
+# model gives a :term:`logit` of a smile for each of these frames: above 0 the model predicts
+# happiness, below 0 neutral. The scale on the right shows the same as a probability. Grey lines
+# lead from the faces of the clip of happiness to their times.
 
+from matplotlib.patches import ConnectionPatch
 from scipy.special import expit, logit
 
 from sklearn_temo import FaceLandmarkTransformer
@@ -106,12 +108,19 @@ right, bottom = clips[happy].landmarks[..., :2].max(axis=(0, 1)).astype(int) + 1
 
 fig = plt.figure(figsize=(9, 6.4), layout="constrained")
 grid = fig.add_gridspec(2, 8, height_ratios=[1, 3])
-for column, frame in enumerate(shown):
-    ax = fig.add_subplot(grid[0, column])
-    ax.imshow(images[frame, top:bottom, left:right])
-    ax.set_title(f"{times[frame]:.2f} s", fontsize="small")
-    ax.set_axis_off()
 ax = fig.add_subplot(grid[1, :])
+for column, frame in enumerate(shown):
+    face = fig.add_subplot(grid[0, column])
+    face.imshow(images[frame, top:bottom, left:right])
+    face.set_title(f"{times[frame]:.2f} s", fontsize="small")
+    face.set_axis_off()
+    time = (times[frame], logits["happiness"][frame])
+    line = ConnectionPatch(
+        (0.5, 0), time, face.transAxes, ax.transData, color="grey", linewidth=0.8, zorder=1
+    )
+    line.set_in_layout(False)
+    ax.add_artist(line)
+    ax.plot(*time, "o", color="#D55E00")
 colours = ["#E69F00", "#009E73", "#CC79A7", "#D55E00", "#0072B2", "#999999"]
 for emotion, clip, colour in zip(emotions, clips, colours, strict=True):
     width = 3 if emotion in ("happiness", "neutral") else 1.2
@@ -153,7 +162,9 @@ for emotion, clip in zip(emotions, clips, strict=True):
 # difference. It is positive if the landmark speaks for a smile, and negative if it speaks against
 # it. Here a clip is one frame, passed as an image, and an extractor in front of the fitted steps
 # finds the landmarks in it. The display then shows them on the photograph: orange landmarks speak
-# for a smile, blue ones against it. This is the frame of happiness with the largest logit:
+# for a smile, blue ones against it. The bars of a region are the sums of its positive and of its
+# negative shares, and the black tick is the sum of both. This is the frame of happiness with the
+# largest logit:
 
 from sklearn.pipeline import Pipeline
 
@@ -167,7 +178,9 @@ def frame_of(emotion, number):
     return extractor.read_frames(sample.data[emotions.index(emotion)])[[number]]
 
 
-smiling = frame_of("happiness", logits["happiness"].argmax())
+surest = logits["happiness"].argmax()
+print(f"frame of happiness with the largest logit: at {times[surest]:.2f} s")
+smiling = frame_of("happiness", surest)
 explanation = explain_clips(filmed, [smiling], target="happiness")
 display = ClipExplanationDisplay.from_explanation(explanation, part="all")
 display.figure_.suptitle("Happiness: shares of the landmarks in the logit of a smile")
@@ -201,9 +214,10 @@ for baselines, words in (("typical", "typical photographs"), ([resting], "his ow
         print(f"    {emotion}: {listed}, all regions {sum(shares.values()):+.1f}")
 
 # %%
-# The forehead loses much or all of its share, since its shape is his own, and the lips keep
-# theirs. The wrong prediction stays wrong: compared with his closed mouth, the spoken vowel still
-# counts as a smile.
+# The lips keep their share. The forehead loses all of it in the neutral frame, and part of it in
+# the smile, since its shape is his own. The rest, +0.9, is unexplained: he raises his brows in this
+# clip, but :ref:`hardly yet at 0.19 s <sphx_glr_tutorial_plot_2_landmarks.py>`. The wrong
+# prediction stays wrong: compared with his closed mouth, the spoken vowel still counts as a smile.
 #
 # An explanation says which landmarks the network used, not what causes a smile, and not that the
 # output is right: it is as detailed for the wrong prediction as for the right one. A share can be
@@ -211,5 +225,5 @@ for baselines, words in (("typical", "typical photographs"), ([resting], "his ow
 #
 # Next: :ref:`4. People never seen <sphx_glr_tutorial_plot_4_new_people.py>` measures how often the
 # model is right on new people. More about this step: :ref:`selection`, :ref:`explaining`, and
-# :ref:`when the face moved <sphx_glr_auto_examples_plot_timeline.py>` for models that take whole
-# clips, in which the first frame is the person's own reference.
+# :ref:`sphx_glr_auto_examples_plot_timeline.py` for models that take whole clips, in which the
+# first frame is the person's own reference.
