@@ -11,7 +11,6 @@ rows with true labels show what the mistake changes there. The table and the pic
 from __future__ import annotations
 
 import argparse
-import csv
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
@@ -39,8 +38,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from benchmarks.claims_scores import signed
 from benchmarks.pipeline_figures import CKPLUS, ckplus, standard_error
 from benchmarks.side_by_side import table
+from benchmarks.tables import FOLDER, write_table
 from sklearn_temo import (
     FaceLandmarkTransformer,
     IGLandmarkSelector,
@@ -51,13 +52,13 @@ from sklearn_temo import (
 from sklearn_temo.datasets import load_cremad_sample, load_london_smiles, make_expression_clips
 from sklearn_temo.mirror import Mirror
 
-ROOT = Path(__file__).parents[1]
 N_FOLDS = 5
 N_FRAMES, N_WINDOW, STRIDE = 16, 16, 4
 # Few clips, as in many studies: the fewer, the larger the effect of a selection on all clips.
 N_FEW = 24
 KS, COSTS = [5, 20, 80], [0.001, 0.01, 0.1, 1.0]
-WRONG, RIGHT = "#D55E00", "#0072B2"
+# Not the colours of a method.
+WRONG, RIGHT = "#E69F00", "#56B4E9"
 
 
 class Mistake(NamedTuple):
@@ -471,17 +472,9 @@ def cells(row: Mistake, values: np.ndarray) -> list[str]:
     wrong, right = values.mean(axis=0)
     difference = values[:, 0] - values[:, 1]
     error = standard_error(difference)
-    form = "{:+.1f}" if row.chance is None else "{:.1f}"
+    form = signed if row.chance is None else "{:.1f}".format
     spread = "" if np.isnan(error) else f" ± {error:.1f}"
-    numbers = form.format(wrong), form.format(right), f"{difference.mean():+.1f}{spread}"
-    return [row.name, row.data, *map(signed, numbers)]
-
-
-def signed(text: str) -> str:
-    """Text of a number with a minus sign, and without a sign of zero."""
-    number, *rest = text.split(" ")
-    number = number.lstrip("+-") if float(number) == 0 else number.replace("-", "−")
-    return " ".join([number, *rest])
+    return [row.name, row.data, form(wrong), form(right), signed(difference.mean()) + spread]
 
 
 def draw(measured: Sequence[tuple[Mistake, np.ndarray]], file: Path, dark: bool) -> None:
@@ -539,16 +532,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure the mistakes, print the table, and write it with its pictures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--n-repeats", type=int, default=10)
-    parser.add_argument("--out", type=Path, default=ROOT / "docs/benchmarks")
+    parser.add_argument("--out", type=Path, default=FOLDER)
     options = parser.parse_args(arguments)
     if not CKPLUS.is_file():
         print(f"CK+: no {CKPLUS.name}; set SKLEARN_TEMO_CKPLUS to its path to include it")
     measured = list(measure(mistakes(CKPLUS.is_file()), options.n_repeats))
     header = ["mistake", "data", "wrong way", "right way", "difference"]
     rows = [cells(*each) for each in measured]
-    options.out.mkdir(parents=True, exist_ok=True)
-    with (options.out / "leakage.csv").open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+    write_table("leakage", header, rows, options.out)
     for name, dark in (("leakage.svg", False), ("leakage_dark.svg", True)):
         draw(measured, options.out / name, dark)
     print(table(header, rows))

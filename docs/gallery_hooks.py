@@ -31,10 +31,9 @@ def scrape_figures(block, block_vars, gallery_conf, **kwargs):
 
 
 def _has_photograph(figure):
-    from matplotlib.image import _ImageBase
+    from matplotlib.image import AxesImage
 
-    images = figure.findobj(lambda artist: isinstance(artist, _ImageBase))
-    return any(image.get_array() is not None and image.get_array().ndim == 3 for image in images)
+    return any(image.get_array().ndim == 3 for image in figure.findobj(AxesImage))
 
 
 def add_to_style_sheet(app, exception):

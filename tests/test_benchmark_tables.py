@@ -12,7 +12,7 @@ from benchmarks.selectors import DATA as SELECTED
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs/benchmarks"
-NAMES = sorted(file.stem for file in FOLDER.glob("*.csv") if file.stem != "leakage")
+NAMES = sorted(file.stem for file in FOLDER.glob("*.csv"))
 PAGES = {file.name: file.read_text(encoding="utf-8") for file in ROOT.glob("docs/user_guide/*.rst")}
 
 

@@ -78,7 +78,7 @@ def test_leakage_benchmark_writes_the_table_and_the_pictures(monkeypatch, tmp_pa
     assert header == ["mistake", "data", "wrong way", "right way", "difference"]
     assert found == [
         ["first", "data, with a comma; SVM", "60.5", "50.0", "+10.5 ± 0.5"],
-        ["second", "other data", "+30.0", "0.0", "+30.0 ± 0.0"],
+        ["second", "other data", "+30.0", "+0.0", "+30.0 ± 0.0"],
     ]
     assert "| first |" in capsys.readouterr().out
     for name in ("leakage.svg", "leakage_dark.svg"):

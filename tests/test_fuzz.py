@@ -19,7 +19,9 @@ def test_damaged_files_neither_crash_nor_hang_and_errors_name_them(tmp_path):
     assert outcomes["as before"] > 2
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="priorities of Linux")
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getscheduler"), reason="the system has no scheduling policies"
+)
 def test_writing_all_formats_leaves_the_priority_of_the_process(tmp_path):
     before = os.sched_getscheduler(0)
     write_intact(tmp_path)

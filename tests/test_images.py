@@ -103,7 +103,8 @@ def test_pages_of_a_tiff_are_frames(tmp_path, compression):
 
 
 @pytest.mark.skipif(
-    int(version("pillow").split(".")[0]) < 13, reason="older versions cannot read such files"
+    int(version("pillow").split(".")[0]) < 13,
+    reason="Pillow before 13 cannot read a TIFF with these modes",
 )
 def test_pages_may_have_different_modes(tmp_path):
     _, grey, rgb, rgba, palette = grey_images(5)
